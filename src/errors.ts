@@ -20,6 +20,7 @@ export const ERROR_CODES = {
   INVALID_URL: { status: 400, retryable: false, title: 'the path is not valid percent-encoded UTF-8' },
   COMPLETION_REFUSED: { status: 400, retryable: false, title: 'another leader has recorded the completion' },
   BAD_REQUEST: { status: 400, retryable: false, title: 'the request is not valid HTTP' },
+  FOREIGN_ORIGIN: { status: 403, retryable: false, title: 'the board takes changes only from its own page' },
   NOT_FOUND: { status: 404, retryable: false, title: 'no such path' },
   NOT_LED: { status: 404, retryable: false, title: 'nobody has led this round' },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false, title: 'the path does not take this method' },

@@ -1,0 +1,59 @@
+import closeWithGrace from 'close-with-grace'
+import type { Command } from 'commander'
+import pino from 'pino'
+import { startServer } from '../app.ts'
+import { readConfig } from '../config.ts'
+
+interface ServeOptions {
+  readonly host?: string
+  readonly port?: string
+  readonly redis?: string
+  readonly dataDir?: string
+}
+
+/** `gone serve`: a facade until it is told to stop. */
+export function addServe(program: Command): void {
+  program
+    .command('serve')
+    .description('run a server: HTTP facade, board and, without REDIS_URL, a Redis of its own')
+    .option('--host <address>', 'address to listen on (GONE_HOST, default 127.0.0.1)')
+    .option('--port <number>', 'port to listen on (GONE_PORT, default 8080)')
+    .option('--redis <url>', 'Redis to use (REDIS_URL)')
+    .option('--data-dir <folder>', 'where an embedded Redis keeps its data (GONE_DATA_DIR, default .gone)')
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ gone serve\n  $ REDIS_URL=redis://redis:6379 gone serve --host 0.0.0.0',
+    )
+    .action(serve)
+}
+
+async function serve(options: ServeOptions): Promise<void> {
+  const config = readConfig({ ...process.env, ...settingsOf(options) })
+  const log = pino({ name: 'gone', level: config.logLevel })
+  const say = (line: string) => process.stderr.write(`${line}\n`)
+  const server = await startServer(config, { env: process.env, log, say })
+  log.info(
+    { url: server.url, redis: server.dataDir ? `embedded, data in ${server.dataDir}` : 'given' },
+    'listening',
+  )
+  if (process.stderr.isTTY)
+    say(`listening on ${server.url}  board ${server.url}/board  docs ${server.url}/docs`)
+
+  // A second signal ends the process at once; so does a drain that takes too long, with exit code 1.
+  closeWithGrace({ delay: config.shutdownMs, logger: false }, async ({ signal, err }) => {
+    if (err) log.error({ err }, 'stopping after an error that nobody handled')
+    else log.info({ signal }, 'stopping')
+    await server.stop()
+    log.info('stopped')
+  })
+}
+
+/** Options are settings said on the command line; they win over the environment. */
+function settingsOf({ host, port, redis, dataDir }: ServeOptions): Record<string, string> {
+  return {
+    ...(host !== undefined && { GONE_HOST: host }),
+    ...(port !== undefined && { GONE_PORT: port }),
+    ...(redis !== undefined && { REDIS_URL: redis }),
+    ...(dataDir !== undefined && { GONE_DATA_DIR: dataDir }),
+  }
+}

@@ -1,0 +1,193 @@
+import { formatDuration, parseDuration } from './core/duration.ts'
+import { GoneError } from './errors.ts'
+
+/** Everything a server can be told. Frozen; classes receive the values they need. */
+export interface Config {
+  readonly host: string
+  readonly port: number
+  /** Missing: start an embedded Redis. */
+  readonly redisUrl?: string
+  /** Independent nodes of the gate; empty: the record's own Redis. */
+  readonly gateUrls: readonly string[]
+  readonly dataDir: string
+  readonly retentionMs: number
+  readonly jobRetentionMs: number
+  readonly jobRetentionCount: number
+  readonly deadlineMs: number
+  readonly shutdownMs: number
+  readonly logLevel: LogLevel
+  readonly boardReadOnly: boolean
+  readonly allowEviction: boolean
+}
+
+const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
+type LogLevel = (typeof LOG_LEVELS)[number]
+
+export const MAX_DEADLINE_MS = 7 * 86_400_000
+
+/** A setting as the README's table shows it. */
+interface Setting {
+  readonly name: string
+  readonly fallback: string
+  readonly about: string
+}
+
+/** Every environment variable that the server reads, with its default as one would write it. The README's table is checked against it. */
+export const SETTINGS = [
+  { name: 'REDIS_URL', fallback: '', about: 'Redis to use; empty: start an embedded one' },
+  {
+    name: 'GATE_REDIS_URLS',
+    fallback: '',
+    about: 'an odd number of gate nodes, comma-separated; empty: none',
+  },
+  { name: 'GONE_HOST', fallback: '127.0.0.1', about: 'address to listen on' },
+  { name: 'GONE_PORT', fallback: '8080', about: 'port to listen on; 0: any free one' },
+  { name: 'GONE_DATA_DIR', fallback: '.gone', about: 'where an embedded Redis keeps its data' },
+  { name: 'GONE_RETENTION', fallback: '30d', about: 'how long a round is remembered; 0: for ever' },
+  { name: 'GONE_JOB_RETENTION', fallback: '7d', about: 'how long the board keeps finished rounds' },
+  { name: 'GONE_JOB_RETENTION_COUNT', fallback: '100000', about: 'how many finished rounds the board keeps' },
+  {
+    name: 'GONE_DEADLINE',
+    fallback: '60m',
+    about: 'when an unreported round turns red, unless the caller says',
+  },
+  { name: 'GONE_SHUTDOWN', fallback: '10s', about: 'how long a stopping server may take to drain' },
+  { name: 'GONE_LOG_LEVEL', fallback: 'info', about: `one of ${LOG_LEVELS.join(', ')}` },
+  {
+    name: 'GONE_BOARD',
+    fallback: 'read-only',
+    about: 'read-only, or read-write to retry and remove jobs there',
+  },
+  {
+    name: 'GONE_ALLOW_EVICTION',
+    fallback: 'false',
+    about: 'start on a Redis that may evict (and so forget) rounds',
+  },
+] as const satisfies readonly Setting[]
+
+type SettingName = (typeof SETTINGS)[number]['name']
+
+/** Names with our prefix that other parts read: the CLI's server address. */
+const OTHER_NAMES = ['GONE_URL']
+
+/**
+ * The configuration that the environment asks for.
+ *
+ * @throws GoneError `CONFIG` with one line that names the variable, what it takes and what it got
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  rejectUnknown(env)
+  const text = (name: SettingName) =>
+    env[name]?.trim() || (SETTINGS.find((s) => s.name === name)?.fallback ?? '')
+  const whole = (name: SettingName, min: number, max: number) => parseWhole(name, text(name), min, max)
+  const duration = (name: SettingName, minMs: number, maxMs: number) =>
+    parseSpan(name, text(name), minMs, maxMs)
+  const choice = <T extends string>(name: SettingName, choices: readonly T[]) =>
+    parseChoice(name, text(name), choices)
+
+  const redisUrl = text('REDIS_URL')
+  if (redisUrl) checkRedisUrl('REDIS_URL', redisUrl)
+  const config: Config = {
+    host: text('GONE_HOST'),
+    port: whole('GONE_PORT', 0, 65_535),
+    ...(redisUrl && { redisUrl }),
+    gateUrls: parseGateUrls(text('GATE_REDIS_URLS')),
+    dataDir: text('GONE_DATA_DIR'),
+    retentionMs: duration('GONE_RETENTION', 0, 3_650 * 86_400_000),
+    jobRetentionMs: duration('GONE_JOB_RETENTION', 1_000, 3_650 * 86_400_000),
+    jobRetentionCount: whole('GONE_JOB_RETENTION_COUNT', 1, 100_000_000),
+    deadlineMs: duration('GONE_DEADLINE', 1_000, MAX_DEADLINE_MS),
+    shutdownMs: duration('GONE_SHUTDOWN', 100, 600_000),
+    logLevel: choice('GONE_LOG_LEVEL', LOG_LEVELS),
+    boardReadOnly: choice('GONE_BOARD', ['read-only', 'read-write']) === 'read-only',
+    allowEviction: choice('GONE_ALLOW_EVICTION', ['true', 'false']) === 'true',
+  }
+  checkRelations(config)
+  return Object.freeze(config)
+}
+
+/** True if the gate remembers a leadership that the record's Redis has lost: most nodes are other servers than it. */
+export function isGateIndependent(config: Pick<Config, 'redisUrl' | 'gateUrls'>): boolean {
+  const record = config.redisUrl === undefined ? undefined : serverOf(config.redisUrl)
+  const others = config.gateUrls.filter((url) => serverOf(url) !== record)
+  return others.length > config.gateUrls.length / 2
+}
+
+function rejectUnknown(env: Readonly<Record<string, string | undefined>>): void {
+  const known: readonly string[] = [...SETTINGS.map((s) => s.name), ...OTHER_NAMES]
+  const unknown = Object.keys(env).find((name) => name.startsWith('GONE_') && !known.includes(name))
+  if (unknown === undefined) return
+  throw new GoneError('CONFIG', `${unknown}: no such setting; the settings are ${known.join(', ')}`)
+}
+
+function checkRelations(config: Config): void {
+  if (config.retentionMs === 0) return
+  // A job that outlives its record could be added again for a round that has been run.
+  const needed = config.jobRetentionMs + MAX_DEADLINE_MS
+  if (config.retentionMs >= needed) return
+  throw new GoneError(
+    'CONFIG',
+    `GONE_RETENTION: expected at least ${formatDuration(needed)}, the longest deadline (${formatDuration(MAX_DEADLINE_MS)}) ` +
+      `plus GONE_JOB_RETENTION (${formatDuration(config.jobRetentionMs)}), got ${formatDuration(config.retentionMs)}`,
+  )
+}
+
+function parseWhole(name: string, value: string, min: number, max: number): number {
+  const number = /^\d{1,10}$/.test(value) ? Number(value) : Number.NaN
+  if (number >= min && number <= max) return number
+  throw new GoneError('CONFIG', `${name}: expected an integer from ${min} to ${max}, got "${value}"`)
+}
+
+function parseSpan(name: string, value: string, minMs: number, maxMs: number): number {
+  const ms = parseDuration(value)
+  if (ms !== undefined && ms >= minMs && ms <= maxMs) return ms
+  const range = `from ${formatDuration(minMs)} to ${formatDuration(maxMs)}`
+  throw new GoneError('CONFIG', `${name}: expected a duration like 30s, 10m or 7d, ${range}, got "${value}"`)
+}
+
+function parseChoice<T extends string>(name: string, value: string, choices: readonly T[]): T {
+  const found = choices.find((choice) => choice === value)
+  if (found !== undefined) return found
+  throw new GoneError('CONFIG', `${name}: expected one of ${choices.join(', ')}, got "${value}"`)
+}
+
+function parseGateUrls(value: string): readonly string[] {
+  const urls = value.split(',').flatMap((url) => (url.trim() ? [url.trim()] : []))
+  // An even number of nodes can tie, and a tied vote has been seen to hang redlock.
+  if (urls.length % 2 === 0 && urls.length > 0) {
+    throw new GoneError('CONFIG', `GATE_REDIS_URLS: expected an odd number of nodes, got ${urls.length}`)
+  }
+  for (const url of urls) checkRedisUrl('GATE_REDIS_URLS', url)
+  if (new Set(urls.map(serverOf)).size !== urls.length) {
+    throw new GoneError('CONFIG', 'GATE_REDIS_URLS: expected different nodes, got one of them twice')
+  }
+  return urls
+}
+
+const REDIS_PROTOCOLS = ['redis:', 'rediss:', 'redis+sentinel:', 'redis+cluster:']
+
+function checkRedisUrl(name: string, value: string): void {
+  const protocol = /^[a-z+]+:/.exec(value)?.[0] ?? ''
+  if (value.startsWith('/')) return // a unix socket
+  const isUrl = REDIS_PROTOCOLS.includes(protocol) && /^[a-z+]+:\/\/[^/]+/.test(value)
+  if (isUrl) return
+  throw new GoneError(
+    'CONFIG',
+    `${name}: expected ${REDIS_PROTOCOLS.map((p) => `${p}//`).join(', ')} with a host, got "${hidePassword(value)}"`,
+  )
+}
+
+/** A URL fit for a log or an error: without its password. */
+export function hidePassword(url: string): string {
+  return url.replace(/\/\/([^:@/]*):[^@]*@/, '//$1:***@')
+}
+
+/** The server behind a URL, so that two spellings of one compare equal; the database number does not matter. */
+function serverOf(url: string): string {
+  const authority = url
+    .replace(/^[a-z+]+:\/\//, '')
+    .replace(/^[^@]*@/, '')
+    .replace(/[/?].*$/, '')
+  const withPort = /:\d+$/.test(authority) ? authority : `${authority}:6379`
+  return withPort.toLowerCase().replace(/^(localhost|\[::1\]):/, '127.0.0.1:')
+}

@@ -1,0 +1,91 @@
+import { METHODS } from 'node:http'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { GoneError } from '../errors.ts'
+import type { Parameter } from './parameters.ts'
+import { sendProblem } from './problem.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** What OpenAPI says of the route; routes without it are left out. */
+    docs?: object
+  }
+}
+
+/** One path of the API: what serves it and what OpenAPI says of it. */
+export interface Endpoint {
+  readonly path: string
+  readonly methods: readonly ('GET' | 'POST')[]
+  readonly tag: string
+  readonly summary: string
+  readonly description?: string
+  readonly query: Readonly<Record<string, Parameter<unknown>>>
+  /** Members of the JSON body, with an example value each. */
+  readonly body?: Readonly<Record<string, unknown>>
+  /** Request headers among Gone-Candidate and Gone-Fence. */
+  readonly headers?: readonly string[]
+  readonly replies: Readonly<Record<number, string>>
+  readonly handler: (request: FastifyRequest, reply: FastifyReply) => unknown
+}
+
+/** Serves the endpoint, and answers every other method on its path with 405. */
+export function serve(app: FastifyInstance, endpoint: Endpoint): void {
+  const { path, methods, handler } = endpoint
+  const url = path.replace(/\{(\w+)\}/g, ':$1')
+  for (const method of methods)
+    app.route({ method, url, config: { docs: describe(endpoint, method) }, handler })
+
+  const others = METHODS.filter((method) => method !== 'CONNECT' && !methods.includes(method as 'GET'))
+  app.route({
+    method: others,
+    url,
+    handler: (request, reply) => {
+      reply.header('allow', methods.join(', '))
+      const took = `${request.method} on ${path}: this path takes ${methods.join(' and ')}`
+      return sendProblem(reply, new GoneError('METHOD_NOT_ALLOWED', took))
+    },
+  })
+}
+
+/** Teaches the router the methods that Fastify leaves out, so that they too are answered 405 and not 404. */
+export function acceptAllMethods(app: FastifyInstance): void {
+  for (const method of METHODS) {
+    if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method)
+  }
+}
+
+/**
+ * The endpoint in OpenAPI's words, kept beside the route. Not as its schema: Fastify would validate by it on every
+ * request, and `parameters.ts` has the better messages.
+ */
+function describe(endpoint: Endpoint, method: string): object {
+  const { tag, summary, description, path, query, headers, body, replies } = endpoint
+  const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] as string)
+  return {
+    tags: [tag],
+    summary,
+    ...(description && { description }),
+    ...(names.length > 0 && {
+      params: object(names.map((name) => [name, { type: 'string', minLength: 1, maxLength: 128 }])),
+    }),
+    ...(Object.keys(query).length > 0 && {
+      querystring: object(
+        Object.entries(query).map(([name, { about, example }]) => [
+          name,
+          { type: 'string', description: about, examples: [example] },
+        ]),
+      ),
+    }),
+    ...(headers && { headers: object(headers.map((name) => [name, { type: 'string' }])) }),
+    ...(body &&
+      method === 'POST' && {
+        body: object(Object.entries(body).map(([name, example]) => [name, { examples: [example] }])),
+      }),
+    response: Object.fromEntries(
+      Object.entries(replies).map(([status, about]) => [status, { description: about, type: 'null' }]),
+    ),
+  }
+}
+
+function object(properties: readonly (readonly [string, object])[]): object {
+  return { type: 'object', properties: Object.fromEntries(properties) }
+}

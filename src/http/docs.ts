@@ -1,0 +1,28 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyInstance } from 'fastify'
+
+export const DOCS_PATH = '/docs'
+
+/** OpenAPI of the routes registered after it, and a page to read and try it. */
+export async function docs(app: FastifyInstance, version: string): Promise<void> {
+  await app.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: {
+        title: 'gone',
+        version,
+        description:
+          'Every replica fires, one runs. Errors are RFC 9457 problem details with a stable `code`; `retryable` says whether the same call may be tried again.',
+        license: { name: 'MIT' },
+      },
+      tags: [
+        { name: 'rounds', description: 'Who leads a round, and whether it was done.' },
+        { name: 'history', description: 'What has happened.' },
+        { name: 'operating', description: 'Health and metrics.' },
+      ],
+    },
+    transform: ({ url, route }) => ({ url, schema: route.config?.docs ?? { hide: true } }),
+  })
+  await app.register(swaggerUi, { routePrefix: DOCS_PATH })
+}

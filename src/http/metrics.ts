@@ -1,0 +1,114 @@
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import type { ElectionVerdict } from '../core/election.ts'
+import type { Records, RoundQueue } from '../core/ports.ts'
+import type { Outcome } from '../core/record.ts'
+import type { Sweeper } from '../service/sweeper.ts'
+import { within } from '../service/within.ts'
+
+const SCRAPE_WITHIN_MS = 1_000
+
+export type Route = 'elect' | 'elected' | 'complete' | 'completed' | 'renew' | 'fail' | 'round' | 'history'
+
+/** What Prometheus can ask of this process, and of the rounds that all processes share. */
+export class Metrics {
+  readonly registry = new Registry()
+  private readonly elections: Readonly<Record<ElectionVerdict | 'error', { inc(): void }>>
+  private readonly completions: Counter<'outcome' | 'verdict'>
+  private readonly seconds: Histogram<'route'>
+
+  constructor(parts: { records: Records; queue: RoundQueue; sweeper: Sweeper }) {
+    const registers = [this.registry]
+    collectDefaultMetrics({ register: this.registry, prefix: 'gone_' })
+    const elections = new Counter({
+      name: 'gone_elections_total',
+      help: 'Answers to candidates by outcome; error means that it could not be decided.',
+      labelNames: ['outcome'],
+      registers,
+    })
+    // Labels are resolved once: a loser's answer is too quick to hash them each time.
+    const outcome = (name: string) => elections.labels(name)
+    this.elections = {
+      elected: outcome('elected'),
+      alreadyLeader: outcome('alreadyLeader'),
+      takenOver: outcome('takenOver'),
+      lost: outcome('lost'),
+      error: outcome('error'),
+    }
+    this.completions = new Counter({
+      name: 'gone_completions_total',
+      help: 'Reports by outcome (completed, failed) and verdict (recorded, alreadyRecorded, refused).',
+      labelNames: ['outcome', 'verdict'],
+      registers,
+    })
+    this.seconds = new Histogram({
+      name: 'gone_request_duration_seconds',
+      help: 'Time to answer by route, without requests that wait.',
+      labelNames: ['route'],
+      buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2],
+      registers,
+    })
+    this.collectShared(parts)
+  }
+
+  countElection(outcome: ElectionVerdict | 'error'): void {
+    this.elections[outcome].inc()
+  }
+
+  countCompletion(outcome: Outcome, verdict: string): void {
+    this.completions.inc({ outcome, verdict })
+  }
+
+  /** The function to call with the seconds that an answer on this route took. */
+  timer(route: Route): (seconds: number) => void {
+    const child = this.seconds.labels(route)
+    return (seconds) => child.observe(seconds)
+  }
+
+  private collectShared({
+    records,
+    queue,
+    sweeper,
+  }: {
+    records: Records
+    queue: RoundQueue
+    sweeper: Sweeper
+  }): void {
+    const registers = [this.registry]
+    new Gauge({
+      name: 'gone_overdue_rounds',
+      help: 'Rounds whose deadline has passed without a report. Missing while Redis cannot answer.',
+      registers,
+      async collect() {
+        this.reset()
+        const count = await withinScrape(records.overdueCount())
+        if (count === undefined) this.remove()
+        else this.set(count)
+      },
+    })
+    new Gauge({
+      name: 'gone_queue_jobs',
+      help: 'Jobs by queue and BullMQ state. Missing while Redis cannot answer.',
+      labelNames: ['queue', 'state'],
+      registers,
+      async collect() {
+        this.reset()
+        const counts = (await withinScrape(queue.counts())) ?? {}
+        for (const [state, count] of Object.entries(counts)) this.set({ queue: 'rounds', state }, count)
+      },
+    })
+    new Counter({
+      name: 'gone_redelivered_total',
+      help: 'Rounds that the sweeper of this process delivered to the queue for one that could not.',
+      registers,
+      collect() {
+        this.reset()
+        this.inc(sweeper.redelivered)
+      },
+    })
+  }
+}
+
+/** A scrape must answer also when Redis does not. */
+async function withinScrape<T>(promise: Promise<T>): Promise<T | undefined> {
+  return within(SCRAPE_WITHIN_MS, promise, () => new Error('too slow')).catch(() => undefined)
+}

@@ -1,0 +1,69 @@
+import type { FastifyInstance } from 'fastify'
+import { type Endpoint, serve } from './api.ts'
+import type { Metrics } from './metrics.ts'
+import { readQuery } from './parameters.ts'
+import { sendJson } from './replies.ts'
+
+/** Whether this server can decide rounds now; `trouble` says why not, for the person who looks. */
+export type Readiness = { readonly ready: true } | { readonly ready: false; readonly trouble: string }
+
+export interface OpsRoutesParts {
+  readonly readiness: () => Promise<Readiness>
+  readonly metrics: Metrics
+}
+
+/** What operators and their machines ask. */
+export function opsRoutes(app: FastifyInstance, { readiness, metrics }: OpsRoutesParts): void {
+  serve(
+    app,
+    opsEndpoint('/healthz', 'The process runs.', { 200: 'It does.' }, (_, reply) =>
+      sendJson(reply, 200, { status: 'ok' }),
+    ),
+  )
+  serve(
+    app,
+    opsEndpoint(
+      '/readyz',
+      'Rounds can be decided.',
+      { 200: 'They can.', 503: 'Not now.' },
+      async (_, reply) => {
+        const found = await readiness()
+        if (found.ready) return sendJson(reply, 200, { status: 'ready' })
+        return sendJson(reply, 503, { status: 'unready', trouble: found.trouble })
+      },
+    ),
+  )
+  serve(
+    app,
+    opsEndpoint(
+      '/metrics',
+      'Metrics in the Prometheus text format.',
+      { 200: 'The metrics.' },
+      async (_, reply) => {
+        reply.header('cache-control', 'no-store').header('content-type', metrics.registry.contentType)
+        return reply.send(await metrics.registry.metrics())
+      },
+    ),
+  )
+}
+
+function opsEndpoint(
+  path: string,
+  summary: string,
+  replies: Endpoint['replies'],
+  answer: Endpoint['handler'],
+): Endpoint {
+  return {
+    path,
+    methods: ['GET'],
+    tag: 'operating',
+    summary,
+    query: {},
+    replies,
+    handler(request, reply) {
+      // Probes and scrapers may add what they like, but a typo should not pass in silence.
+      readQuery(request, {})
+      return answer(request, reply)
+    },
+  }
+}

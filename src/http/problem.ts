@@ -1,0 +1,74 @@
+import { STATUS_CODES } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
+import type { Log } from '../core/ports.ts'
+import type { ProblemJson } from '../core/wire.ts'
+import { ERROR_CODES, type ErrorCode, GoneError } from '../errors.ts'
+
+export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
+
+/** Answers with the error as RFC 9457 problem details. */
+export function sendProblem(reply: FastifyReply, error: GoneError): FastifyReply {
+  reply.code(error.status).header('cache-control', 'no-store').type(PROBLEM_TYPE)
+  if (error.retryable) reply.header('retry-after', '1')
+  return reply.send(JSON.stringify(problemJson(error)))
+}
+
+export function problemJson(error: GoneError): ProblemJson {
+  const { title, status, retryable } = ERROR_CODES[error.code]
+  return { title, status, detail: error.message, code: error.code, retryable }
+}
+
+/** What Fastify and its parsers throw, in our codes. */
+const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
+  FST_ERR_BAD_URL: 'INVALID_URL',
+  FST_ERR_MAX_PARAM_LENGTH: 'URI_TOO_LONG',
+  FST_ERR_CTP_BODY_TOO_LARGE: 'BODY_TOO_LARGE',
+  FST_ERR_CTP_INVALID_MEDIA_TYPE: 'UNSUPPORTED_MEDIA_TYPE',
+  FST_ERR_CTP_INVALID_CONTENT_LENGTH: 'INVALID_BODY',
+  FST_ERR_CTP_INVALID_JSON_BODY: 'INVALID_BODY',
+  FST_ERR_CTP_EMPTY_JSON_BODY: 'INVALID_BODY',
+}
+
+/** Turns whatever a handler or Fastify threw into an answer; a defect of ours is logged and says nothing of its inside. */
+export function answerError(log: Log) {
+  return (error: FastifyError | GoneError | Error, request: FastifyRequest, reply: FastifyReply) => {
+    const known = asGoneError(error)
+    if (known.code === 'INTERNAL') log.error({ url: request.url, err: error }, 'request failed by a defect')
+    else if (known.status >= 500)
+      log.warn({ url: request.url, code: known.code, cause: String(known.cause) }, known.message)
+    return sendProblem(reply, known)
+  }
+}
+
+function asGoneError(error: FastifyError | GoneError | Error): GoneError {
+  if (error instanceof GoneError) return error
+  const code = 'code' in error ? FASTIFY_CODES[error.code] : undefined
+  if (code !== undefined) return new GoneError(code, error.message, { cause: error })
+  const isClients = 'statusCode' in error && (error.statusCode ?? 500) < 500
+  if (isClients) return new GoneError('INVALID_BODY', error.message, { cause: error })
+  return new GoneError('INTERNAL', 'the server failed; safe to retry', { cause: error })
+}
+
+/** Answers, on a bare socket, what Node's parser refused before there was a request. */
+export function answerClientError(error: NodeJS.ErrnoException, socket: Socket): void {
+  if (!socket.writable || socket.destroyed || error.code === 'ECONNRESET') {
+    socket.destroy()
+    return
+  }
+  const problem = problemJson(clientError(error.code))
+  const { status } = problem
+  const body = JSON.stringify(problem)
+  socket.end(
+    `HTTP/1.1 ${status} ${STATUS_CODES[status]}\r\ncontent-type: ${PROBLEM_TYPE}\r\ncache-control: no-store\r\n` +
+      `connection: close\r\ncontent-length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
+  )
+}
+
+function clientError(code: string | undefined): GoneError {
+  if (code === 'HPE_HEADER_OVERFLOW')
+    return new GoneError('HEADERS_TOO_LARGE', 'expected at most 16 KiB of request line and headers')
+  if (code === 'ERR_HTTP_REQUEST_TIMEOUT')
+    return new GoneError('REQUEST_TIMEOUT', 'the request did not arrive in time')
+  return new GoneError('BAD_REQUEST', `not a valid HTTP/1.1 request (${code ?? 'unknown'})`)
+}

@@ -1,0 +1,43 @@
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { type RoundRecord, stateOf } from '../core/record.ts'
+import type { RoundId } from '../core/round.ts'
+import { roundJson } from '../core/wire.ts'
+import { wantsJson } from './requests.ts'
+
+/** Answers with a status and what is known of the round in headers, and no body. */
+export function sendStatus(reply: FastifyReply, status: number, record?: RoundRecord): FastifyReply {
+  return head(reply, status, record).send()
+}
+
+/** Like `sendStatus`, with the whole record for whoever accepts JSON, else the text. */
+export function sendRecord(
+  request: FastifyRequest,
+  reply: FastifyReply,
+  status: number,
+  answer: { readonly id: RoundId; readonly record: RoundRecord; readonly text?: string },
+): FastifyReply {
+  const { id, record, text } = answer
+  head(reply, status, record)
+  if (wantsJson(request)) {
+    reply.header('content-type', JSON_TYPE)
+    return reply.send(JSON.stringify(roundJson(id, record, Date.now())))
+  }
+  if (text === undefined) return reply.send()
+  return reply.header('content-type', 'text/plain; charset=utf-8').send(text)
+}
+
+export function sendJson(reply: FastifyReply, status: number, body: unknown): FastifyReply {
+  return head(reply, status).header('content-type', JSON_TYPE).send(JSON.stringify(body))
+}
+
+const JSON_TYPE = 'application/json; charset=utf-8'
+
+function head(reply: FastifyReply, status: number, record?: RoundRecord): FastifyReply {
+  reply.code(status).header('cache-control', 'no-store')
+  if (record) {
+    reply.header('gone-leader', record.leader)
+    reply.header('gone-fence', record.fence)
+    reply.header('gone-state', stateOf(record, Date.now()))
+  }
+  return reply
+}

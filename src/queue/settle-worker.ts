@@ -1,0 +1,105 @@
+import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq'
+import { formatDuration } from '../core/duration.ts'
+import type { Log, Records, RoundQueue } from '../core/ports.ts'
+import { type Completion, deadlineAtMs } from '../core/record.ts'
+import { parseRoundKey } from '../core/round.ts'
+import { GoneError } from '../errors.ts'
+import type { RedisClient } from '../redis/connections.ts'
+import { QUEUE_PREFIX, ROUNDS_QUEUE, type RoundJobResult } from './round-queue.ts'
+
+export interface SettleWorkerParts {
+  /** A client that waits for Redis as long as it takes. */
+  readonly client: RedisClient
+  readonly records: Records
+  readonly queue: RoundQueue
+  readonly log: Log
+  readonly jobRetentionMs: number
+  readonly jobRetentionCount: number
+}
+
+/** The deadline came without a report. */
+class OverdueError extends UnrecoverableError {}
+
+const CONCURRENCY = 16
+const RETRY_MS = 1_000
+
+/** Ends the rounds' jobs as the records say: completed, failed, or red because nobody reported in time. */
+export class SettleWorker {
+  private readonly worker: Worker<unknown, RoundJobResult>
+
+  constructor(private readonly parts: SettleWorkerParts) {
+    const keep = { age: Math.ceil(parts.jobRetentionMs / 1_000), count: parts.jobRetentionCount }
+    this.worker = new Worker(ROUNDS_QUEUE, (job, token) => this.settle(job, token), {
+      connection: parts.client,
+      prefix: QUEUE_PREFIX,
+      autorun: false,
+      concurrency: CONCURRENCY,
+      removeOnComplete: keep,
+      removeOnFail: keep,
+      skipVersionCheck: true,
+    })
+    this.worker.on('error', (error) => parts.log.debug({ cause: String(error) }, 'settle worker'))
+    this.worker.on('failed', (job, error) => void this.lookAgain(job, error))
+  }
+
+  start(): void {
+    this.worker.run().catch((error) => this.parts.log.error({ cause: String(error) }, 'settle worker ended'))
+  }
+
+  async stop(): Promise<void> {
+    await this.worker.close()
+  }
+
+  private async settle(job: Job, token: string | undefined): Promise<RoundJobResult> {
+    const ruling = await this.judge(job, token)
+    switch (ruling.verdict) {
+      case 'finished':
+        return endOf(ruling.record.completion as Completion)
+      case 'pending':
+        return putOff(job, token, deadlineAtMs(ruling.record) - ruling.nowMs)
+      case 'overdue': {
+        const within = formatDuration(ruling.record.deadlineMs)
+        this.parts.log.warn(
+          { round: job.id, leader: ruling.record.leader },
+          `no completion reported within ${within}`,
+        )
+        throw new OverdueError(`no completion reported within ${within}`)
+      }
+      case 'notLed':
+        throw new UnrecoverableError('the record of this round has expired or was lost')
+    }
+  }
+
+  private async judge(job: Job, token: string | undefined) {
+    try {
+      return await this.parts.records.expire(parseRoundKey(job.id ?? ''))
+    } catch (error) {
+      // A store that cannot answer must not turn a round red.
+      if (error instanceof GoneError && error.retryable) return putOff(job, token, RETRY_MS)
+      throw error
+    }
+  }
+
+  /** A completion recorded between our look at the record and the job's turning red has found it active, and let it be. */
+  private async lookAgain(job: Job | undefined, error: Error): Promise<void> {
+    if (!job?.id || !(error instanceof OverdueError)) return
+    const id = parseRoundKey(job.id)
+    try {
+      const { record } = await this.parts.records.read(id)
+      if (record?.completion) await this.parts.queue.close(id)
+    } catch (cause) {
+      this.parts.log.warn({ round: job.id, cause: String(cause) }, 'overdue round not looked at again')
+    }
+  }
+}
+
+async function putOff(job: Job, token: string | undefined, ms: number): Promise<never> {
+  await job.moveToDelayed(Date.now() + ms, token)
+  throw new DelayedError()
+}
+
+function endOf({ outcome, by, detail }: Completion): RoundJobResult {
+  if (outcome === 'failed')
+    throw new UnrecoverableError(detail || 'the leader reported a failure without a reason')
+  return { outcome, completedBy: by, ...(detail && { result: JSON.parse(detail) as unknown }) }
+}

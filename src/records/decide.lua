@@ -1,0 +1,20 @@
+-- Decides who leads. ARGV: 3 address  4 identity  5 lease ms (0 = none)  6 deadline ms  7 gate value ('' = none)
+-- Returns verdict, now, record, and for a takeover the previous leader and fence.
+local now, record = nowMs(), load()
+local candidate = {
+  address = ARGV[3], identity = ARGV[4], leaseMs = tonumber(ARGV[5]), deadlineMs = ARGV[6], gate = ARGV[7],
+}
+
+if record then
+  if record.i == candidate.identity then
+    if record.t and not record.c then extend(record, now, tonumber(record.t)) end
+    return answer('alreadyLeader', now)
+  end
+  if record.c or not record.t or now < record.e + record.x then return answer('lost', now) end
+end
+
+lead(now, candidate)
+redis.call('ZADD', KEYS[4], now, ROUND)
+if not record then return answer('elected', now) end
+redis.call('ZREM', KEYS[5], ROUND)
+return answer('takenOver', now, record.l, record.f)

@@ -1,0 +1,174 @@
+import type { Candidate, Reporter } from '../core/candidate.ts'
+import { type CompletionVerdict, judgeCompletion } from '../core/completion.ts'
+import { judgeElection, judgeRenewal, provesLeadership } from '../core/election.ts'
+import type {
+  DeadlineRuling,
+  ElectionRuling,
+  HistoryMark,
+  ListedRound,
+  OutboxEntry,
+  Records,
+  RenewalRuling,
+  Report,
+  RoundNews,
+  Ruling,
+  Sighting,
+} from '../core/ports.ts'
+import { deadlineAtMs, type RoundRecord, type Terms } from '../core/record.ts'
+import { parseRoundKey, type RoundId, roundKey } from '../core/round.ts'
+
+/** The twin of RedisRecords in memory, for tests of what stands on records. It forgets nothing and is gone with the process. */
+export class MemoryRecords implements Records, RoundNews {
+  private readonly records = new Map<string, RoundRecord>()
+  private readonly fences = new Map<string, number>()
+  private readonly pending = new Map<string, number>()
+  private readonly overdue = new Set<string>()
+  private readonly listeners = new Map<string, Set<() => void>>()
+
+  constructor(private readonly nowMs: () => number) {}
+
+  async decide(id: RoundId, candidate: Candidate, terms: Terms, gate?: string): Promise<ElectionRuling> {
+    const key = roundKey(id)
+    const nowMs = this.nowMs()
+    const before = this.records.get(key)
+    const verdict = judgeElection(before, candidate, nowMs)
+    if (verdict === 'lost') return { verdict, nowMs, record: before as RoundRecord }
+    if (verdict === 'alreadyLeader') {
+      const record = before as RoundRecord
+      if (record.completion || !record.lease) return { verdict, nowMs, record }
+      return { verdict, nowMs, record: this.extend(key, record, record.lease.ms) }
+    }
+    const record = this.lead(id, candidate, terms, gate)
+    this.pending.set(key, nowMs)
+    this.overdue.delete(key)
+    return {
+      verdict,
+      nowMs,
+      record,
+      ...(before && { previous: { leader: before.leader, fence: before.fence } }),
+    }
+  }
+
+  async renew(id: RoundId, reporter: Reporter, leaseMs?: number): Promise<RenewalRuling> {
+    const key = roundKey(id)
+    const record = this.records.get(key)
+    const verdict = judgeRenewal(record, reporter)
+    if (record === undefined || verdict === 'notLed') return { verdict: 'notLed' }
+    const renewed =
+      verdict === 'renewed' && record.lease ? this.extend(key, record, leaseMs ?? record.lease.ms) : record
+    return { verdict, nowMs: this.nowMs(), record: renewed }
+  }
+
+  async complete(
+    id: RoundId,
+    reporter: Reporter,
+    report: Report,
+    terms: Terms,
+  ): Promise<Ruling<CompletionVerdict>> {
+    const key = roundKey(id)
+    const nowMs = this.nowMs()
+    const before = this.records.get(key)
+    const verdict = judgeCompletion(before, reporter, report.outcome)
+    if (verdict !== 'recorded') return { verdict, nowMs, record: before as RoundRecord }
+    const led = before ?? this.lead(id, reporter, { deadlineMs: terms.deadlineMs })
+    const isLeader = before === undefined || provesLeadership(led, reporter)
+    const record: RoundRecord = {
+      ...led,
+      completion: {
+        ...report,
+        by: reporter.address,
+        atMs: nowMs,
+        ...(!isLeader && { identity: reporter.identity }),
+      },
+    }
+    this.records.set(key, record)
+    this.pending.set(`${key}~`, nowMs)
+    this.overdue.delete(key)
+    for (const onFinished of this.listeners.get(key) ?? []) onFinished()
+    return { verdict, nowMs, record }
+  }
+
+  async read(id: RoundId): Promise<Sighting> {
+    const record = this.records.get(roundKey(id))
+    return { nowMs: this.nowMs(), ...(record && { record }) }
+  }
+
+  async expire(id: RoundId): Promise<DeadlineRuling> {
+    const nowMs = this.nowMs()
+    const record = this.records.get(roundKey(id))
+    if (record === undefined) return { verdict: 'notLed' }
+    if (record.completion) return { verdict: 'finished', nowMs, record }
+    if (nowMs < deadlineAtMs(record)) return { verdict: 'pending', nowMs, record }
+    this.overdue.add(roundKey(id))
+    return { verdict: 'overdue', nowMs, record }
+  }
+
+  async history(query: { system?: string; after?: HistoryMark; limit: number }) {
+    const { after } = query
+    const found = [...this.records]
+      .map(([key, record]) => ({ key, id: parseRoundKey(key), record, electedAtMs: record.electedAtMs }))
+      .filter((round) => query.system === undefined || round.id.system === query.system)
+      .sort((a, b) => b.electedAtMs - a.electedAtMs || (a.key < b.key ? 1 : -1))
+      .filter(
+        (round) =>
+          after === undefined ||
+          round.electedAtMs < after.electedAtMs ||
+          (round.electedAtMs === after.electedAtMs && round.key < after.key),
+      )
+    const page = found.slice(0, query.limit)
+    const last = found.length > page.length ? page.at(-1) : undefined
+    const rounds: ListedRound[] = page.map(({ id, record }) => ({ id, record }))
+    const next = last && { electedAtMs: last.electedAtMs, key: last.key }
+    return { rounds, nowMs: this.nowMs(), ...(next && { next }) }
+  }
+
+  async overdueCount(): Promise<number> {
+    return this.overdue.size
+  }
+
+  async outbox(ageMs: number, limit: number): Promise<readonly OutboxEntry[]> {
+    const before = this.nowMs() - ageMs
+    return [...this.pending]
+      .filter(([, sinceMs]) => sinceMs <= before)
+      .slice(0, limit)
+      .map(([entry]) => ({ id: parseRoundKey(entry.replace(/~$/, '')), entry }))
+  }
+
+  acknowledge(id: RoundId, step: 'led' | 'finished'): void {
+    this.pending.delete(roundKey(id) + (step === 'finished' ? '~' : ''))
+  }
+
+  async acknowledgeEntry({ entry }: OutboxEntry): Promise<void> {
+    this.pending.delete(entry)
+  }
+
+  async listen(id: RoundId, onFinished: () => void): Promise<() => void> {
+    const key = roundKey(id)
+    const listeners = this.listeners.get(key) ?? new Set()
+    this.listeners.set(key, listeners.add(onFinished))
+    return () => listeners.delete(onFinished)
+  }
+
+  private lead(id: RoundId, candidate: Candidate, terms: Terms, gate?: string): RoundRecord {
+    const fence = (this.fences.get(id.system) ?? 0) + 1
+    this.fences.set(id.system, fence)
+    const nowMs = this.nowMs()
+    const record: RoundRecord = {
+      leader: candidate.address,
+      identity: candidate.identity,
+      fence,
+      electedAtMs: nowMs,
+      deadlineMs: terms.deadlineMs,
+      ...(terms.leaseMs && { lease: { ms: terms.leaseMs, expiresAtMs: nowMs + terms.leaseMs } }),
+      ...(gate && { gate }),
+    }
+    this.records.set(roundKey(id), record)
+    return record
+  }
+
+  private extend(key: string, record: RoundRecord, leaseMs: number): RoundRecord {
+    const extended = { ...record, lease: { ms: leaseMs, expiresAtMs: this.nowMs() + leaseMs } }
+    this.records.set(key, extended)
+    return extended
+  }
+}

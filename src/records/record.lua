@@ -1,0 +1,93 @@
+-- The record of a round and what every step does with it. Prepended to each step, so that these rules exist once; they
+-- are those of core/election.ts and core/completion.ts, and one contract suite holds both to the same answers.
+--
+-- KEYS: 1 record  2 fence counter  3 history index  4 outbox  5 overdue index (one slot: they share {system})
+-- Every step takes ARGV: 1 round (escaped)  2 retention ms (0 = for ever), then its own.
+--
+-- Fields are one letter and times relative to the election, because a hash of short fields is stored compactly:
+--   l leader  i identity  f fence  e elected at (ms)  d deadline (ms after e)  t lease (ms)  x lease end (ms after e)
+--   g gate value  c outcome  b completed by (absent: the leader's address)  w completer's identity (absent: the leader)
+--   a completed (ms after e)  r detail
+
+local ROUND, RETENTION = ARGV[1], tonumber(ARGV[2])
+
+local function nowMs()
+  local time = redis.call('TIME')
+  return time[1] * 1000 + math.floor(time[2] / 1000)
+end
+
+local function load()
+  local flat = redis.call('HGETALL', KEYS[1])
+  if #flat == 0 then return nil end
+  local record = {}
+  for index = 1, #flat, 2 do record[flat[index]] = flat[index + 1] end
+  return record
+end
+
+local function keep(key)
+  if RETENTION > 0 then redis.call('PEXPIRE', key, RETENTION) end
+end
+
+local function trim(index, now)
+  if RETENTION > 0 then redis.call('ZREMRANGEBYSCORE', index, '-inf', now - RETENTION) end
+  keep(index)
+end
+
+-- Makes the candidate leader under a new fence. INCR comes first: where memory is full it is refused before anything
+-- has changed.
+local function lead(now, who)
+  local fence = redis.call('INCR', KEYS[2])
+  redis.call('DEL', KEYS[1])
+  redis.call('HSET', KEYS[1], 'l', who.address, 'i', who.identity, 'f', fence, 'e', now, 'd', who.deadlineMs)
+  if who.leaseMs > 0 then redis.call('HSET', KEYS[1], 't', who.leaseMs, 'x', who.leaseMs) end
+  if who.gate ~= '' then redis.call('HSET', KEYS[1], 'g', who.gate) end
+  keep(KEYS[1])
+  redis.call('ZADD', KEYS[3], now, ROUND)
+  trim(KEYS[3], now)
+end
+
+local function extend(record, now, leaseMs)
+  redis.call('HSET', KEYS[1], 't', leaseMs, 'x', now - record.e + leaseMs)
+  keep(KEYS[1])
+end
+
+local function provesLeadership(record, identity, fence)
+  if fence ~= '' then return fence == record.f end
+  return identity == record.i
+end
+
+local function answer(verdict, now, ...)
+  return { verdict, now, redis.call('HGETALL', KEYS[1]), ... }
+end
+
+-- ARGV: 3 address  4 identity  5 fence ('' = none)  6 detail  7 deadline ms  8 channel
+local function settle(outcome)
+  local now, record = nowMs(), load()
+  local address, identity, fence = ARGV[3], ARGV[4], ARGV[5]
+  if not record then
+    lead(now, { address = address, identity = identity, deadlineMs = ARGV[7], leaseMs = 0, gate = '' })
+    record = load()
+    fence = ''
+  end
+
+  local proven = provesLeadership(record, identity, fence)
+  if record.c then
+    local sameReporter = proven
+    if record.w then sameReporter = identity == record.w end
+    if sameReporter and record.c == outcome then return answer('alreadyRecorded', now) end
+    return answer('refused', now)
+  end
+  local anybodys = string.sub(record.i, 1, 1) == '~' and fence == ''
+  if not proven and not anybodys then return answer('refused', now) end
+
+  redis.call('HSET', KEYS[1], 'c', outcome, 'a', now - record.e)
+  if address ~= record.l then redis.call('HSET', KEYS[1], 'b', address) end
+  if not proven then redis.call('HSET', KEYS[1], 'w', identity) end
+  if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'r', ARGV[6]) end
+  keep(KEYS[1])
+  redis.call('ZREM', KEYS[5], ROUND)
+  redis.call('ZADD', KEYS[4], now, ROUND .. '~')
+  redis.call('PUBLISH', ARGV[8], '')
+  return answer('recorded', now)
+end
+

@@ -1,0 +1,333 @@
+import { readFileSync } from 'node:fs'
+import type { Candidate, Reporter } from '../core/candidate.ts'
+import type { CompletionVerdict } from '../core/completion.ts'
+import type { ElectionVerdict } from '../core/election.ts'
+import type {
+  DeadlineRuling,
+  ElectionRuling,
+  HistoryMark,
+  ListedRound,
+  OutboxEntry,
+  Records,
+  RenewalRuling,
+  Report,
+  Ruling,
+  Sighting,
+} from '../core/ports.ts'
+import type { Completion, RoundRecord, Terms } from '../core/record.ts'
+import { escapePart, type RoundId, roundKey, unescapePart } from '../core/round.ts'
+import { GoneError } from '../errors.ts'
+import type { RedisClient } from '../redis/connections.ts'
+import { roundChannel } from '../redis/redis-news.ts'
+import { redisTrouble } from '../redis/trouble.ts'
+
+const STEPS = ['decide', 'renew', 'complete', 'fail', 'read', 'expire'] as const
+type StepName = (typeof STEPS)[number]
+
+type Argument = string | number
+type Step = (...keysAndArguments: Argument[]) => Promise<unknown[]>
+type Fields = Readonly<Record<string, string>>
+
+const KEY_COUNT = 5
+const SYSTEMS_KEY = 'gone:systems'
+/** How often a process says again that a system is in use. Far below any retention. */
+const SYSTEM_REFRESH_MS = 600_000
+const ACKNOWLEDGE_EVERY_MS = 50
+const MAX_PIPELINE = 500
+
+/** Records in Redis: one Lua script a step, all keys of a system in one Cluster slot. */
+export class RedisRecords implements Records {
+  private readonly steps: Readonly<Record<StepName, Step>>
+  private readonly systemsSeen = new Map<string, number>()
+  private acknowledged = new Map<string, string[]>()
+  private acknowledging: NodeJS.Timeout | undefined
+
+  constructor(
+    private readonly redis: RedisClient,
+    private readonly retentionMs: number,
+  ) {
+    this.steps = defineSteps(redis)
+  }
+
+  async decide(id: RoundId, candidate: Candidate, terms: Terms, gate = ''): Promise<ElectionRuling> {
+    return this.attempt(`decide who leads ${roundKey(id)}`, async () => {
+      // Sent together and answered together: one round trip.
+      const known = this.rememberSystem(id.system)
+      const decided = this.step('decide', id, [
+        candidate.address,
+        candidate.identity,
+        terms.leaseMs ?? 0,
+        terms.deadlineMs,
+        gate,
+      ])
+      const [reply] = await Promise.all([decided, known])
+      const ruling = rulingOf<ElectionVerdict>(reply)
+      if (ruling.verdict !== 'takenOver') return ruling
+      return { ...ruling, previous: { leader: String(reply[3]), fence: Number(reply[4]) } }
+    })
+  }
+
+  async renew(id: RoundId, reporter: Reporter, leaseMs = 0): Promise<RenewalRuling> {
+    return this.attempt(`renew the lease of ${roundKey(id)}`, async () => {
+      const reply = await this.step('renew', id, [reporter.identity, reporter.fence ?? '', leaseMs])
+      return reply[0] === 'notLed' ? { verdict: 'notLed' } : rulingOf(reply)
+    })
+  }
+
+  async complete(
+    id: RoundId,
+    reporter: Reporter,
+    report: Report,
+    terms: Terms,
+  ): Promise<Ruling<CompletionVerdict>> {
+    const step = report.outcome === 'completed' ? 'complete' : 'fail'
+    return this.attempt(`record that ${roundKey(id)} ${report.outcome}`, async () => {
+      const known = this.rememberSystem(id.system)
+      const settled = this.step(step, id, [
+        reporter.address,
+        reporter.identity,
+        reporter.fence ?? '',
+        report.detail,
+        terms.deadlineMs,
+        roundChannel(id),
+      ])
+      const [reply] = await Promise.all([settled, known])
+      return rulingOf(reply)
+    })
+  }
+
+  async read(id: RoundId): Promise<Sighting> {
+    return this.attempt(`read ${roundKey(id)}`, async () => {
+      const [, nowMs, flat] = await this.step('read', id, [])
+      const fields = fieldsOf(flat)
+      return fields.l === undefined
+        ? { nowMs: Number(nowMs) }
+        : { nowMs: Number(nowMs), record: recordOf(fields) }
+    })
+  }
+
+  async expire(id: RoundId): Promise<DeadlineRuling> {
+    return this.attempt(`judge the deadline of ${roundKey(id)}`, async () => {
+      const reply = await this.step('expire', id, [])
+      return reply[0] === 'notLed' ? { verdict: 'notLed' } : rulingOf(reply)
+    })
+  }
+
+  async history(query: { system?: string; after?: HistoryMark; limit: number }) {
+    return this.attempt('read the history', async () => {
+      const systems = query.system === undefined ? await this.systems() : [query.system]
+      const pages = await this.each(systems, (system) => historyCommands(keyOf(system, 'rounds'), query))
+      const marks = systems
+        .flatMap((system, index) => marksOf(system, pages[index] ?? []))
+        .filter((mark) => query.after === undefined || isAfter(mark, query.after))
+        .sort((a, b) => (isAfter(b, a) ? -1 : 1))
+      const page = marks.slice(0, query.limit)
+      const read = await Promise.all(page.map((mark) => this.read(mark.id)))
+      const rounds: ListedRound[] = page.flatMap((mark, index) => {
+        const record = read[index]?.record
+        return record ? [{ id: mark.id, record }] : []
+      })
+      const last = marks.length > page.length ? page.at(-1) : undefined
+      const nowMs = read[0]?.nowMs ?? 0
+      return { rounds, nowMs, ...(last && { next: { electedAtMs: last.electedAtMs, key: last.key } }) }
+    })
+  }
+
+  async overdueCount(): Promise<number> {
+    return this.attempt('count overdue rounds', async () => {
+      const systems = await this.systems()
+      const counts = await this.each(systems, (system) => [['zcard', keyOf(system, 'overdue')]])
+      return counts.reduce((sum, [count]) => sum + Number(count), 0)
+    })
+  }
+
+  async outbox(ageMs: number, limit: number): Promise<readonly OutboxEntry[]> {
+    return this.attempt('read the outbox', async () => {
+      const [seconds, micros] = await this.redis.time()
+      const before = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) - ageMs
+      const systems = await this.systems()
+      const entries = await this.each(systems, (system) => [
+        ['zrangebyscore', keyOf(system, 'outbox'), '-inf', before, 'LIMIT', 0, limit],
+      ])
+      return systems
+        .flatMap((system, index) =>
+          ((entries[index]?.[0] ?? []) as string[]).map((entry) => ({
+            id: { system, round: unescapePart(entry.replace(/~$/, '')) },
+            entry,
+          })),
+        )
+        .slice(0, limit)
+    })
+  }
+
+  acknowledge(id: RoundId, step: 'led' | 'finished'): void {
+    const key = keyOf(id.system, 'outbox')
+    const entry = escapePart(id.round) + (step === 'finished' ? '~' : '')
+    const entries = this.acknowledged.get(key)
+    if (entries) entries.push(entry)
+    else this.acknowledged.set(key, [entry])
+    this.acknowledging ??= setTimeout(() => void this.flush(), ACKNOWLEDGE_EVERY_MS)
+  }
+
+  async acknowledgeEntry({ id, entry }: OutboxEntry): Promise<void> {
+    await this.attempt('acknowledge an outbox entry', () =>
+      this.redis.zrem(keyOf(id.system, 'outbox'), entry),
+    )
+  }
+
+  /** Sends what was acknowledged. What is lost here stays in the outbox, and is done again without harm. */
+  async flush(): Promise<void> {
+    clearTimeout(this.acknowledging)
+    this.acknowledging = undefined
+    const batch = this.acknowledged
+    this.acknowledged = new Map()
+    await Promise.allSettled([...batch].map(([key, entries]) => this.redis.zrem(key, ...entries)))
+  }
+
+  private step(name: StepName, id: RoundId, own: Argument[]): Promise<unknown[]> {
+    const round = escapePart(id.round)
+    const system = escapePart(id.system)
+    return this.steps[name](
+      `gone:{${system}}:round:${round}`,
+      `gone:{${system}}:fence`,
+      `gone:{${system}}:rounds`,
+      `gone:{${system}}:outbox`,
+      `gone:{${system}}:overdue`,
+      round,
+      this.retentionMs,
+      ...own,
+    )
+  }
+
+  /** Lists the system, before any round of it can be led, for those who look for rounds: history and sweeper. */
+  private async rememberSystem(system: string): Promise<void> {
+    const nowMs = Date.now()
+    const seenMs = this.systemsSeen.get(system)
+    if (seenMs !== undefined && nowMs - seenMs < SYSTEM_REFRESH_MS) return
+    await this.redis.zadd(SYSTEMS_KEY, nowMs, escapePart(system))
+    if (this.systemsSeen.size >= 10_000) this.systemsSeen.clear()
+    this.systemsSeen.set(system, nowMs)
+    if (this.retentionMs > 0) {
+      await this.redis.zremrangebyscore(SYSTEMS_KEY, '-inf', nowMs - this.retentionMs - 2 * SYSTEM_REFRESH_MS)
+    }
+  }
+
+  private async systems(): Promise<string[]> {
+    return (await this.redis.zrange(SYSTEMS_KEY, '0', '-1')).map((system) => unescapePart(String(system)))
+  }
+
+  /** Runs the commands of each system, in pipelines of bounded size; the answers are in the systems' order. */
+  private async each(systems: string[], commandsOf: (system: string) => Argument[][]): Promise<unknown[][]> {
+    const answers: unknown[][] = []
+    for (let from = 0; from < systems.length; from += MAX_PIPELINE) {
+      const chunk = systems.slice(from, from + MAX_PIPELINE)
+      const replies = chunk.map((system) =>
+        Promise.all(
+          commandsOf(system).map(([name, ...rest]) => this.redis.call(String(name), ...rest.map(String))),
+        ),
+      )
+      answers.push(...(await Promise.all(replies)))
+    }
+    return answers
+  }
+
+  private async attempt<T>(what: string, run: () => Promise<T>): Promise<T> {
+    try {
+      return await run()
+    } catch (cause) {
+      throw new GoneError('STORE_UNAVAILABLE', `cannot ${what}: ${redisTrouble(cause)}; safe to retry`, {
+        cause,
+      })
+    }
+  }
+}
+
+function keyOf(system: string, name: string): string {
+  return `gone:{${escapePart(system)}}:${name}`
+}
+
+function defineSteps(redis: RedisClient): Readonly<Record<StepName, Step>> {
+  const lua = (name: string) => readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8')
+  const prelude = lua('record')
+  for (const name of STEPS) {
+    redis.defineCommand(`gone_${name}`, { numberOfKeys: KEY_COUNT, lua: prelude + lua(name) })
+  }
+  // defineCommand adds methods that the client's type cannot know.
+  const defined = redis as unknown as Record<string, Step>
+  return Object.fromEntries(
+    STEPS.map((name) => [name, (...all: Argument[]) => (defined[`gone_${name}`] as Step).apply(redis, all)]),
+  ) as Record<StepName, Step>
+}
+
+function rulingOf<Verdict>(reply: unknown[]): Ruling<Verdict> {
+  return { verdict: reply[0] as Verdict, nowMs: Number(reply[1]), record: recordOf(fieldsOf(reply[2])) }
+}
+
+function fieldsOf(flat: unknown): Fields {
+  const fields: Record<string, string> = {}
+  const list = flat as string[]
+  for (let index = 0; index < list.length; index += 2) {
+    fields[list[index] as string] = list[index + 1] as string
+  }
+  return fields
+}
+
+/** The field letters are explained in record.lua. */
+function recordOf(fields: Fields): RoundRecord {
+  const electedAtMs = Number(fields.e)
+  return {
+    leader: fields.l ?? '',
+    identity: fields.i ?? '',
+    fence: Number(fields.f),
+    electedAtMs,
+    deadlineMs: Number(fields.d),
+    ...(fields.t !== undefined && {
+      lease: { ms: Number(fields.t), expiresAtMs: electedAtMs + Number(fields.x) },
+    }),
+    ...(fields.g !== undefined && { gate: fields.g }),
+    ...(fields.c !== undefined && { completion: completionOf(fields, electedAtMs) }),
+  }
+}
+
+function completionOf(fields: Fields, electedAtMs: number): Completion {
+  return {
+    outcome: fields.c as Completion['outcome'],
+    by: fields.b ?? fields.l ?? '',
+    atMs: electedAtMs + Number(fields.a),
+    detail: fields.r ?? '',
+    ...(fields.w !== undefined && { identity: fields.w }),
+  }
+}
+
+interface Mark extends HistoryMark {
+  readonly id: RoundId
+}
+
+function historyCommands(key: string, query: { after?: HistoryMark; limit: number }): Argument[][] {
+  const limit = ['WITHSCORES', 'LIMIT', 0, query.limit + 1]
+  if (!query.after) return [['zrevrangebyscore', key, '+inf', '-inf', ...limit]]
+  const { electedAtMs } = query.after
+  return [
+    // Whatever was elected in the very ms where the last page ended may lie on either side of it.
+    ['zrevrangebyscore', key, electedAtMs, electedAtMs, 'WITHSCORES'],
+    ['zrevrangebyscore', key, `(${electedAtMs}`, '-inf', ...limit],
+  ]
+}
+
+function marksOf(system: string, replies: unknown[]): Mark[] {
+  const marks: Mark[] = []
+  for (const reply of replies) {
+    const pairs = (reply as (string | string[])[]).flat()
+    for (let index = 0; index < pairs.length; index += 2) {
+      const id = { system, round: unescapePart(pairs[index] as string) }
+      marks.push({ id, electedAtMs: Number(pairs[index + 1]), key: roundKey(id) })
+    }
+  }
+  return marks
+}
+
+/** True if `mark` comes later in the history, which is newest first, then by key downwards. */
+function isAfter(mark: HistoryMark, other: HistoryMark): boolean {
+  if (mark.electedAtMs !== other.electedAtMs) return mark.electedAtMs < other.electedAtMs
+  return mark.key < other.key
+}

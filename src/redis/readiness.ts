@@ -1,0 +1,61 @@
+import { GoneError } from '../errors.ts'
+import type { RedisClient } from './connections.ts'
+import { redisTrouble } from './trouble.ts'
+
+/** How long a start waits for a Redis that is itself starting. */
+const REACHABLE_WITHIN_MS = 10_000
+const SAY_AFTER_MS = 2_000
+
+/** Whether Redis can keep rounds now; `trouble` says why not. */
+export type RedisReadiness = { readonly ready: true } | { readonly ready: false; readonly trouble: string }
+
+/** Asks Redis whether it answers, and whether it would rather forget rounds than refuse them. */
+export async function readReadiness(client: RedisClient, allowEviction: boolean): Promise<RedisReadiness> {
+  try {
+    const memory = await client.info('memory')
+    const policy = /maxmemory_policy:(\S+)/.exec(memory)?.[1] ?? 'unknown'
+    if (allowEviction || policy === 'noeviction') return { ready: true }
+    const trouble =
+      `Redis has maxmemory-policy ${policy}: it would forget rounds when memory is full, and a forgotten round is led twice; ` +
+      'set it to noeviction, or GONE_ALLOW_EVICTION=true to accept that'
+    return { ready: false, trouble }
+  } catch (error) {
+    return { ready: false, trouble: redisTrouble(error) }
+  }
+}
+
+/**
+ * Resolves when the client is connected.
+ *
+ * @param url how the user wrote it, without its password; undefined if the Redis is our own
+ * @throws GoneError `REDIS_NOT_FOUND`
+ */
+export async function whenReachable(
+  client: RedisClient,
+  url: string | undefined,
+  say: (line: string) => void,
+): Promise<void> {
+  if (client.status === 'ready') return
+  let cause: unknown
+  const note = (error: unknown) => {
+    cause = error
+  }
+  client.on('error', note)
+  const slow = setTimeout(() => say(`waiting for Redis at ${url ?? 'its socket'}`), SAY_AFTER_MS)
+  let timer: NodeJS.Timeout | undefined
+  try {
+    await new Promise<void>((resolve, reject) => {
+      client.once('ready', resolve)
+      timer = setTimeout(() => reject(cause), REACHABLE_WITHIN_MS)
+    })
+  } catch {
+    const why = cause === undefined ? 'no answer' : redisTrouble(cause)
+    throw new GoneError('REDIS_NOT_FOUND', `REDIS_URL: cannot reach ${url ?? 'the embedded Redis'}: ${why}`, {
+      cause,
+    })
+  } finally {
+    clearTimeout(slow)
+    clearTimeout(timer)
+    client.off('error', note)
+  }
+}

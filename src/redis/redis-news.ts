@@ -1,0 +1,41 @@
+import type { RoundNews } from '../core/ports.ts'
+import { type RoundId, roundKey } from '../core/round.ts'
+import type { RedisClient } from './connections.ts'
+
+/** Where the completion of a round is announced. One channel a round, so that nobody hears of rounds it does not wait for. */
+export function roundChannel(id: RoundId): string {
+  return `gone:finished:${roundKey(id)}`
+}
+
+/**
+ * Finished rounds, over Redis publish and subscribe. A message can be lost with the connection, so whoever listens
+ * also looks at the record from time to time.
+ */
+export class RedisNews implements RoundNews {
+  private readonly listeners = new Map<string, Set<() => void>>()
+
+  /** @param subscriber a client of its own: once it subscribes it can do nothing else */
+  constructor(private readonly subscriber: RedisClient) {
+    subscriber.on('message', (channel: string) => {
+      for (const onFinished of this.listeners.get(channel) ?? []) onFinished()
+    })
+  }
+
+  async listen(id: RoundId, onFinished: () => void): Promise<() => void> {
+    const channel = roundChannel(id)
+    const known = this.listeners.get(channel)
+    if (known) known.add(onFinished)
+    else this.listeners.set(channel, new Set([onFinished]))
+    // Where Redis cannot be reached now, the listener's own look at the record must do.
+    if (!known) await this.subscriber.subscribe(channel).catch(() => undefined)
+    return () => this.leave(channel, onFinished)
+  }
+
+  private leave(channel: string, onFinished: () => void): void {
+    const listeners = this.listeners.get(channel)
+    listeners?.delete(onFinished)
+    if (listeners?.size !== 0) return
+    this.listeners.delete(channel)
+    this.subscriber.unsubscribe(channel).catch(() => undefined)
+  }
+}

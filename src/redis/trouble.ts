@@ -1,0 +1,19 @@
+/**
+ * What a failed Redis command means, in words for the person who reads the error. The texts matched are those of
+ * ioredis 6 and Redis 7; anything else is named by its first line.
+ */
+export function redisTrouble(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  if (text.startsWith('OOM')) return 'Redis has no memory left (maxmemory)'
+  if (text.startsWith('MISCONF')) return 'Redis cannot write to its disk'
+  if (text.startsWith('READONLY')) return 'Redis is a read-only replica'
+  if (text.startsWith('LOADING')) return 'Redis is loading its data'
+  if (text.startsWith('CLUSTERDOWN')) return 'the Redis cluster is down'
+  if (text.startsWith('NOAUTH') || text.startsWith('WRONGPASS')) return 'Redis wants other credentials'
+  if (text.startsWith('NOPERM')) return `Redis permits too little (${text})`
+  if (text === 'Command timed out') return 'Redis did not answer in time'
+  if (/isn't writeable|Connection is closed|max retries per request|ECONN|EPIPE|Socket closed/.test(text)) {
+    return 'Redis is not reachable'
+  }
+  return `Redis refused (${text.split('\n')[0]})`
+}

@@ -1,0 +1,68 @@
+import type { Log, OutboxEntry, Records, RoundQueue } from '../core/ports.ts'
+import { roundKey } from '../core/round.ts'
+import { pause } from './within.ts'
+
+/** An entry this old was left by a process that died, or that could not reach the queue. */
+const LEFT_AFTER_MS = 5_000
+const SWEEP_EVERY_MS = 5_000
+const MAX_ENTRIES = 500
+
+/**
+ * Tells the round queue what a crash kept it from hearing. Runs in every facade process; that two of them do the same
+ * is harmless.
+ */
+export class Sweeper {
+  private readonly stopping = new AbortController()
+  private running: Promise<void> | undefined
+  private redone = 0
+
+  constructor(
+    private readonly records: Records,
+    private readonly queue: RoundQueue,
+    private readonly log: Log,
+  ) {}
+
+  /** How many outbox entries this process has delivered for another. */
+  get redelivered(): number {
+    return this.redone
+  }
+
+  start(): void {
+    this.running ??= this.run()
+  }
+
+  async stop(): Promise<void> {
+    this.stopping.abort()
+    await this.running
+  }
+
+  /** Delivers what was left, once. */
+  async sweep(ageMs = LEFT_AFTER_MS): Promise<void> {
+    for (const entry of await this.records.outbox(ageMs, MAX_ENTRIES)) {
+      if (this.stopping.signal.aborted) return
+      await this.deliver(entry)
+      await this.records.acknowledgeEntry(entry)
+      this.redone += 1
+    }
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopping.signal.aborted) {
+      try {
+        await this.sweep()
+      } catch (error) {
+        this.log.debug({ cause: String(error) }, 'sweep put off')
+      }
+      // Jitter, so that replicas started together do not all sweep together.
+      await pause(SWEEP_EVERY_MS * (0.75 + Math.random() / 2), this.stopping.signal)
+    }
+  }
+
+  private async deliver({ id }: OutboxEntry): Promise<void> {
+    const { record, nowMs } = await this.records.read(id)
+    if (record === undefined) return
+    this.log.info({ round: roundKey(id) }, 'round delivered to its queue by the sweeper')
+    if (record.completion) await this.queue.close(id)
+    else await this.queue.open(id, { verdict: 'takenOver', record, nowMs })
+  }
+}

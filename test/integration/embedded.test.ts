@@ -1,0 +1,468 @@
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { existsSync } from 'node:fs'
+import { chmod, mkdir, mkdtemp, readdir, rm, stat, symlink, utimes, writeFile } from 'node:fs/promises'
+import { homedir, tmpdir } from 'node:os'
+import { delimiter, join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { fileURLToPath } from 'node:url'
+import { Redis } from 'ioredis'
+import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { type EmbeddedRedis, startEmbeddedRedis } from '../../src/redis/embedded.ts'
+import { defaultCacheDir, findRedisServer, type RedisServerBinary } from '../../src/redis/redis-server.ts'
+import { startRedis } from '../support/redis.ts'
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url))
+
+let binary: RedisServerBinary
+let folder: string
+let closing: (() => unknown)[]
+
+beforeAll(async () => {
+  const cacheDir = defaultCacheDir(process.env, homedir())
+  binary = await findRedisServer({ cacheDir, env: process.env, say: () => {} })
+}, 90_000)
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'gone-test-'))
+  closing = [() => rm(folder, { recursive: true, force: true })]
+})
+
+afterEach(async () => {
+  vi.unstubAllEnvs()
+  for (const close of closing.reverse()) await close()
+}, 30_000)
+
+describe('an embedded Redis', () => {
+  it('answers, with its settings, only to its user', async () => {
+    const { redis, client } = await start()
+    expect(await client.ping()).toBe('PONG')
+    const settings = await client.config('GET', 'a*', 'maxmemory-policy', 'hash-max-*-value', 'save')
+    expect(pairs(settings as string[])).toMatchObject({
+      appendonly: 'yes',
+      appendfsync: 'everysec',
+      'maxmemory-policy': 'noeviction',
+      'hash-max-listpack-value': '512',
+      save: '',
+    })
+    expect((await stat(join(folder, 'data'))).mode & 0o777).toBe(0o700)
+    expect((await stat(redis.path ?? '')).mode & 0o777).toBe(0o700)
+  })
+
+  it('keeps its data from stop to start', async () => {
+    const first = await start()
+    await first.client.set('fact', 'kept')
+    await Promise.all([first.redis.stop(), first.redis.stop()])
+    expect(existsSync(first.redis.path ?? '')).toBe(false)
+    expect(isRunning(first.redis.pid())).toBe(false)
+
+    const second = await start()
+    expect(await second.client.get('fact')).toBe('kept')
+  })
+
+  it('is started again on its data when it crashes', async () => {
+    const { redis, client, events } = await start()
+    const pid = redis.pid()
+    await client.set('fact', 'kept')
+    process.kill(pid, 'SIGKILL')
+    await vi.waitFor(() => expect(events).toContain('info embedded Redis is back'), 10_000)
+    expect(events).toContain('warn embedded Redis ended, starting it again on the same data')
+    expect(redis.pid()).not.toBe(pid)
+    expect(await (await connect(redis)).get('fact')).toBe('kept')
+    await redis.stop()
+    expect(processesNaming(folder)).toEqual([])
+  }, 20_000)
+
+  it('stays down after five restarts in a minute, and says so', async () => {
+    const { redis, events } = await start()
+    const killed = new Set<number>()
+    await vi.waitFor(
+      () => {
+        if (!killed.has(redis.pid())) process.kill(redis.pid(), 'SIGKILL')
+        killed.add(redis.pid())
+        expect(events).toContain('error embedded Redis ended after 5 restarts in a minute, giving up')
+      },
+      { timeout: 15_000, interval: 20 },
+    )
+    expect(killed.size).toBe(6)
+    await redis.stop()
+    expect(processesNaming(folder)).toEqual([])
+  }, 20_000)
+
+  it('is ended by force when it does not end', async () => {
+    const { redis } = await start()
+    process.kill(redis.pid(), 'SIGSTOP')
+    await redis.stop()
+    expect(isRunning(redis.pid())).toBe(false)
+  }, 15_000)
+
+  it('can be stopped while it is being started again', async () => {
+    const { redis } = await start()
+    process.kill(redis.pid(), 'SIGKILL')
+    await redis.stop()
+    expect(processesNaming(folder)).toEqual([])
+  }, 15_000)
+
+  it('says why it does not start', async () => {
+    await mkdir(join(folder, 'data/appendonlydir'), { recursive: true })
+    await writeFile(join(folder, 'data/appendonlydir/appendonly.aof.manifest'), 'nonsense\n')
+    await expect(start()).rejects.toMatchObject({
+      code: 'REDIS_NOT_FOUND',
+      message: expect.stringMatching(/^Redis does not start \(see .*redis\.log\): .*AOF/i),
+    })
+    await expect(start({ binary: { path: '/nonexistent/redis', env: {} } })).rejects.toMatchObject({
+      code: 'REDIS_NOT_FOUND',
+      message: expect.stringContaining('/nonexistent/redis'),
+    })
+    await writeFile(join(folder, 'file'), '')
+    await expect(start({ dataDir: join(folder, 'file/data') })).rejects.toMatchObject({
+      code: 'CONFIG',
+      message: expect.stringContaining(join(folder, 'file/data')),
+    })
+  })
+})
+
+describe('where there is no room for a socket in the data folder', () => {
+  it('has its socket in a short private folder when the path is long', async () => {
+    const { redis, client } = await start({ dataDir: join(folder, 'long'.repeat(40)) })
+    expect(await client.ping()).toBe('PONG')
+    expect(redis.path?.length).toBeLessThan(100)
+    const privateFolder = join(redis.path ?? '', '..')
+    expect((await stat(privateFolder)).mode & 0o777).toBe(0o700)
+    await redis.stop()
+    expect(existsSync(privateFolder)).toBe(false)
+  })
+
+  it('has its socket elsewhere when the disk of the data has none', async () => {
+    // A folder in the socket's place fails like a disk that knows no sockets: at bind.
+    await mkdir(join(folder, 'data/redis.sock/in-the-way'), { recursive: true })
+    const { redis, client } = await start()
+    expect(await client.ping()).toBe('PONG')
+    expect(redis.path).not.toContain(folder)
+  })
+
+  it('takes a loopback port when temporary paths are long too', async () => {
+    vi.stubEnv('TMPDIR', join(folder, 'long'.repeat(40)))
+    const { redis, client } = await start({ dataDir: join(folder, 'long'.repeat(40)) })
+    expect(await client.ping()).toBe('PONG')
+    expect(redis).toMatchObject({ port: expect.any(Number) })
+    expect(redis.path).toBeUndefined()
+  })
+})
+
+describe('one data folder', () => {
+  it('has one server: a second one is refused by name and pid', async () => {
+    const { client } = await start()
+    await expect(start()).rejects.toMatchObject({
+      code: 'DATA_DIR_IN_USE',
+      message: expect.stringMatching(
+        `another server \\(pid ${process.pid}\\) uses ${join(folder, 'data')}: stop it`,
+      ),
+    })
+    expect(await client.ping()).toBe('PONG')
+  })
+
+  it('goes to exactly one of many that start at once, every time', async () => {
+    for (let round = 0; round < 5; round++) {
+      const starts = await Promise.allSettled(Array.from({ length: 6 }, () => start()))
+      const won = starts.filter((result) => result.status === 'fulfilled')
+      const lost = starts.filter((result) => result.status === 'rejected')
+      expect(lost.map(({ reason }) => reason.code)).toEqual(Array(5).fill('DATA_DIR_IN_USE'))
+      expect(await won[0]?.value.client.ping()).toBe('PONG')
+      await won[0]?.value.redis.stop()
+    }
+  }, 60_000)
+
+  it('passes on at once: a start right after a stop finds the new server, every time', async () => {
+    for (let turn = 0; turn < 5; turn++) {
+      const { redis } = await start()
+      const [, next] = await Promise.all([redis.stop(), start()])
+      expect(await next.client.incr('turns')).toBe(turn + 1)
+      await next.redis.stop()
+    }
+  }, 30_000)
+
+  it('is not blocked by what a killed server left, whoever has its pid now', async () => {
+    const { redis, client } = await start()
+    await client.set('fact', 'kept')
+    const path = redis.path ?? ''
+    await redis.stop()
+    await writeFile(path, '')
+    const left = { ownerPid: process.pid, redisPid: process.pid, address: { path } }
+    await writeFile(join(folder, 'data/redis.lock'), JSON.stringify(left))
+
+    expect(await (await start()).client.get('fact')).toBe('kept')
+  })
+
+  it('goes to exactly one where perl has to stand in for flock', async () => {
+    const PATH = await binFolder('bin', ['sleep', 'perl'])
+    const starts = await Promise.allSettled([startParent({ PATH }), startParent({ PATH })])
+    expect(starts.map(({ status }) => status).sort()).toEqual(['fulfilled', 'rejected'])
+    expect(starts.find(({ status }) => status === 'rejected')).toMatchObject({
+      reason: { message: 'DATA_DIR_IN_USE' },
+    })
+  }, 20_000)
+
+  it('is refused while its server runs where there are no file locks at all', async () => {
+    const PATH = await binFolder('bin', ['sleep'])
+    await startParent({ PATH })
+    await expect(startParent({ PATH })).rejects.toThrow('DATA_DIR_IN_USE')
+  }, 20_000)
+})
+
+describe('the process that started it', () => {
+  it('takes it along when it is killed, and the next start has the data', async () => {
+    const parent = await startParent()
+    const client = await connect(parent)
+    await client.set('fact', 'kept')
+    parent.process.kill('SIGKILL')
+    const next = await start()
+    expect(await next.client.get('fact')).toBe('kept')
+    expect(isRunning(parent.pid)).toBe(false)
+  }, 20_000)
+
+  it('takes it along by force when it hangs', async () => {
+    const parent = await startParent()
+    process.kill(parent.pid, 'SIGSTOP')
+    parent.process.kill('SIGKILL')
+    await vi.waitFor(() => expect(isRunning(parent.pid)).toBe(false), { timeout: 10_000, interval: 50 })
+    await vi.waitFor(() => expect(processesNaming(folder)).toEqual([]), { timeout: 2_000, interval: 50 })
+  }, 20_000)
+
+  it('is alone in hearing a Ctrl-C', async () => {
+    const parent = await startParent()
+    process.kill(-(parent.process.pid ?? Number.NaN), 'SIGINT')
+    expect(await parent.nextLine()).toBe('heard SIGINT')
+    expect(await (await connect(parent)).ping()).toBe('PONG')
+    expect(isRunning(parent.pid)).toBe(true)
+  }, 20_000)
+
+  it('ends by itself when it has nothing else to do', async () => {
+    const parent = await startParent({}, 'let-go')
+    await vi.waitFor(() => expect(parent.process.exitCode).toBe(0), 5_000)
+    await vi.waitFor(() => expect(isRunning(parent.pid)).toBe(false), 5_000)
+  }, 20_000)
+})
+
+describe('a search for a server', () => {
+  it('prefers Valkey to Redis, and what can be run to what cannot', async () => {
+    const [one, two] = [await binFolder('one', []), await binFolder('two', [])]
+    await executable(join(one, 'redis-server'))
+    await executable(join(two, 'valkey-server'))
+    const env = { PATH: [one, two].join(delimiter) }
+    expect(await search(env)).toEqual({ path: join(two, 'valkey-server'), env: {} })
+    await chmod(join(two, 'valkey-server'), 0o644)
+    expect(await search(env)).toEqual({ path: join(one, 'redis-server'), env: {} })
+  })
+
+  it('says in one line what to do on a machine without any', async () => {
+    const error = await search({ PATH: join(folder, 'empty') }).catch((reason: unknown) => reason)
+    expect(error).toMatchObject({ code: 'REDIS_NOT_FOUND' })
+    expect(String(error)).toMatch(
+      /^[^\n]*`brew install valkey`[^\n]*`apt-get install redis-server`[^\n]*`docker compose up`[^\n]*REDIS_URL$/,
+    )
+  })
+
+  it('adds why the package could not be fetched', async () => {
+    const PATH = await binFolder('bin', [])
+    await executable(join(PATH, 'dpkg-deb'))
+    await executable(join(PATH, 'apt-get'), 'echo "E: no such mirror" >&2; exit 100')
+    await expect(search({ PATH })).rejects.toThrow(/REDIS_URL \(.*: E: no such mirror\)$/)
+    expect(await readdir(join(folder, 'cache'))).toEqual([])
+  })
+
+  it('caches under XDG_CACHE_HOME or ~/.cache', () => {
+    expect(defaultCacheDir({}, '/home/ann')).toBe('/home/ann/.cache/gone')
+    expect(defaultCacheDir({ XDG_CACHE_HOME: '/var/tmp/c' }, '/home/ann')).toBe('/var/tmp/c/gone')
+    expect(defaultCacheDir({ XDG_CACHE_HOME: 'relative' }, '/home/ann')).toBe('/home/ann/.cache/gone')
+  })
+})
+
+describe.runIf(existsSync('/usr/bin/apt-get'))('the package of the distribution', () => {
+  it('is fetched by two that search at once, and found again without a word', async () => {
+    const env = { PATH: await binFolderWithoutRedis() }
+    const said: string[] = []
+    const [one, two] = await Promise.all([search(env, said), search(env, said)])
+    expect(one).toEqual(two)
+    expect(said).toHaveLength(2)
+    expect(await search(env, said)).toEqual(one)
+    expect(said).toHaveLength(2)
+    const theirs = await search({ ...env, LD_LIBRARY_PATH: '/theirs' })
+    expect(theirs.env.LD_LIBRARY_PATH).toBe(`${one.env.LD_LIBRARY_PATH}:/theirs`)
+    const { client } = await start({ binary: one })
+    expect(await client.ping()).toBe('PONG')
+  }, 90_000)
+
+  it('is fetched again when it does not run, and abandoned fetches are removed', async () => {
+    const env = { PATH: await binFolderWithoutRedis() }
+    const { path } = await search(env)
+    const [name] = await readdir(join(folder, 'cache'))
+    const [abandoned, current] = ['old', 'new'].map((age) => join(folder, 'cache', `${name}.fetch-${age}`))
+    await mkdir(abandoned ?? '')
+    await mkdir(current ?? '')
+    await utimes(abandoned ?? '', 0, 0)
+    await writeFile(path, 'broken')
+    expect((await search(env)).path).toBe(path)
+    expect((await readdir(join(folder, 'cache'))).sort()).toEqual([name, `${name}.fetch-new`])
+  }, 90_000)
+
+  it.runIf(process.getuid?.() === 0)(
+    'is fetched by a user without rights',
+    async () => {
+      await chmod(folder, 0o777)
+      const script = await writeScript(`
+      import { findRedisServer } from '${ROOT}src/redis/redis-server.ts'
+      const { CACHE: cacheDir, PATH } = process.env
+      console.log(JSON.stringify(await findRedisServer({ cacheDir, env: { PATH }, say: console.error })))
+    `)
+      const PATH = await binFolderWithoutRedis()
+      const CACHE = join(folder, 'cache')
+      const options = { cwd: ROOT, uid: 65_534, gid: 65_534, env: { PATH, CACHE }, timeout: 90_000 }
+      const found = execFileSync(process.execPath, ['--import', 'tsx', script], { ...options, stdio: 'pipe' })
+      expect(JSON.parse(String(found)).path).toContain(CACHE)
+    },
+    100_000,
+  )
+})
+
+describe('a Redis for tests', () => {
+  it('can be killed, paused and started again with its data, and leaves nothing', async () => {
+    const redis = await startRedis({ aof: 'always' })
+    closing.push(redis.stop)
+    const client = closeLater(new Redis(redis.url))
+    await client.set('fact', 'kept')
+    const { pid } = redis
+    await redis.kill()
+    expect(isRunning(pid)).toBe(false)
+    await redis.restart()
+    expect(redis.pid).not.toBe(pid)
+    expect(await client.get('fact')).toBe('kept')
+    redis.pause()
+    await redis.stop()
+    expect(existsSync(redis.dir)).toBe(false)
+    expect(processesNaming(redis.dir)).toEqual([])
+  }, 20_000)
+})
+
+async function start(options: { binary?: RedisServerBinary; dataDir?: string } = {}) {
+  const events: string[] = []
+  const note = (level: string) => (_fields: object, message: string) => events.push(`${level} ${message}`)
+  const log = { debug: note('debug'), info: note('info'), warn: note('warn'), error: note('error') }
+  const redis = await startEmbeddedRedis({
+    dataDir: join(folder, 'data'),
+    binary,
+    say: () => {},
+    log,
+    ...options,
+  })
+  closing.push(redis.stop)
+  return { redis, events, client: await connect(redis) }
+}
+
+async function connect(redis: Pick<EmbeddedRedis, 'path' | 'port'>): Promise<Redis> {
+  const { path, port } = redis
+  return closeLater(new Redis(path === undefined ? { port: port ?? 0, host: '127.0.0.1' } : { path }))
+}
+
+function closeLater(client: Redis): Redis {
+  // Its server is killed on purpose.
+  client.on('error', () => {})
+  closing.push(() => client.disconnect())
+  return client
+}
+
+interface Parent {
+  readonly process: ChildProcess
+  readonly path: string
+  readonly pid: number
+  nextLine(): Promise<string>
+}
+
+/** A process of its own group that starts an embedded Redis and then waits, or has nothing to do. */
+async function startParent(env: NodeJS.ProcessEnv = {}, then: 'wait' | 'let-go' = 'wait'): Promise<Parent> {
+  const script = await writeScript(`
+    import { startEmbeddedRedis } from '${ROOT}src/redis/embedded.ts'
+    const log = { debug() {}, info() {}, warn() {}, error() {} }
+    const start = ${JSON.stringify({ dataDir: join(folder, 'data'), binary })}
+    if (${then === 'wait'}) {
+      setInterval(() => {}, 1_000)
+      process.on('SIGINT', () => console.log('heard SIGINT'))
+    }
+    try {
+      const redis = await startEmbeddedRedis({ ...start, say() {}, log })
+      console.log(JSON.stringify({ path: redis.path, pid: redis.pid() }))
+    } catch (error) {
+      console.log(JSON.stringify({ refused: error.code }))
+      process.exit(1)
+    }
+  `)
+  const parent = spawn(process.execPath, ['--import', 'tsx', script], {
+    cwd: ROOT,
+    env: { ...process.env, ...env },
+    stdio: ['ignore', 'pipe', 'inherit'],
+    detached: true,
+  })
+  closing.push(() => parent.kill('SIGKILL'))
+  const lines = createInterface(parent.stdout)[Symbol.asyncIterator]()
+  const nextLine = async () => String((await lines.next()).value)
+  const started = JSON.parse(await nextLine())
+  if (started.refused) throw new Error(started.refused)
+  return { process: parent, ...started, nextLine }
+}
+
+async function writeScript(source: string): Promise<string> {
+  const file = join(await mkdtemp(join(folder, 'script-')), 'main.mts')
+  await chmod(join(file, '..'), 0o755)
+  await writeFile(file, source)
+  return file
+}
+
+/** A folder for PATH with these programs of the machine and no others. */
+async function binFolder(name: string, programs: string[]): Promise<string> {
+  const bin = join(folder, name)
+  await mkdir(bin)
+  for (const program of programs) await symlink(join('/usr/bin', program), join(bin, program))
+  return bin
+}
+
+async function binFolderWithoutRedis(): Promise<string> {
+  const programs = await readdir('/usr/bin')
+  return binFolder(
+    'usr-bin',
+    programs.filter((name) => !/redis|valkey/.test(name)),
+  )
+}
+
+async function executable(path: string, script = 'exit 0'): Promise<void> {
+  await writeFile(path, `#!/bin/sh\n${script}\n`, { mode: 0o755 })
+}
+
+function search(env: NodeJS.ProcessEnv, said: string[] = []): Promise<RedisServerBinary> {
+  return findRedisServer({ cacheDir: join(folder, 'cache'), env, say: (line) => said.push(line) })
+}
+
+/** A zombie does not run: where nobody reaps orphans, as in some containers, the dead keep their number. */
+function isRunning(pid: number): boolean {
+  return processes().some((line) => line.pid === pid)
+}
+
+/** The servers, watchers and shells that were started with this folder on their command line. */
+function processesNaming(text: string): string[] {
+  return processes()
+    .filter(({ command }) => command.includes(text) && !command.includes('--import tsx'))
+    .map(({ command }) => command)
+}
+
+function processes(): { pid: number; command: string }[] {
+  const lines = String(execFileSync('ps', ['-A', '-ww', '-o', 'pid=,stat=,args='])).split('\n')
+  const rows = lines.map((line) => /^\s*(\d+)\s+(\S+)\s+(.*)$/.exec(line)).filter((row) => row !== null)
+  return rows
+    .filter(([, , state]) => !state?.startsWith('Z'))
+    .map(([, pid, , command]) => ({
+      pid: Number(pid),
+      command: command ?? '',
+    }))
+}
+
+function pairs(flat: string[]): Record<string, string> {
+  return Object.fromEntries(flat.flatMap((key, i) => (i % 2 === 0 ? [[key, flat[i + 1] ?? '']] : [])))
+}
