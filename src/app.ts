@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import type { Logger } from 'pino'
@@ -22,6 +21,7 @@ import { Reader } from './service/reader.ts'
 import { RoundMemory } from './service/round-memory.ts'
 import { Standby } from './service/standby.ts'
 import { Sweeper } from './service/sweeper.ts'
+import { VERSION } from './version.ts'
 
 export interface GoneServer {
   /** Where it listens, such as `http://127.0.0.1:8080`. */
@@ -42,10 +42,6 @@ export interface Surroundings {
 
 /** How many decided rounds a process remembers: some 30 MB. */
 const MEMORY_ROUNDS = 100_000
-
-export const VERSION = (
-  JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')) as { version: string }
-).version
 
 /**
  * Starts a server: Redis if none is given, the facade, and what works behind it.

@@ -35,15 +35,13 @@ export function serve(app: FastifyInstance, endpoint: Endpoint): void {
     app.route({ method, url, config: { docs: describe(endpoint, method) }, handler })
 
   const others = METHODS.filter((method) => method !== 'CONNECT' && !methods.includes(method as 'GET'))
-  app.route({
-    method: others,
-    url,
-    handler: (request, reply) => {
-      reply.header('allow', methods.join(', '))
-      const took = `${request.method} on ${path}: this path takes ${methods.join(' and ')}`
-      return sendProblem(reply, new GoneError('METHOD_NOT_ALLOWED', took))
-    },
-  })
+  const refuse = async (request: FastifyRequest, reply: FastifyReply) => {
+    reply.header('allow', methods.join(', '))
+    const took = `${request.method} on ${path}: this path takes ${methods.join(' and ')}`
+    return sendProblem(reply, new GoneError('METHOD_NOT_ALLOWED', took))
+  }
+  // In a hook, because a body that is no better than the method would be refused first.
+  app.route({ method: others, url, onRequest: refuse, handler: refuse })
 }
 
 /** Teaches the router the methods that Fastify leaves out, so that they too are answered 405 and not 404. */

@@ -22,6 +22,14 @@ export async function docs(app: FastifyInstance, version: string): Promise<void>
         { name: 'operating', description: 'Health and metrics.' },
       ],
     },
+    transformObject: (made) => {
+      if (!('openapiObject' in made)) return made.swaggerObject
+      // No endpoint needs a body, which a route's schema cannot say.
+      for (const path of Object.values(made.openapiObject.paths ?? {})) {
+        if (path?.post?.requestBody) path.post.requestBody = { ...path.post.requestBody, required: false }
+      }
+      return made.openapiObject
+    },
     transform: ({ url, route }) => ({ url, schema: route.config?.docs ?? { hide: true } }),
   })
   await app.register(swaggerUi, { routePrefix: DOCS_PATH })

@@ -1,14 +1,14 @@
 import { performance } from 'node:perf_hooks'
 import type { FastifyInstance } from 'fastify'
 import type { HistoryMark } from '../core/ports.ts'
-import { formatRound, parseRoundKey } from '../core/round.ts'
+import { formatRound } from '../core/round.ts'
 import { roundJson } from '../core/wire.ts'
 import { GoneError } from '../errors.ts'
 import type { Reader } from '../service/reader.ts'
 import type { Standby } from '../service/standby.ts'
 import { type Endpoint, serve } from './api.ts'
 import type { Metrics } from './metrics.ts'
-import { cursor, limit, readQuery, state, system, wait } from './parameters.ts'
+import { cursor, isPercentEncoded, limit, readQuery, state, system, wait } from './parameters.ts'
 import { sendJson, sendRecord } from './replies.ts'
 import { callerSignal, roundOf } from './requests.ts'
 
@@ -91,12 +91,11 @@ function decodeCursor(text: string): HistoryMark {
   const match = /^(\d{1,15}) ([A-Za-z0-9_.%-]+~[A-Za-z0-9_.%-]+)$/.exec(
     Buffer.from(text, 'base64url').toString(),
   )
-  if (!match?.[1] || !match[2]) {
+  if (!match?.[1] || !match[2] || !isPercentEncoded(match[2])) {
     throw new GoneError(
       'INVALID_PARAMETER',
       `cursor: expected the "next" of an earlier page, got ${JSON.stringify(text.slice(0, 64))}`,
     )
   }
-  parseRoundKey(match[2])
   return { electedAtMs: Number(match[1]), key: match[2] }
 }

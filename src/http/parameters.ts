@@ -109,7 +109,11 @@ const NOTHING = Object.freeze({})
  * @throws GoneError `INVALID_PARAMETER` for a name that the route does not take, a name given twice, or a bad value
  */
 export function readQuery<P extends Parameters>(request: FastifyRequest, parameters: P): Values<P> {
-  if (!request.raw.url?.includes('?')) return NOTHING as Values<P>
+  const start = request.url.indexOf('?')
+  if (start < 0) return NOTHING as Values<P>
+  // The parser would take what it cannot decode as it stands, and so for another value.
+  if (!isPercentEncoded(request.url.slice(start)))
+    throw new GoneError('INVALID_PARAMETER', 'the query is not valid percent-encoded UTF-8')
   const values: Record<string, unknown> = {}
   for (const [name, text] of Object.entries(request.query as Record<string, string | string[]>)) {
     const parameter = Object.hasOwn(parameters, name) ? parameters[name] : undefined
@@ -157,6 +161,16 @@ export function readBody(body: unknown, names: readonly string[]): Readonly<Reco
   if (unknown === undefined) return body as Record<string, unknown>
   const known = names.join(', ') || 'none'
   throw new GoneError('INVALID_BODY', `${JSON.stringify(unknown)}: no such member; this path takes: ${known}`)
+}
+
+/** True if the text can be decoded. */
+export function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
 }
 
 function parseSpan(text: string, name: string, minMs: number, maxMs: number): number {

@@ -242,6 +242,8 @@ function failEndpoint(parts: RoundRoutesParts): Endpoint {
       const said = readBody(request.body, ['reason']).reason
       if (said !== undefined && typeof said !== 'string')
         throw new GoneError('INVALID_BODY', 'reason: expected a text')
+      if (said !== undefined && asked.reason !== undefined && said !== asked.reason)
+        throw new GoneError('INVALID_PARAMETER', 'reason: body and query parameter differ')
       const detail = said === undefined ? (asked.reason ?? '') : reason.parse(said, 'reason')
       return report(parts, request, reply, asked, { outcome: 'failed', detail })
     },

@@ -1,5 +1,6 @@
+import { isUtf8 } from 'node:buffer'
 import type { Queue } from 'bullmq'
-import Fastify, { type FastifyError, type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { Log } from '../core/ports.ts'
 import { GoneError } from '../errors.ts'
 import { acceptAllMethods } from './api.ts'
@@ -20,9 +21,15 @@ export interface ServerParts extends RoundRoutesParts, HistoryRoutesParts, OpsRo
 /** Longer than any path and query that we take, shorter than what Node's parser refuses by itself. */
 const MAX_URL = 4_096
 const MAX_BODY_BYTES = 16_384
+/** Deeper JSON overflows the stack of who writes it again. */
+const MAX_BODY_DEPTH = 64
+/** What Node's parser takes of request line and headers. */
+const MAX_HEADER_BYTES = 16_384
 const REQUEST_TIMEOUT_MS = 10_000
 /** Longer than the idle time of common load balancers, so that it is they who close. */
 const KEEP_ALIVE_MS = 72_000
+/** By then whatever has arrived is answered; a request that has not arrived would hold up the end of this server. */
+const DRAIN_MS = 3_000
 
 /** The HTTP facade. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
@@ -35,22 +42,22 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     bodyLimit: MAX_BODY_BYTES,
+    // Node would answer without a body; see refusal.
+    http: { requireHostHeader: false, maxHeaderSize: MAX_HEADER_BYTES },
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    routerOptions: { maxParamLength: MAX_URL },
+    // Longer than any URL that arrives: it is refusal that says what is too long.
+    routerOptions: { maxParamLength: MAX_HEADER_BYTES },
     clientErrorHandler: answerClientError,
     frameworkErrors: (error: FastifyError, request, reply) => onError(error, request, reply),
   })
+  app.addHook('preClose', async () => {
+    setTimeout(() => app.server.closeAllConnections(), DRAIN_MS).unref()
+  })
   acceptAllMethods(app)
   app.setErrorHandler(onError)
-  app.setNotFoundHandler((request, reply) => {
-    const path = request.url.split('?')[0] ?? ''
-    return sendProblem(
-      reply,
-      new GoneError('NOT_FOUND', `${request.method} ${path.slice(0, 256)}: no such path; see /docs`),
-    )
-  })
-  refuseLongUrls(app)
+  app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(request)))
+  app.addHook('onRequest', (request, _, done) => done(refusal(request)))
   takeJsonBodies(app)
 
   await docs(app, parts.version)
@@ -62,29 +69,58 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   return app
 }
 
-function refuseLongUrls(app: FastifyInstance): void {
-  app.addHook('onRequest', (request, _, done) => {
-    if (request.url.length <= MAX_URL) return done()
-    done(
-      new GoneError(
-        'URI_TOO_LONG',
-        `expected at most ${MAX_URL} characters of path and query, got ${request.url.length}`,
-      ),
+/** What is wrong with a request whatever route it takes, before its body is read. */
+function refusal(request: FastifyRequest): GoneError | undefined {
+  const { url, headers, raw } = request
+  if (url.length > MAX_URL) {
+    return new GoneError(
+      'URI_TOO_LONG',
+      `expected at most ${MAX_URL} characters of path and query, got ${url.length}`,
     )
-  })
+  }
+  // The router would end the path here, and so take another round than the one that was meant.
+  if (url.includes('#')) return new GoneError('INVALID_URL', 'expected a path without a bare "#"; write %23')
+  if (headers.host === undefined && raw.httpVersion === '1.1')
+    return new GoneError('BAD_REQUEST', 'not a valid HTTP/1.1 request (no Host header)')
+  return request.is404 ? notFound(request) : undefined
+}
+
+function notFound({ method, url }: FastifyRequest): GoneError {
+  const path = url.split('?')[0] ?? ''
+  return new GoneError('NOT_FOUND', `${method} ${path.slice(0, 256)}: no such path; see /docs`)
 }
 
 /** JSON, or no body at all whatever its type says: `curl -d ''` declares a form and sends nothing. */
 function takeJsonBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers()
   const parse = app.getDefaultJsonParser('error', 'error')
-  app.addContentTypeParser('application/json', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') return done(null, undefined)
-    return parse(request, body as string, done)
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    if (body.length === 0) return done(null, undefined)
+    if (!isUtf8(body)) return done(new GoneError('INVALID_BODY', 'expected valid UTF-8'))
+    const text = body.toString()
+    if (depthOf(text) > MAX_BODY_DEPTH)
+      return done(new GoneError('INVALID_BODY', `expected JSON at most ${MAX_BODY_DEPTH} levels deep`))
+    return parse(request, text, done)
   })
-  app.addContentTypeParser('*', { parseAs: 'string' }, (request, body, done) => {
-    if (body === '') return done(null, undefined)
-    const type = JSON.stringify(request.headers['content-type'])
-    return done(new GoneError('UNSUPPORTED_MEDIA_TYPE', `expected a body of application/json, got ${type}`))
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
+    if (body.length === 0) return done(null, undefined)
+    const type = request.headers['content-type'] ?? 'none'
+    return done(
+      new GoneError(
+        'UNSUPPORTED_MEDIA_TYPE',
+        `expected a body of application/json, got ${JSON.stringify(type)}`,
+      ),
+    )
   })
+}
+
+/** How deep brackets nest outside of strings. */
+function depthOf(json: string): number {
+  let depth = 0
+  let deepest = 0
+  for (const [bracket] of json.replace(/"(?:[^"\\]|\\.)*"/gs, '').matchAll(/[[\]{}]/g)) {
+    depth += bracket === '[' || bracket === '{' ? 1 : -1
+    deepest = Math.max(deepest, depth)
+  }
+  return deepest
 }

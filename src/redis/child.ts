@@ -104,6 +104,8 @@ export function spawnRedis(start: RedisStart): RedisChild {
 
   const pid = child.pid ?? -1
   const kill = (signal: NodeJS.Signals) => {
+    // Who kills waits for the end, and that wait has to keep this process alive.
+    if (signal === 'SIGKILL') child.ref()
     child.kill(signal)
   }
 

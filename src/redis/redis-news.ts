@@ -2,6 +2,9 @@ import type { RoundNews } from '../core/ports.ts'
 import { type RoundId, roundKey } from '../core/round.ts'
 import type { RedisClient } from './connections.ts'
 
+/** How long whoever begins to listen waits for Redis to say that it does. */
+const SUBSCRIBED_WITHIN_MS = 500
+
 /** Where the completion of a round is announced. One channel a round, so that nobody hears of rounds it does not wait for. */
 export function roundChannel(id: RoundId): string {
   return `gone:finished:${roundKey(id)}`
@@ -26,9 +29,18 @@ export class RedisNews implements RoundNews {
     const known = this.listeners.get(channel)
     if (known) known.add(onFinished)
     else this.listeners.set(channel, new Set([onFinished]))
-    // Where Redis cannot be reached now, the listener's own look at the record must do.
-    if (!known) await this.subscriber.subscribe(channel).catch(() => undefined)
+    if (!known) await this.subscribe(channel)
     return () => this.leave(channel, onFinished)
+  }
+
+  /** Where Redis cannot be reached now, this client would wait for it; the listener's own look at the record must do. */
+  private async subscribe(channel: string): Promise<void> {
+    let timer: NodeJS.Timeout | undefined
+    const late = new Promise((resolve) => {
+      timer = setTimeout(resolve, SUBSCRIBED_WITHIN_MS)
+    })
+    await Promise.race([this.subscriber.subscribe(channel).catch(() => undefined), late])
+    clearTimeout(timer)
   }
 
   private leave(channel: string, onFinished: () => void): void {

@@ -81,12 +81,14 @@ export class Standby {
       for (;;) {
         const seen = await this.look(id)
         const { answer, isOpen } = await judge(seen)
-        if (!isOpen || caller.aborted) return answer
+        if (!isOpen) return answer
         if (this.draining.signal.aborted)
           throw new GoneError('SHUTTING_DOWN', 'this server is stopping; retry elsewhere')
         const restMs = giveUpMs - this.parts.nowMs()
         if (restMs <= 0) return answer
         await bell.wait(Math.min(restMs, nextLookMs(seen)))
+        // Another look would ask for the lead of somebody who has gone.
+        if (caller.aborted) return answer
       }
     } finally {
       leave()

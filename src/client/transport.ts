@@ -1,0 +1,225 @@
+import type { ProblemJson } from '../core/wire.ts'
+import { ERROR_CODES, type ErrorCode, GoneError } from '../errors.ts'
+
+export interface TransportOptions {
+  /** Without a slash at its end. */
+  readonly baseUrl: string
+  /** How long a call may take beyond what it waits for the round, attempts and pauses included. */
+  readonly timeoutMs: number
+  readonly fetch: typeof fetch
+}
+
+export interface Call {
+  readonly method: 'GET' | 'POST'
+  readonly path: string
+  readonly query: Readonly<Record<string, string | undefined>>
+  readonly headers: Readonly<Record<string, string>>
+  readonly body?: object
+  /** How long the server is asked to wait; a later attempt asks for what is left of it. */
+  readonly waitMs?: number
+  /** False if a second attempt would be another candidate: then only what has surely not been executed is repeated. */
+  readonly isRepeatable: boolean
+  /** Ends the call with the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+/** The reply to a call that the server understood. */
+export interface Reply {
+  readonly status: number
+  readonly headers: Headers
+  /** The parsed body; undefined if there is none. */
+  readonly json: unknown
+}
+
+/** The server decides within 2 s, so longer silence is a lost connection. */
+const ATTEMPT_MS = 4_000
+const MAX_ATTEMPTS = 30
+const FIRST_PAUSE_MS = 100
+const MAX_PAUSE_MS = 1_000
+
+/** What the caller is told, and whether the next attempt may help. */
+interface Trouble {
+  readonly error: GoneError
+  readonly isWorthRetrying: boolean
+  readonly pauseMs: number
+}
+
+/**
+ * The server's answer, asked for again while it cannot be given.
+ *
+ * @throws GoneError with the server's code, `SERVER_UNREACHABLE` if no gone server answered; the signal's reason
+ */
+export async function send(options: TransportOptions, call: Call): Promise<Reply> {
+  const startMs = performance.now()
+  const waitEndMs = startMs + (call.waitMs ?? 0)
+  const giveUpMs = waitEndMs + options.timeoutMs
+  for (let attempt = 1; ; attempt++) {
+    const nowMs = performance.now()
+    const waitMs = call.waitMs === undefined ? undefined : Math.max(0, Math.ceil(waitEndMs - nowMs))
+    const answer = await attemptOnce(options, call, waitMs, giveUpMs - nowMs)
+    if ('status' in answer) return answer
+
+    const pauseMs = Math.max(answer.pauseMs, jitteredPauseMs(attempt))
+    const isLast = attempt === MAX_ATTEMPTS || performance.now() + pauseMs >= giveUpMs
+    if (isLast || !answer.isWorthRetrying) throw answer.error
+    await pause(pauseMs, call.signal)
+  }
+}
+
+async function attemptOnce(
+  { baseUrl, fetch }: TransportOptions,
+  call: Call,
+  waitMs: number | undefined,
+  restMs: number,
+): Promise<Reply | Trouble> {
+  const { signal } = call
+  signal?.throwIfAborted()
+  const patience = timer(Math.min(restMs, ATTEMPT_MS + (waitMs ?? 0)), signal)
+  const query = queryText({ ...call.query, wait: waitMs === undefined ? undefined : `${waitMs}ms` })
+  try {
+    const response = await fetch(`${baseUrl}${call.path}${query}`, {
+      method: call.method,
+      headers: {
+        accept: 'application/json',
+        ...(call.body && { 'content-type': 'application/json' }),
+        ...call.headers,
+      },
+      ...(call.body && { body: JSON.stringify(call.body) }),
+      signal: patience.signal,
+    })
+    return judge(baseUrl, call, response, await response.text())
+  } catch (cause) {
+    signal?.throwIfAborted()
+    return lost(baseUrl, call, patience.signal.aborted ? 'no answer in time' : reasonOf(cause), cause)
+  } finally {
+    patience.stop()
+  }
+}
+
+function judge(baseUrl: string, call: Call, response: Response, text: string): Reply | Trouble {
+  const { status, headers } = response
+  const json = parseJson(text)
+  if (isProblem(json)) {
+    return {
+      error: problemError(json),
+      isWorthRetrying: json.retryable,
+      pauseMs: retryAfterMs(headers.get('retry-after')),
+    }
+  }
+  if (status < 300 && (text === '' || json !== undefined)) return { status, headers, json }
+  // Not ours: a proxy without its server, or something else on this address.
+  const error = unreachable(baseUrl, `it answered ${status}, but not as a gone server`)
+  const isProxys = status === 429 || status >= 502
+  return {
+    error,
+    isWorthRetrying: isProxys && (call.isRepeatable || status === 429 || status === 503),
+    pauseMs: retryAfterMs(headers.get('retry-after')),
+  }
+}
+
+function lost(baseUrl: string, call: Call, reason: string, cause: unknown): Trouble {
+  return {
+    error: unreachable(baseUrl, reason, cause),
+    isWorthRetrying: call.isRepeatable || NEVER_SENT.has(codeOf(cause)),
+    pauseMs: 0,
+  }
+}
+
+/** How Node's fetch says that it had no connection to send the request on. Browsers do not tell. */
+const NEVER_SENT: ReadonlySet<unknown> = new Set([
+  'ECONNREFUSED',
+  'ENOTFOUND',
+  'EAI_AGAIN',
+  'EHOSTUNREACH',
+  'ENETUNREACH',
+  'UND_ERR_CONNECT_TIMEOUT',
+])
+
+function unreachable(baseUrl: string, reason: string, cause?: unknown): GoneError {
+  return new GoneError('SERVER_UNREACHABLE', `cannot reach the gone server at ${baseUrl}: ${reason}`, { cause })
+}
+
+/** fetch itself only says "fetch failed"; what failed is in the causes below. */
+function reasonOf(error: unknown): string {
+  const cause = innermost(error)
+  if (codeOf(error) === 'ECONNREFUSED') return 'connection refused'
+  return cause instanceof Error && cause.message ? cause.message : String(cause)
+}
+
+function codeOf(error: unknown): unknown {
+  const cause = innermost(error)
+  return cause instanceof Error && 'code' in cause ? cause.code : undefined
+}
+
+function innermost(error: unknown): unknown {
+  if (!(error instanceof Error)) return error
+  // A name with several addresses fails once for each.
+  if (error instanceof AggregateError && error.errors.length > 0) return innermost(error.errors[0])
+  return error.cause === undefined ? error : innermost(error.cause)
+}
+
+function isProblem(json: unknown): json is ProblemJson {
+  if (typeof json !== 'object' || json === null) return false
+  const { code, detail, retryable } = json as Partial<Record<keyof ProblemJson, unknown>>
+  return typeof code === 'string' && typeof detail === 'string' && typeof retryable === 'boolean'
+}
+
+/** A newer server may have codes that this client does not know. */
+function problemError({ code, detail, retryable }: ProblemJson): GoneError {
+  if (Object.hasOwn(ERROR_CODES, code)) return new GoneError(code as ErrorCode, detail)
+  return new GoneError(retryable ? 'INTERNAL' : 'BAD_REQUEST', `${code}: ${detail}`)
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text) as unknown
+  } catch {
+    return undefined
+  }
+}
+
+function queryText(query: Readonly<Record<string, string | undefined>>): string {
+  const given = Object.entries(query).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${encodeURIComponent(value)}`],
+  )
+  return given.length === 0 ? '' : `?${given.join('&')}`
+}
+
+/** Retry-After in its form of seconds; dates are for pages, not for us. */
+function retryAfterMs(header: string | null): number {
+  return header !== null && /^\d{1,6}$/.test(header) ? Number(header) * 1_000 : 0
+}
+
+/** Grows, and differs between callers: they were turned away at the same moment and should not come back at one. */
+function jitteredPauseMs(attempt: number): number {
+  return Math.min(FIRST_PAUSE_MS * 2 ** (attempt - 1), MAX_PAUSE_MS) * (0.5 + Math.random() / 2)
+}
+
+/** A signal that aborts after `ms` or with the other one. `AbortSignal.any` would do, in browsers from 2024 on. */
+function timer(ms: number, other: AbortSignal | undefined): { signal: AbortSignal; stop(): void } {
+  const controller = new AbortController()
+  const abort = () => controller.abort()
+  const timeout = setTimeout(abort, ms)
+  other?.addEventListener('abort', abort)
+  return {
+    signal: controller.signal,
+    stop() {
+      clearTimeout(timeout)
+      other?.removeEventListener('abort', abort)
+    },
+  }
+}
+
+function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const end = () => {
+      clearTimeout(timeout)
+      signal?.removeEventListener('abort', end)
+      if (signal?.aborted) reject(signal.reason)
+      else resolve()
+    }
+    const timeout = setTimeout(end, ms)
+    signal?.addEventListener('abort', end)
+    if (signal?.aborted) end()
+  })
+}

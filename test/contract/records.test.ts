@@ -1,0 +1,340 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import fc from 'fast-check'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { callIdentity, tokenIdentity } from '../../src/core/candidate.ts'
+import type { Records, RoundNews } from '../../src/core/ports.ts'
+import type { RoundId } from '../../src/core/round.ts'
+import { MemoryRecords } from '../../src/records/memory-records.ts'
+import { RedisRecords } from '../../src/records/redis-records.ts'
+import { connect, disconnect, type RedisClient } from '../../src/redis/connections.ts'
+import { RedisNews } from '../../src/redis/redis-news.ts'
+import { anyIdentifier } from '../support/identifiers.ts'
+import { silentLog } from '../support/log.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+
+interface World {
+  readonly records: Records
+  readonly news: RoundNews
+  passTime(ms: number): Promise<void>
+}
+
+let redis: TestRedis
+let client: RedisClient
+let subscriber: RedisClient
+
+beforeAll(async () => {
+  redis = await startRedis()
+  client = connect(redis.url, 'commands', 'test', silentLog)
+  subscriber = connect(redis.url, 'waiting', 'test-news', silentLog)
+  await new Promise((resolve) => client.once('ready', resolve))
+})
+
+afterAll(async () => {
+  await Promise.all([client, subscriber].map(disconnect))
+  await redis.stop()
+})
+
+const worlds: Record<string, () => World> = {
+  'in memory': () => {
+    let nowMs = 1_000_000
+    const records = new MemoryRecords(() => nowMs)
+    return {
+      records,
+      news: records,
+      async passTime(ms) {
+        nowMs += ms
+      },
+    }
+  },
+  'in Redis': () => ({
+    records: new RedisRecords(client, 86_400_000),
+    news: new RedisNews(subscriber),
+    // The lease runs on Redis' own clock, which only real time moves.
+    passTime: (ms) => sleep(ms + 2),
+  }),
+}
+
+const anna = { address: '10.0.0.1:1', identity: tokenIdentity('anna') }
+const bert = { address: '10.0.0.2:2', identity: tokenIdentity('bert') }
+const caller = () => ({ address: '10.0.0.3:3', identity: callIdentity(randomUUID().slice(0, 8)) })
+const terms = { deadlineMs: 60_000 }
+const leased = { ...terms, leaseMs: 80 }
+const done = { outcome: 'completed', detail: '' } as const
+const gaveUp = { outcome: 'failed', detail: 'disk full' } as const
+
+describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
+  let world: World
+  let records: Records
+  let system: string
+  let id: RoundId
+
+  beforeEach(() => {
+    world = makeWorld()
+    records = world.records
+    system = `s-${randomUUID().slice(0, 8)}`
+    id = { system, round: '08:15' }
+  })
+
+  afterEach(async () => {
+    if (records instanceof RedisRecords) await records.flush()
+  })
+
+  it('elect one of a hundred candidates who ask at once, and tell all others who', async () => {
+    const rulings = await Promise.all(Array.from({ length: 100 }, () => records.decide(id, caller(), terms)))
+    expect(rulings.filter((r) => r.verdict === 'elected')).toHaveLength(1)
+    expect(rulings.filter((r) => r.verdict === 'lost')).toHaveLength(99)
+    expect(new Set(rulings.map((r) => r.record.identity)).size).toBe(1)
+  })
+
+  it('keep the leader and its fence when the winner asks again', async () => {
+    const first = await records.decide(id, anna, terms)
+    const again = await records.decide(id, { ...anna, address: '10.9.9.9:9' }, terms)
+    expect(first).toMatchObject({ verdict: 'elected', record: { leader: '10.0.0.1:1', fence: 1 } })
+    expect(again).toMatchObject({ verdict: 'alreadyLeader', record: { leader: '10.0.0.1:1', fence: 1 } })
+  })
+
+  it('give each leadership of a system a higher fence, and count each system alone', async () => {
+    await records.decide(id, anna, terms)
+    const second = await records.decide({ system, round: 'next' }, anna, terms)
+    const other = await records.decide({ system: `${system}-other`, round: 'next' }, anna, terms)
+    expect(second.record.fence).toBe(2)
+    expect(other.record.fence).toBe(1)
+  })
+
+  it('read what was decided, and nothing where nothing was', async () => {
+    expect((await records.read(id)).record).toBeUndefined()
+    const { record } = await records.decide(id, anna, leased, 'gate-value')
+    expect((await records.read(id)).record).toEqual(record)
+    expect(record).toEqual({
+      leader: anna.address,
+      identity: anna.identity,
+      fence: 1,
+      electedAtMs: record.electedAtMs,
+      deadlineMs: 60_000,
+      lease: { ms: 80, expiresAtMs: record.electedAtMs + 80 },
+      gate: 'gate-value',
+    })
+  })
+
+  it('let another take over once the lease has ended, under a higher fence, and not before', async () => {
+    await records.decide(id, anna, leased)
+    expect((await records.decide(id, bert, leased)).verdict).toBe('lost')
+    await world.passTime(80)
+    const taken = await records.decide(id, bert, leased)
+    expect(taken).toMatchObject({ verdict: 'takenOver', record: { leader: bert.address, fence: 2 } })
+    expect(taken.previous).toEqual({ leader: anna.address, fence: 1 })
+    expect((await records.decide(id, anna, leased)).verdict).toBe('lost')
+  })
+
+  it('let one of many take over', async () => {
+    await records.decide(id, anna, leased)
+    await world.passTime(80)
+    const rulings = await Promise.all(Array.from({ length: 50 }, () => records.decide(id, caller(), leased)))
+    expect(rulings.filter((r) => r.verdict === 'takenOver')).toHaveLength(1)
+    expect(rulings.filter((r) => r.verdict === 'lost')).toHaveLength(49)
+  })
+
+  it('never let anybody take over a round without a lease or a finished one', async () => {
+    await records.decide(id, anna, terms)
+    const finished = { system, round: 'finished' }
+    await records.decide(finished, anna, leased)
+    await records.complete(finished, anna, done, terms)
+    await world.passTime(80)
+    expect((await records.decide(id, bert, leased)).verdict).toBe('lost')
+    expect((await records.decide(finished, bert, leased)).verdict).toBe('lost')
+  })
+
+  it('extend the lease of a leader that renews or asks again, and of nobody else', async () => {
+    await records.decide(id, anna, leased)
+    await world.passTime(50)
+    expect((await records.renew(id, anna)).verdict).toBe('renewed')
+    await world.passTime(50)
+    expect((await records.decide(id, anna, terms)).verdict).toBe('alreadyLeader')
+    await world.passTime(50)
+    expect((await records.decide(id, bert, leased)).verdict).toBe('lost')
+    expect((await records.renew(id, bert)).verdict).toBe('superseded')
+    expect((await records.renew(id, { ...bert, fence: 1 }, 10_000)).verdict).toBe('renewed')
+    await world.passTime(90)
+    expect((await records.decide(id, bert, leased)).verdict).toBe('lost')
+  })
+
+  it('give no lease to a round that was led without one', async () => {
+    await records.decide(id, anna, terms)
+    const renewed = await records.renew(id, anna, 1_000)
+    expect(renewed.verdict).toBe('renewed')
+    expect((await records.read(id)).record?.lease).toBeUndefined()
+  })
+
+  it('tell a late leader that it is superseded or that the round is finished', async () => {
+    expect((await records.renew(id, anna)).verdict).toBe('notLed')
+    await records.decide(id, anna, leased)
+    await world.passTime(80)
+    await records.decide(id, bert, leased)
+    expect((await records.renew(id, anna)).verdict).toBe('superseded')
+    await records.complete(id, bert, done, terms)
+    expect((await records.renew(id, bert)).verdict).toBe('finished')
+  })
+
+  it('record one completion, and answer the leader that repeats it as at first', async () => {
+    await records.decide(id, anna, terms)
+    const first = await records.complete(
+      id,
+      { ...anna, address: '10.0.0.1:99' },
+      { ...done, detail: '{"rows":42}' },
+      terms,
+    )
+    expect(first.verdict).toBe('recorded')
+    expect(first.record.completion).toEqual({
+      outcome: 'completed',
+      by: '10.0.0.1:99',
+      atMs: first.nowMs,
+      detail: '{"rows":42}',
+    })
+    expect((await records.complete(id, anna, done, terms)).verdict).toBe('alreadyRecorded')
+    expect((await records.complete(id, { ...caller(), fence: 1 }, done, terms)).verdict).toBe(
+      'alreadyRecorded',
+    )
+    expect((await records.complete(id, anna, gaveUp, terms)).verdict).toBe('refused')
+    expect((await records.read(id)).record).toEqual(first.record)
+  })
+
+  it('record one of fifty reports on a round led without a token', async () => {
+    await records.decide(id, caller(), terms)
+    const rulings = await Promise.all(
+      Array.from({ length: 50 }, () => records.complete(id, caller(), done, terms)),
+    )
+    expect(rulings.filter((r) => r.verdict === 'recorded')).toHaveLength(1)
+    expect(rulings.filter((r) => r.verdict === 'refused')).toHaveLength(49)
+  })
+
+  it('answer the very call that was resent as at first', async () => {
+    await records.decide(id, caller(), terms)
+    const call = caller()
+    expect((await records.complete(id, call, done, terms)).verdict).toBe('recorded')
+    expect((await records.complete(id, call, done, terms)).verdict).toBe('alreadyRecorded')
+  })
+
+  it('refuse strangers and late leaders on a round led with a token', async () => {
+    await records.decide(id, anna, leased)
+    expect((await records.complete(id, bert, done, terms)).verdict).toBe('refused')
+    expect((await records.complete(id, caller(), gaveUp, terms)).verdict).toBe('refused')
+    await world.passTime(80)
+    await records.decide(id, bert, leased)
+    expect((await records.complete(id, anna, done, terms)).verdict).toBe('refused')
+    expect((await records.complete(id, { ...anna, fence: 1 }, done, terms)).verdict).toBe('refused')
+    expect((await records.complete(id, bert, gaveUp, terms)).record.completion).toMatchObject(gaveUp)
+  })
+
+  it('let a round that nobody led be led and completed in one step', async () => {
+    const ruling = await records.complete(id, anna, done, terms)
+    expect(ruling).toMatchObject({ verdict: 'recorded', record: { leader: anna.address, fence: 1 } })
+    expect((await records.decide(id, bert, terms)).verdict).toBe('lost')
+  })
+
+  it('judge a deadline: pending, overdue, finished, or not led', async () => {
+    expect((await records.expire(id)).verdict).toBe('notLed')
+    await records.decide(id, anna, { deadlineMs: 50 })
+    expect((await records.expire(id)).verdict).toBe('pending')
+    await world.passTime(50)
+    const before = await records.overdueCount()
+    expect((await records.expire(id)).verdict).toBe('overdue')
+    expect(await records.overdueCount()).toBe(before + 1)
+    await records.complete(id, anna, done, terms)
+    expect((await records.expire(id)).verdict).toBe('finished')
+    expect(await records.overdueCount()).toBe(before)
+  })
+
+  it('take a round that is taken over out of the overdue ones', async () => {
+    await records.decide(id, anna, { deadlineMs: 50, leaseMs: 50 })
+    await world.passTime(50)
+    const before = await records.overdueCount()
+    await records.expire(id)
+    await records.decide(id, bert, terms)
+    expect(await records.overdueCount()).toBe(before)
+    expect((await records.expire(id)).verdict).toBe('pending')
+  })
+
+  it('list the history newest first, page by page, each round once', async () => {
+    for (let n = 0; n < 25; n += 1) await records.decide({ system, round: `r${n}` }, anna, terms)
+    const seen: string[] = []
+    let after: { electedAtMs: number; key: string } | undefined
+    for (let page = 0; page < 10; page += 1) {
+      const { rounds, next } = await records.history({ system, limit: 4, ...(after && { after }) })
+      seen.push(...rounds.map(({ id: { round } }) => round))
+      const times = rounds.map(({ record }) => record.electedAtMs)
+      expect(times).toEqual([...times].sort((a, b) => b - a))
+      after = next
+      if (!next) break
+    }
+    expect(after).toBeUndefined()
+    expect([...seen].sort()).toEqual(Array.from({ length: 25 }, (_, n) => `r${n}`).sort())
+  })
+
+  it('list the history of all systems together', async () => {
+    const others = [`${system}-1`, `${system}-2`, `${system}-3`]
+    for (const other of others) {
+      await records.decide({ system: other, round: 'r' }, anna, terms)
+      await world.passTime(1)
+    }
+    const { rounds } = await records.history({ limit: 3 })
+    expect(rounds.map((r) => r.id.system)).toEqual(others.reverse())
+  })
+
+  it('keep what the queue must hear in the outbox until it is acknowledged', async () => {
+    const ofRound = async () =>
+      (await records.outbox(0, 1_000)).filter(
+        (entry) => entry.id.system === system && entry.id.round === id.round,
+      )
+    await records.decide(id, anna, terms)
+    expect(await ofRound()).toHaveLength(1)
+    await records.complete(id, anna, done, terms)
+    expect(await ofRound()).toHaveLength(2)
+    records.acknowledge(id, 'led')
+    if (records instanceof RedisRecords) await records.flush()
+    const [finished, ...rest] = await ofRound()
+    expect(rest).toEqual([])
+    if (finished) await records.acknowledgeEntry(finished)
+    expect(await ofRound()).toEqual([])
+    expect((await records.outbox(60_000, 1_000)).length).toBe(0)
+  })
+
+  it('tell who listens that a round is finished', async () => {
+    await records.decide(id, anna, terms)
+    const heard: string[] = []
+    const news = new Promise<void>((resolve) => {
+      void world.news.listen(id, () => {
+        heard.push('a')
+        resolve()
+      })
+    })
+    const leave = await world.news.listen(id, () => heard.push('b'))
+    await world.news.listen({ system, round: 'other' }, () => heard.push('other'))
+    leave()
+    await records.complete(id, anna, done, terms)
+    await news
+    expect(heard).toEqual(['a'])
+  })
+
+  it('keep every allowed name apart from every other', async () => {
+    const name = fc.tuple(anyIdentifier, anyIdentifier)
+    await fc.assert(
+      fc.asyncProperty(
+        fc.uniqueArray(name, { minLength: 2, maxLength: 8, selector: String }),
+        async (pairs) => {
+          const ids = pairs.map(([a, b]) => ({ system: `${system}${a}`.slice(0, 60), round: b }))
+          const fresh = ids.filter(
+            (one, index) => ids.findIndex((o) => o.system === one.system && o.round === one.round) === index,
+          )
+          for (const one of fresh) {
+            const before = await records.read(one)
+            if (before.record) continue
+            expect((await records.decide(one, anna, terms)).verdict).toBe('elected')
+            expect((await records.complete(one, anna, done, terms)).verdict).toBe('recorded')
+          }
+        },
+      ),
+      { numRuns: 30 },
+    )
+  })
+})

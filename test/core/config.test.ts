@@ -1,0 +1,49 @@
+import { describe, expect, it } from 'vitest'
+import { isGateIndependent, readConfig } from '../../src/config.ts'
+
+describe('readConfig', () => {
+  it('needs nothing', () => {
+    const config = readConfig({})
+    expect(config).toMatchObject({
+      host: '127.0.0.1',
+      port: 8080,
+      dataDir: '.gone',
+      boardReadOnly: true,
+      gateUrls: [],
+    })
+    expect(config.redisUrl).toBeUndefined()
+    expect(config.retentionMs).toBe(30 * 86_400_000)
+    expect(Object.isFrozen(config)).toBe(true)
+  })
+
+  it.each([
+    [{ GONE_PORT: '80a' }, 'GONE_PORT: expected an integer from 0 to 65535, got "80a"'],
+    [{ GONE_PORT: '65536' }, 'GONE_PORT: expected an integer from 0 to 65535, got "65536"'],
+    [{ GONE_DEADLINE: '5' }, 'GONE_DEADLINE: expected a duration like 30s, 10m or 7d'],
+    [{ GONE_BOARD: 'yes' }, 'GONE_BOARD: expected one of read-only, read-write, got "yes"'],
+    [{ GONE_PROT: '1' }, 'GONE_PROT: no such setting'],
+    [{ REDIS_URL: 'http://x' }, 'REDIS_URL: expected redis://'],
+    [{ REDIS_URL: 'redis://' }, 'REDIS_URL: expected redis://'],
+    [{ REDIS_URL: 'postgres://me:secret@host' }, 'got "postgres://me:***@host"'],
+    [{ GATE_REDIS_URLS: 'redis://a,redis://b' }, 'GATE_REDIS_URLS: expected an odd number of nodes, got 2'],
+    [{ GATE_REDIS_URLS: 'redis://a,redis://b,redis://A:6379' }, 'GATE_REDIS_URLS: expected different nodes'],
+    [{ GONE_RETENTION: '8d' }, 'GONE_RETENTION: expected at least 14 d'],
+  ])('refuses %j in one line', (env, message) => {
+    expect(() => readConfig(env)).toThrow(message)
+    expect(() => readConfig(env)).toThrow(/^[^\n]+$/)
+  })
+
+  it('keeps rounds for ever if asked', () => {
+    expect(readConfig({ GONE_RETENTION: '0' }).retentionMs).toBe(0)
+  })
+
+  it('knows a gate that outlives the Redis of the record', () => {
+    const gate = (redisUrl: string | undefined, ...gateUrls: string[]) =>
+      isGateIndependent({ gateUrls, ...(redisUrl && { redisUrl }) })
+    expect(gate('redis://a', 'redis://b', 'redis://c', 'redis://d')).toBe(true)
+    expect(gate('redis://a', 'redis://a:6379/3', 'redis://c', 'redis://d')).toBe(true)
+    expect(gate(undefined, 'redis://b')).toBe(true)
+    expect(gate('redis://localhost', 'redis://127.0.0.1:6379')).toBe(false)
+    expect(gate('redis://a')).toBe(false)
+  })
+})

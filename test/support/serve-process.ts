@@ -1,0 +1,76 @@
+import { type ChildProcess, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+
+export interface ServeProcess {
+  readonly url: string
+  readonly child: ChildProcess
+  /** SIGKILL; returns when it has ended. */
+  kill(): Promise<void>
+  /** SIGTERM, then waits for the end; returns the exit code. */
+  stop(): Promise<number | null>
+}
+
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
+const DYING = fileURLToPath(new URL('./dying-facade.ts', import.meta.url))
+const STARTED_WITHIN_MS = 20_000
+
+/** A real `gone serve` of its own on a free port. `env` is added to this process' environment. */
+export function startServeProcess(env: Record<string, string>): Promise<ServeProcess> {
+  return startProcess([MAIN, 'serve', '--port', '0'], env)
+}
+
+/** A facade that is killed at one await, see `dying-facade.ts`. */
+export function startDyingFacade(at: 'open' | 'close', env: Record<string, string>): Promise<ServeProcess> {
+  return startProcess([DYING, at], env)
+}
+
+async function startProcess(args: string[], env: Record<string, string>): Promise<ServeProcess> {
+  const child = spawn(process.execPath, ['--import', 'tsx', ...args], {
+    env: { ...process.env, GONE_LOG_LEVEL: 'info', ...env },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  })
+  // A test run that is killed takes its servers along.
+  const endWithUs = () => child.kill('SIGKILL')
+  process.once('exit', endWithUs)
+  child.once('exit', () => process.off('exit', endWithUs))
+
+  const end = async (signal: NodeJS.Signals) => {
+    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
+    const ended = once(child, 'exit')
+    child.kill(signal)
+    await ended
+    return child.exitCode
+  }
+  return {
+    url: await listeningUrl(child),
+    child,
+    kill: async () => void (await end('SIGKILL')),
+    stop: () => end('SIGTERM'),
+  }
+}
+
+/** The address in the log line that says it listens. */
+function listeningUrl(child: ChildProcess): Promise<string> {
+  return new Promise((resolve, reject) => {
+    let output = ''
+    const fail = (why: string) => reject(new Error(`gone serve ${why}: ${output}`))
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL')
+      fail('did not start in time')
+    }, STARTED_WITHIN_MS)
+    const read = (chunk: Buffer) => {
+      output += chunk
+      const url = /"url":"([^"]+)".*"msg":"listening"/.exec(output)?.[1]
+      if (url === undefined) return
+      clearTimeout(timer)
+      resolve(url)
+    }
+    child.stdout?.on('data', read)
+    child.stderr?.on('data', read)
+    child.once('exit', () => {
+      clearTimeout(timer)
+      fail('ended')
+    })
+  })
+}

@@ -1,0 +1,11 @@
+import { defineConfig } from 'vitest/config'
+
+export default defineConfig({
+  test: {
+    include: ['test/{core,contract,integration,e2e}/**/*.test.ts'],
+    // Real servers and processes: slow machines get time, and a hang still ends.
+    testTimeout: 30_000,
+    hookTimeout: 60_000,
+    maxWorkers: 2,
+  },
+})
