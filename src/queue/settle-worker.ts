@@ -17,8 +17,16 @@ export interface SettleWorkerParts {
   readonly jobRetentionCount: number
 }
 
+/** Why a round's job is red. The board shows the stack, and nobody there is helped by ours. */
+class RoundNotDone extends UnrecoverableError {
+  constructor(reason: string) {
+    super(reason)
+    this.stack = reason
+  }
+}
+
 /** The deadline came without a report. */
-class OverdueError extends UnrecoverableError {}
+class OverdueError extends RoundNotDone {}
 
 const CONCURRENCY = 16
 const RETRY_MS = 1_000
@@ -66,7 +74,7 @@ export class SettleWorker {
         throw new OverdueError(`no completion reported within ${within}`)
       }
       case 'notLed':
-        throw new UnrecoverableError('the record of this round has expired or was lost')
+        throw new RoundNotDone('the record of this round has expired or was lost')
     }
   }
 
@@ -99,7 +107,6 @@ async function putOff(job: Job, token: string | undefined, ms: number): Promise<
 }
 
 function endOf({ outcome, by, detail }: Completion): RoundJobResult {
-  if (outcome === 'failed')
-    throw new UnrecoverableError(detail || 'the leader reported a failure without a reason')
+  if (outcome === 'failed') throw new RoundNotDone(detail || 'the leader reported a failure without a reason')
   return { outcome, completedBy: by, ...(detail && { result: JSON.parse(detail) as unknown }) }
 }

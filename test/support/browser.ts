@@ -1,0 +1,23 @@
+import { existsSync } from 'node:fs'
+import { type Browser, chromium } from 'playwright-core'
+
+const CHROMIUM = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome']
+
+/** A headless Chromium of the machine; the browser of playwright itself is not used. */
+export async function openBrowser(): Promise<Browser> {
+  const executablePath = CHROMIUM.find((path) => existsSync(path))
+  if (executablePath === undefined) {
+    throw new Error(`no Chromium at ${CHROMIUM.join(', ')}: apt-get install chromium`)
+  }
+  return chromium.launch({
+    executablePath,
+    // Without these it talks to its maker's hosts at every start.
+    args: [
+      '--no-sandbox',
+      '--disable-gpu',
+      '--disable-background-networking',
+      '--disable-component-update',
+      '--disable-sync',
+    ],
+  })
+}
