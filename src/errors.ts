@@ -1,5 +1,6 @@
 /** What an error code means to a caller: the HTTP status it is answered with and whether the same call may be tried again. */
 interface ErrorClass {
+  /** 0 for what never goes over HTTP: the SDK's own trouble, and what stops a start. */
   readonly status: number
   readonly retryable: boolean
   readonly title: string
@@ -37,10 +38,10 @@ export const ERROR_CODES = {
   GATE_UNREACHABLE: { status: 500, retryable: true, title: 'too few gate nodes answered' },
   SHUTTING_DOWN: { status: 503, retryable: true, title: 'this server is stopping; ask another' },
   TOO_MANY_STANDBYS: { status: 503, retryable: true, title: 'too many requests are waiting' },
-  SERVER_UNREACHABLE: { status: 503, retryable: true, title: 'the gone server could not be reached' },
-  CONFIG: { status: 500, retryable: false, title: 'the configuration is not valid' },
-  REDIS_NOT_FOUND: { status: 500, retryable: false, title: 'no Redis to use or start' },
-  DATA_DIR_IN_USE: { status: 500, retryable: false, title: 'another server uses the data folder' },
+  SERVER_UNREACHABLE: { status: 0, retryable: true, title: 'the gone server could not be reached' },
+  CONFIG: { status: 0, retryable: false, title: 'the configuration is not valid' },
+  REDIS_NOT_FOUND: { status: 0, retryable: false, title: 'no Redis to use or start' },
+  DATA_DIR_IN_USE: { status: 0, retryable: false, title: 'another server uses the data folder' },
 } as const satisfies Record<string, ErrorClass>
 
 export type ErrorCode = keyof typeof ERROR_CODES
