@@ -59,7 +59,7 @@ const anna = { address: '10.0.0.1:1', identity: tokenIdentity('anna') }
 const bert = { address: '10.0.0.2:2', identity: tokenIdentity('bert') }
 const caller = () => ({ address: '10.0.0.3:3', identity: callIdentity(randomUUID().slice(0, 8)) })
 const terms = { deadlineMs: 60_000 }
-const leased = { ...terms, leaseMs: 80 }
+const leased = { ...terms, leaseMs: 500 }
 const done = { outcome: 'completed', detail: '' } as const
 const gaveUp = { outcome: 'failed', detail: 'disk full' } as const
 
@@ -112,7 +112,7 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
       fence: 1,
       electedAtMs: record.electedAtMs,
       deadlineMs: 60_000,
-      lease: { ms: 80, expiresAtMs: record.electedAtMs + 80 },
+      lease: { ms: 500, expiresAtMs: record.electedAtMs + 500 },
       gate: 'gate-value',
     })
   })
@@ -120,7 +120,7 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
   it('let another take over once the lease has ended, under a higher fence, and not before', async () => {
     await records.decide(id, anna, leased)
     expect((await records.decide(id, bert, leased)).verdict).toBe('lost')
-    await world.passTime(80)
+    await world.passTime(500)
     const taken = await records.decide(id, bert, leased)
     expect(taken).toMatchObject({ verdict: 'takenOver', record: { leader: bert.address, fence: 2 } })
     expect(taken.previous).toEqual({ leader: anna.address, fence: 1 })
@@ -129,7 +129,7 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
 
   it('let one of many take over', async () => {
     await records.decide(id, anna, leased)
-    await world.passTime(80)
+    await world.passTime(500)
     const rulings = await Promise.all(Array.from({ length: 50 }, () => records.decide(id, caller(), leased)))
     expect(rulings.filter((r) => r.verdict === 'takenOver')).toHaveLength(1)
     expect(rulings.filter((r) => r.verdict === 'lost')).toHaveLength(49)
@@ -140,22 +140,22 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     const finished = { system, round: 'finished' }
     await records.decide(finished, anna, leased)
     await records.complete(finished, anna, done, terms)
-    await world.passTime(80)
+    await world.passTime(500)
     expect((await records.decide(id, bert, leased)).verdict).toBe('lost')
     expect((await records.decide(finished, bert, leased)).verdict).toBe('lost')
   })
 
   it('extend the lease of a leader that renews or asks again, and of nobody else', async () => {
     await records.decide(id, anna, leased)
-    await world.passTime(50)
+    await world.passTime(300)
     expect((await records.renew(id, anna)).verdict).toBe('renewed')
-    await world.passTime(50)
+    await world.passTime(300)
     expect((await records.decide(id, anna, terms)).verdict).toBe('alreadyLeader')
-    await world.passTime(50)
+    await world.passTime(300)
     expect((await records.decide(id, bert, leased)).verdict).toBe('lost')
     expect((await records.renew(id, bert)).verdict).toBe('superseded')
     expect((await records.renew(id, { ...bert, fence: 1 }, 10_000)).verdict).toBe('renewed')
-    await world.passTime(90)
+    await world.passTime(600)
     expect((await records.decide(id, bert, leased)).verdict).toBe('lost')
   })
 
@@ -169,7 +169,7 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
   it('tell a late leader that it is superseded or that the round is finished', async () => {
     expect((await records.renew(id, anna)).verdict).toBe('notLed')
     await records.decide(id, anna, leased)
-    await world.passTime(80)
+    await world.passTime(500)
     await records.decide(id, bert, leased)
     expect((await records.renew(id, anna)).verdict).toBe('superseded')
     await records.complete(id, bert, done, terms)
@@ -219,7 +219,7 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     await records.decide(id, anna, leased)
     expect((await records.complete(id, bert, done, terms)).verdict).toBe('refused')
     expect((await records.complete(id, caller(), gaveUp, terms)).verdict).toBe('refused')
-    await world.passTime(80)
+    await world.passTime(500)
     await records.decide(id, bert, leased)
     expect((await records.complete(id, anna, done, terms)).verdict).toBe('refused')
     expect((await records.complete(id, { ...anna, fence: 1 }, done, terms)).verdict).toBe('refused')
@@ -234,9 +234,9 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
 
   it('judge a deadline: pending, overdue, finished, or not led', async () => {
     expect((await records.expire(id)).verdict).toBe('notLed')
-    await records.decide(id, anna, { deadlineMs: 50 })
+    await records.decide(id, anna, { deadlineMs: 300 })
     expect((await records.expire(id)).verdict).toBe('pending')
-    await world.passTime(50)
+    await world.passTime(300)
     const before = await records.overdueCount()
     expect((await records.expire(id)).verdict).toBe('overdue')
     expect(await records.overdueCount()).toBe(before + 1)
@@ -246,8 +246,8 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
   })
 
   it('take a round that is taken over out of the overdue ones', async () => {
-    await records.decide(id, anna, { deadlineMs: 50, leaseMs: 50 })
-    await world.passTime(50)
+    await records.decide(id, anna, { deadlineMs: 300, leaseMs: 300 })
+    await world.passTime(300)
     const before = await records.overdueCount()
     await records.expire(id)
     await records.decide(id, bert, terms)
