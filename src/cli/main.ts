@@ -1,23 +1,49 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
-import { VERSION } from '../app.ts'
-import { GoneError } from '../errors.ts'
+import { VERSION } from '../version.ts'
+import { addDemo } from './demo.ts'
+import { addReady } from './ready.ts'
+import { addRoundCommands } from './round-commands.ts'
 import { addServe } from './serve.ts'
+import { EXIT, exitWith } from './terminal.ts'
+import { addWork } from './work.ts'
 
-/** Exit codes: 0 won or done, 1 lost or not yet, 2 could not tell. */
-const COULD_NOT_TELL = 2
+// A command in a crontab should start at once: what only the server needs is imported where it starts.
 
 const program = new Command('gone')
   .description('Every replica fires, one runs.')
   .version(VERSION)
-  .showHelpAfterError('(see --help)')
-  .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : COULD_NOT_TELL))
+  .configureOutput({
+    outputError: (text, write) =>
+      write(
+        `gone: ${text
+          .replace(/^error: /, '')
+          .trim()
+          .replaceAll('\n', ' ')} (see --help)\n`,
+      ),
+  })
+  .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.done : EXIT.unknown))
+  .addHelpText(
+    'after',
+    `
+Examples:
+  $ gone demo                                    see it work, with nothing to set up
+  $ gone serve                                   run a server on http://127.0.0.1:8080
+  $ gone elect db 2026-11-22 && ./backup.sh && gone complete db 2026-11-22
+
+Exit codes of elect, elected, complete, completed, fail and renew:
+  0  won, or done
+  1  lost, not yet, or refused
+  2  could not tell: bad usage, or no answer from the server`,
+  )
+addDemo(program)
 addServe(program)
+addRoundCommands(program)
+addReady(program)
+addWork(program)
 
 try {
   await program.parseAsync()
 } catch (error) {
-  if (!(error instanceof GoneError)) throw error
-  process.stderr.write(`gone: ${error.message}\n`)
-  process.exit(COULD_NOT_TELL)
+  exitWith(error)
 }

@@ -1,8 +1,4 @@
-import closeWithGrace from 'close-with-grace'
 import type { Command } from 'commander'
-import pino from 'pino'
-import { startServer } from '../app.ts'
-import { readConfig } from '../config.ts'
 
 interface ServeOptions {
   readonly host?: string
@@ -28,6 +24,9 @@ export function addServe(program: Command): void {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
+  const [{ startServer }, { readConfig }, { default: pino }, { default: closeWithGrace }] = await Promise.all(
+    [import('../app.ts'), import('../config.ts'), import('pino'), import('close-with-grace')],
+  )
   const config = readConfig({ ...process.env, ...settingsOf(options) })
   const log = pino({ name: 'gone', level: config.logLevel })
   const say = (line: string) => process.stderr.write(`${line}\n`)

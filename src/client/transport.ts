@@ -1,20 +1,39 @@
-import type { ProblemJson } from '../core/wire.ts'
+import type { ProblemJson, RoundJson } from '../core/wire.ts'
 import { ERROR_CODES, type ErrorCode, GoneError } from '../errors.ts'
+
+/** What is needed of a `fetch`. */
+export type Fetch = (
+  url: string,
+  init: {
+    readonly method: string
+    readonly headers: Record<string, string>
+    readonly body?: string
+    readonly signal: AbortSignal
+  },
+) => Promise<FetchResponse>
+
+interface FetchResponse {
+  readonly status: number
+  readonly headers: { get(name: string): string | null }
+  text(): Promise<string>
+}
 
 export interface TransportOptions {
   /** Without a slash at its end. */
   readonly baseUrl: string
   /** How long a call may take beyond what it waits for the round, attempts and pauses included. */
   readonly timeoutMs: number
-  readonly fetch: typeof fetch
+  readonly fetch: Fetch
 }
 
 export interface Call {
   readonly method: 'GET' | 'POST'
   readonly path: string
   readonly query: Readonly<Record<string, string | undefined>>
-  readonly headers: Readonly<Record<string, string>>
-  readonly body?: object
+  readonly headers: Record<string, string>
+  readonly body?: string
+  /** The statuses that answer it. */
+  readonly accepts: readonly number[]
   /** How long the server is asked to wait; a later attempt asks for what is left of it. */
   readonly waitMs?: number
   /** False if a second attempt would be another candidate: then only what has surely not been executed is repeated. */
@@ -23,12 +42,11 @@ export interface Call {
   readonly signal?: AbortSignal
 }
 
-/** The reply to a call that the server understood. */
+/** The server's answer: 200 or 202 with the round, 204 without. */
 export interface Reply {
   readonly status: number
-  readonly headers: Headers
-  /** The parsed body; undefined if there is none. */
-  readonly json: unknown
+  readonly headers: FetchResponse['headers']
+  readonly round?: RoundJson
 }
 
 /** The server decides within 2 s, so longer silence is a lost connection. */
@@ -59,7 +77,7 @@ export async function send(options: TransportOptions, call: Call): Promise<Reply
     const answer = await attemptOnce(options, call, waitMs, giveUpMs - nowMs)
     if ('status' in answer) return answer
 
-    const pauseMs = Math.max(answer.pauseMs, jitteredPauseMs(attempt))
+    const pauseMs = answer.pauseMs + jitteredPauseMs(attempt)
     const isLast = attempt === MAX_ATTEMPTS || performance.now() + pauseMs >= giveUpMs
     if (isLast || !answer.isWorthRetrying) throw answer.error
     await pause(pauseMs, call.signal)
@@ -79,12 +97,8 @@ async function attemptOnce(
   try {
     const response = await fetch(`${baseUrl}${call.path}${query}`, {
       method: call.method,
-      headers: {
-        accept: 'application/json',
-        ...(call.body && { 'content-type': 'application/json' }),
-        ...call.headers,
-      },
-      ...(call.body && { body: JSON.stringify(call.body) }),
+      headers: call.headers,
+      ...(call.body !== undefined && { body: call.body }),
       signal: patience.signal,
     })
     return judge(baseUrl, call, response, await response.text())
@@ -96,7 +110,7 @@ async function attemptOnce(
   }
 }
 
-function judge(baseUrl: string, call: Call, response: Response, text: string): Reply | Trouble {
+function judge(baseUrl: string, call: Call, response: FetchResponse, text: string): Reply | Trouble {
   const { status, headers } = response
   const json = parseJson(text)
   if (isProblem(json)) {
@@ -106,7 +120,10 @@ function judge(baseUrl: string, call: Call, response: Response, text: string): R
       pauseMs: retryAfterMs(headers.get('retry-after')),
     }
   }
-  if (status < 300 && (text === '' || json !== undefined)) return { status, headers, json }
+  if (call.accepts.includes(status)) {
+    if (status === 204) return { status, headers }
+    if (isRound(json)) return { status, headers, round: json }
+  }
   // Not ours: a proxy without its server, or something else on this address.
   const error = unreachable(baseUrl, `it answered ${status}, but not as a gone server`)
   const isProxys = status === 429 || status >= 502
@@ -136,7 +153,9 @@ const NEVER_SENT: ReadonlySet<unknown> = new Set([
 ])
 
 function unreachable(baseUrl: string, reason: string, cause?: unknown): GoneError {
-  return new GoneError('SERVER_UNREACHABLE', `cannot reach the gone server at ${baseUrl}: ${reason}`, { cause })
+  return new GoneError('SERVER_UNREACHABLE', `cannot reach the gone server at ${baseUrl}: ${reason}`, {
+    cause,
+  })
 }
 
 /** fetch itself only says "fetch failed"; what failed is in the causes below. */
@@ -162,6 +181,12 @@ function isProblem(json: unknown): json is ProblemJson {
   if (typeof json !== 'object' || json === null) return false
   const { code, detail, retryable } = json as Partial<Record<keyof ProblemJson, unknown>>
   return typeof code === 'string' && typeof detail === 'string' && typeof retryable === 'boolean'
+}
+
+function isRound(json: unknown): json is RoundJson {
+  if (typeof json !== 'object' || json === null) return false
+  const { system, round, state } = json as Partial<Record<keyof RoundJson, unknown>>
+  return [system, round, state].every((member) => typeof member === 'string')
 }
 
 /** A newer server may have codes that this client does not know. */
@@ -196,7 +221,7 @@ function jitteredPauseMs(attempt: number): number {
 }
 
 /** A signal that aborts after `ms` or with the other one. `AbortSignal.any` would do, in browsers from 2024 on. */
-function timer(ms: number, other: AbortSignal | undefined): { signal: AbortSignal; stop(): void } {
+export function timer(ms: number, other: AbortSignal | undefined): { signal: AbortSignal; stop(): void } {
   const controller = new AbortController()
   const abort = () => controller.abort()
   const timeout = setTimeout(abort, ms)
@@ -210,7 +235,8 @@ function timer(ms: number, other: AbortSignal | undefined): { signal: AbortSigna
   }
 }
 
-function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
+/** Rejects with the signal's reason. */
+export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
   return new Promise((resolve, reject) => {
     const end = () => {
       clearTimeout(timeout)

@@ -1,0 +1,84 @@
+import { rmSync } from 'node:fs'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { createClient, type GoneClient } from '../../client/client.ts'
+import { LEASE_MS, type Order, SYSTEM, type Told, WARM_UP_MS } from './protocol.ts'
+
+const WORK_MS = 1_000
+const RENEW_EVERY_MS = LEASE_MS / 3
+const STAND_BY = '30s'
+
+live(process.argv[2] ?? '')
+
+/** One of five copies of a service: knows nothing of the others but the clock and the server. */
+function live(dataDir: string): void {
+  // A Ctrl-C in the terminal reaches this process too; when to end is the demo's to say.
+  process.on('SIGINT', () => {})
+  process.on('disconnect', () => {
+    // The demo was killed. What it would have removed is removed by who is left.
+    rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 })
+    process.exit()
+  })
+  process.on('message', (order: Order) => {
+    if (order.kind === 'end') process.exit()
+    void takePartInEvery(order)
+  })
+  tell({ kind: 'ready' })
+}
+
+async function takePartInEvery({ url, everyMs, notBeforeMs }: Order & { kind: 'begin' }): Promise<never> {
+  const client = createClient({ url })
+  await warmUp(client)
+  for (;;) {
+    // Like a cron: the nominal moment names the round, so that all replicas name it alike.
+    const slotMs = Math.max(notBeforeMs, (Math.floor(Date.now() / everyMs) + 1) * everyMs)
+    while (Date.now() < slotMs) await sleep(slotMs - Date.now())
+    void takePart(client, roundAt(slotMs))
+  }
+}
+
+/** The first requests pay for the connection and the compiler; a service that has run for a while does not. */
+async function warmUp(client: GoneClient): Promise<void> {
+  const endMs = performance.now() + WARM_UP_MS
+  while (performance.now() < endMs) await client.elected(SYSTEM, 'warm-up').catch(() => undefined)
+}
+
+async function takePart(client: GoneClient, round: string): Promise<void> {
+  try {
+    const askedMs = performance.now()
+    let election = await client.elect(SYSTEM, round, { lease: LEASE_MS })
+    if (!election.leads) {
+      tell({ kind: 'lost', round, ms: performance.now() - askedMs })
+      election = await client.elect(SYSTEM, round, { lease: LEASE_MS, wait: STAND_BY })
+    }
+    if (election.leads) {
+      const { fence, leader } = election
+      tell({ kind: 'leads', round, fence, leader })
+      await work(client, round, fence)
+    }
+  } catch (error) {
+    tell({ kind: 'trouble', round, message: error instanceof Error ? error.message : String(error) })
+  }
+  tell({ kind: 'left', round })
+}
+
+async function work(client: GoneClient, round: string, fence: number): Promise<void> {
+  const doneMs = performance.now() + WORK_MS
+  for (let restMs = WORK_MS; restMs > 0; restMs = doneMs - performance.now()) {
+    await sleep(Math.min(restMs, RENEW_EVERY_MS))
+    const renewal = await client.renew(SYSTEM, round, { fence })
+    if (renewal.kind !== 'renewed') return
+  }
+  const { kind } = await client.complete(SYSTEM, round, { fence, result: { workedMs: WORK_MS } })
+  tell({ kind: 'reported', round, fence, isRecorded: kind === 'recorded' })
+}
+
+/** Such as `2026-11-22T08.15.04`: without colons, which the board would show percent-escaped. */
+function roundAt(slotMs: number): string {
+  const local = new Date(slotMs - new Date(slotMs).getTimezoneOffset() * 60_000)
+  return local.toISOString().slice(0, 19).replaceAll(':', '.')
+}
+
+function tell(told: Told): void {
+  // The demo may be gone, and then `disconnect` is on its way.
+  process.send?.(told, undefined, undefined, () => {})
+}

@@ -1,0 +1,35 @@
+import { type Command, Option } from 'commander'
+import { EXIT } from './terminal.ts'
+
+const ANSWER_WITHIN_MS = 2_500
+
+/** `gone ready`: for health checks of containers and for scripts that wait for a server. */
+export function addReady(program: Command): void {
+  program
+    .command('ready')
+    .description('say whether a server can decide rounds now')
+    .addOption(
+      new Option('--server <url>', 'the gone server').env('GONE_URL').default('http://127.0.0.1:8080'),
+    )
+    .addHelpText(
+      'after',
+      '\nExamples:\n  $ gone ready\n  $ until gone ready; do sleep 1; done\n\nExit codes:\n  0  it can\n  1  it cannot, or does not answer\n  2  bad usage',
+    )
+    .action(ready)
+}
+
+async function ready({ server }: { readonly server: string }): Promise<void> {
+  const trouble = await troubleOf(server)
+  process.stdout.write(`${trouble === undefined ? 'ready' : `not ready: ${trouble}`}\n`)
+  process.exitCode = trouble === undefined ? EXIT.done : EXIT.notNow
+}
+
+async function troubleOf(server: string): Promise<string | undefined> {
+  try {
+    const reply = await fetch(new URL('/readyz', server), { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) })
+    if (reply.ok) return undefined
+    return ((await reply.json()) as { trouble?: string }).trouble ?? `it answered ${reply.status}`
+  } catch {
+    return `no answer from ${server}`
+  }
+}

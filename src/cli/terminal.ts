@@ -1,0 +1,36 @@
+import type { WriteStream } from 'node:tty'
+import pc from 'picocolors'
+import { GoneError } from '../errors.ts'
+
+/** What a command says to the shell. `notNow`: lost, not yet, refused. `unknown`: nobody could tell, or bad usage. */
+export const EXIT = { done: 0, notNow: 1, unknown: 2 } as const
+
+type Stream = Pick<WriteStream, 'isTTY'>
+
+/** Colours where a person looks, and plain text in pipes, logs and dumb terminals. See https://no-color.org */
+export function colorsOf(stream: Stream): ReturnType<typeof pc.createColors> {
+  const { NO_COLOR, TERM } = process.env
+  return pc.createColors(stream.isTTY === true && !NO_COLOR && TERM !== 'dumb')
+}
+
+/** Ends the process with the error in one line; the stack of a defect only for who debugs. */
+export function exitWith(error: unknown, isJson = false): never {
+  process.stderr.write(`${isJson ? errorJson(error) : errorLine(error)}\n`)
+  process.exit(EXIT.unknown)
+}
+
+function errorLine(error: unknown): string {
+  const name = colorsOf(process.stderr).red('gone:')
+  if (error instanceof GoneError) return `${name} ${oneLine(error.message)}`
+  if (process.env.GONE_LOG_LEVEL === 'debug' && error instanceof Error) return `${name} ${error.stack}`
+  return `${name} defect: ${oneLine(String(error))} (GONE_LOG_LEVEL=debug shows where)`
+}
+
+function errorJson(error: unknown): string {
+  const code = error instanceof GoneError ? error.code : 'INTERNAL'
+  return JSON.stringify({ code, message: error instanceof Error ? error.message : String(error) })
+}
+
+function oneLine(text: string): string {
+  return text.replace(/\s*\n\s*/g, ' ')
+}

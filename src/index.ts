@@ -1,0 +1,31 @@
+/** What a service needs to take part in rounds. Free of server code, and of everything that only Node has. */
+
+export {
+  type ClientOptions,
+  type CompleteOptions,
+  createClient,
+  type Election,
+  type ElectOptions,
+  type FailOptions,
+  type GoneClient,
+  type Renewal,
+  type RenewOptions,
+  type Reported,
+  type ReportOptions,
+  type RoundOptions,
+  type WaitOptions,
+} from './client/client.ts'
+export {
+  defineWorker,
+  type WorkerContext,
+  type WorkerDefinition,
+  type WorkerHandler,
+  type WorkerJob,
+  type WorkerOptions,
+} from './client/define-worker.ts'
+export type { Duration } from './client/duration.ts'
+export type { Lead, OnceEnd, OnceOptions } from './client/once.ts'
+export type { FinishedRound, SubmitOptions, Submitted } from './client/submit.ts'
+export type { RoundState } from './core/record.ts'
+export type { LedRoundJson, RoundJson, SubmittedRoundJson } from './core/wire.ts'
+export { type ErrorCode, GoneError } from './errors.ts'
