@@ -6,6 +6,7 @@ COPY package.json package-lock.json ./
 RUN npm ci
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
+COPY workers ./workers
 RUN npm run build && npm prune --omit=dev
 
 FROM node:24-slim
@@ -18,6 +19,6 @@ COPY --from=build /app/dist ./dist
 USER node
 EXPOSE 8080
 HEALTHCHECK --interval=5s --timeout=3s --start-period=15s \
-  CMD ["node", "dist/cli/main.js", "ready"]
-ENTRYPOINT ["node", "dist/cli/main.js"]
+  CMD ["node", "dist/src/cli/main.js", "ready"]
+ENTRYPOINT ["node", "dist/src/cli/main.js"]
 CMD ["serve"]

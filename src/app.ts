@@ -7,15 +7,17 @@ import { GoneError } from './errors.ts'
 import { RedlockGate } from './gate/redlock-gate.ts'
 import { Metrics } from './http/metrics.ts'
 import { buildServer } from './http/server.ts'
+import { BullJobQueues } from './queue/job-queues.ts'
 import { BullRoundQueue } from './queue/round-queue.ts'
 import { SettleWorker } from './queue/settle-worker.ts'
 import { RedisRecords } from './records/redis-records.ts'
 import { connect, disconnect, type RedisClient, type RedisTarget } from './redis/connections.ts'
 import { type EmbeddedRedis, startEmbeddedRedis } from './redis/embedded.ts'
-import { readReadiness, whenReachable } from './redis/readiness.ts'
+import { readPolicy, readReadiness, whenReachable } from './redis/readiness.ts'
 import { RedisNews } from './redis/redis-news.ts'
 import { defaultCacheDir, findRedisServer } from './redis/redis-server.ts'
 import { Completer } from './service/completer.ts'
+import { Dispatcher } from './service/dispatcher.ts'
 import { callIdentities, Elector } from './service/elector.ts'
 import { Reader } from './service/reader.ts'
 import { RoundMemory } from './service/round-memory.ts'
@@ -77,15 +79,17 @@ async function assemble(
 
   const commands = open('commands', 'records')
   await whenReachable(commands, config.redisUrl && hidePassword(config.redisUrl), say)
-  const readiness = () => readReadiness(commands, config.allowEviction)
-  const first = await readiness()
-  if (!first.ready) throw new GoneError('CONFIG', first.trouble)
+  // A Redis that is full now may have room in a minute; one that evicts has been set up wrong.
+  const policy = await readPolicy(commands, config.allowEviction)
+  if (!policy.ready) throw new GoneError('CONFIG', policy.trouble)
 
   const nowMs = () => performance.now()
   const records = new RedisRecords(commands, config.retentionMs)
   closers.push(() => records.flush())
   const queue = new BullRoundQueue(open('commands', 'queue'))
   closers.push(() => queue.stop())
+  const jobs = new BullJobQueues(open('commands', 'jobs'))
+  closers.push(() => jobs.stop())
   const gate = isGateIndependent(config)
     ? new RedlockGate(
         config.gateUrls.map((url, index) => open('commands', `gate-${index}`, url)),
@@ -97,7 +101,7 @@ async function assemble(
   const elector = new Elector(shared)
   const news = new RedisNews(open('waiting', 'news'))
   const standby = new Standby({ elector, records, memory, news, nowMs })
-  const sweeper = new Sweeper(records, queue, log)
+  const sweeper = new Sweeper(records, queue, jobs, log)
   const settleWorker = new SettleWorker({ ...config, client: open('waiting', 'settle'), records, queue, log })
   closers.push(() => sweeper.stop())
   closers.push(() => settleWorker.stop())
@@ -107,11 +111,13 @@ async function assemble(
     standby,
     completer: new Completer(shared),
     reader: new Reader(records, memory, nowMs),
-    metrics: new Metrics({ records, queue, sweeper }),
-    readiness,
+    metrics: new Metrics({ records, queue, jobs, sweeper }),
+    readiness: () => readReadiness(commands, config.allowEviction),
     callIdentity: callIdentities(randomBytes(6).toString('base64url')),
     deadlineMs: config.deadlineMs,
-    queues: [queue.queue],
+    queues: async () => [queue.queue, ...(await jobs.all())],
+    dispatcher: new Dispatcher({ records, jobs, rounds: queue, log }),
+    maxSubmissionBytes: config.maxSubmissionBytes,
     isBoardReadOnly: config.boardReadOnly,
     log,
     version: VERSION,

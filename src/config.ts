@@ -1,4 +1,5 @@
 import { formatDuration, parseDuration } from './core/duration.ts'
+import { MAX_DEADLINE_MS } from './core/record.ts'
 import { GoneError } from './errors.ts'
 
 /** Everything a server can be told. Frozen; classes receive the values they need. */
@@ -15,6 +16,7 @@ export interface Config {
   readonly jobRetentionCount: number
   readonly deadlineMs: number
   readonly shutdownMs: number
+  readonly maxSubmissionBytes: number
   readonly logLevel: LogLevel
   readonly boardReadOnly: boolean
   readonly allowEviction: boolean
@@ -22,8 +24,6 @@ export interface Config {
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
 type LogLevel = (typeof LOG_LEVELS)[number]
-
-export const MAX_DEADLINE_MS = 7 * 86_400_000
 
 /** A setting as the README's table shows it. */
 interface Setting {
@@ -52,6 +52,7 @@ export const SETTINGS = [
     about: 'when an unreported round turns red, unless the caller says',
   },
   { name: 'GONE_SHUTDOWN', fallback: '10s', about: 'how long a stopping server may take to drain' },
+  { name: 'GONE_MAX_SUBMISSION', fallback: '65536', about: 'the largest submission, in bytes' },
   { name: 'GONE_LOG_LEVEL', fallback: 'info', about: `one of ${LOG_LEVELS.join(', ')}` },
   {
     name: 'GONE_BOARD',
@@ -67,8 +68,14 @@ export const SETTINGS = [
 
 type SettingName = (typeof SETTINGS)[number]['name']
 
-/** Names with our prefix that other parts read: the CLI's server address. */
-const OTHER_NAMES = ['GONE_URL']
+/** Names with our prefix that other parts read: the CLI its server's address, the workers their settings. */
+const OTHER_NAMES = [
+  'GONE_URL',
+  'GONE_WEBHOOK_SECRET',
+  'GONE_WEBHOOK_ALLOW',
+  'GONE_WEBHOOK_ALLOW_PRIVATE',
+  'GONE_SHELL_CATALOGUE',
+]
 
 /**
  * The configuration that the environment asks for.
@@ -97,6 +104,7 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     jobRetentionMs: duration('GONE_JOB_RETENTION', 1_000, 3_650 * 86_400_000),
     jobRetentionCount: whole('GONE_JOB_RETENTION_COUNT', 1, 100_000_000),
     deadlineMs: duration('GONE_DEADLINE', 1_000, MAX_DEADLINE_MS),
+    maxSubmissionBytes: whole('GONE_MAX_SUBMISSION', 1_024, 16_777_216),
     shutdownMs: duration('GONE_SHUTDOWN', 100, 600_000),
     logLevel: choice('GONE_LOG_LEVEL', LOG_LEVELS),
     boardReadOnly: choice('GONE_BOARD', ['read-only', 'read-write']) === 'read-only',

@@ -36,6 +36,8 @@ export const ERROR_CODES = {
   STORE_UNAVAILABLE: { status: 500, retryable: true, title: 'Redis could not answer' },
   GATE_NO_MAJORITY: { status: 500, retryable: true, title: 'the gate nodes disagree' },
   GATE_UNREACHABLE: { status: 500, retryable: true, title: 'too few gate nodes answered' },
+  LEASE_LOST: { status: 0, retryable: true, title: 'the lead was lost before its end was recorded' },
+  GATE_LOST: { status: 0, retryable: true, title: 'a worker could not hold the gate while it ran' },
   SHUTTING_DOWN: { status: 503, retryable: true, title: 'this server is stopping; ask another' },
   TOO_MANY_STANDBYS: { status: 503, retryable: true, title: 'too many requests are waiting' },
   SERVER_UNREACHABLE: { status: 0, retryable: true, title: 'the gone server could not be reached' },

@@ -1,19 +1,28 @@
 import type { Candidate, Reporter } from './candidate.ts'
 import type { CompletionVerdict } from './completion.ts'
 import type { ElectionVerdict, RenewalVerdict } from './election.ts'
+import type { Submission, SubmissionRecord } from './job.ts'
 import type { Outcome, RoundRecord, Terms } from './record.ts'
 import type { RoundId } from './round.ts'
 
-/** A record as it was at `nowMs` of the store's clock. */
+/** A round as it was at `nowMs` of the store's clock: led, submitted, both or neither. */
 export interface Sighting {
   readonly nowMs: number
   readonly record?: RoundRecord
+  readonly submission?: SubmissionRecord
 }
 
+/** `submitted` for the call that made the job; `duplicate` for all others, also where the round is led over HTTP. */
+export interface SubmissionRuling extends Sighting {
+  readonly verdict: 'submitted' | 'duplicate'
+}
+
+/** `lost`: another leads the round. `spent`: it was started as often as it may be. */
+export type StartRuling = Ruling<'started' | 'finished' | 'lost' | 'spent'>
+
 /** The answer of a step that leaves a record behind. */
-export interface Ruling<Verdict> {
+export interface Ruling<Verdict> extends Sighting {
   readonly verdict: Verdict
-  readonly nowMs: number
   readonly record: RoundRecord
 }
 
@@ -24,8 +33,13 @@ export interface ElectionRuling extends Ruling<ElectionVerdict> {
 
 export type RenewalRuling = Ruling<Exclude<RenewalVerdict, 'notLed'>> | { readonly verdict: 'notLed' }
 
-/** Whether a round whose deadline came was reported: `pending` if a later leader has moved the deadline. */
-export type DeadlineRuling = Ruling<'finished' | 'overdue' | 'pending'> | { readonly verdict: 'notLed' }
+/**
+ * Whether a round whose deadline came was reported: `pending` if a later leader has moved the deadline, `notStarted` if
+ * no worker has started the submitted job.
+ */
+export type DeadlineRuling =
+  | Ruling<'finished' | 'overdue' | 'pending'>
+  | { readonly verdict: 'notStarted' | 'notLed' }
 
 export interface Report {
   readonly outcome: Outcome
@@ -36,7 +50,9 @@ export interface Report {
 /** A round of the history, newest election first. */
 export interface ListedRound {
   readonly id: RoundId
-  readonly record: RoundRecord
+  readonly mark: HistoryMark
+  readonly record?: RoundRecord
+  readonly submission?: SubmissionRecord
 }
 
 /** Where a page of the history ends; the next page holds what was elected before, or at the same ms and sorts lower. */
@@ -49,8 +65,11 @@ export interface HistoryMark {
  * Something that the round queue has yet to be told. Written with the record in one step, removed once the queue
  * knows, so that a crash in between loses nothing (a transactional outbox).
  */
+export type OutboxStep = 'submitted' | 'led' | 'finished'
+
 export interface OutboxEntry {
   readonly id: RoundId
+  readonly step: OutboxStep
   /** The entry as the store names it, for `acknowledge`. */
   readonly entry: string
 }
@@ -65,6 +84,10 @@ export interface Records {
   /** Decides who leads. The only way to become a leader. */
   decide(id: RoundId, candidate: Candidate, terms: Terms, gate?: string): Promise<ElectionRuling>
   /** Extends the lease by `leaseMs`, or by its own length. Does nothing to a round without a lease. */
+  /** Notes the round's job, with its data until `acknowledge(id, 'submitted')`. The first submission is kept. */
+  submit(id: RoundId, submission: Submission): Promise<SubmissionRuling>
+  /** Makes the round's job its leader, with a higher fence at each start. `maxStarts` 0 sets no bound. */
+  start(id: RoundId, candidate: Candidate, terms: Terms, maxStarts: number): Promise<StartRuling>
   renew(id: RoundId, reporter: Reporter, leaseMs?: number): Promise<RenewalRuling>
   complete(id: RoundId, reporter: Reporter, report: Report, terms: Terms): Promise<Ruling<CompletionVerdict>>
   read(id: RoundId): Promise<Sighting>
@@ -84,8 +107,8 @@ export interface Records {
   overdueCount(): Promise<number>
   /** Entries that have waited for at least `ageMs`, at most `limit`. */
   outbox(ageMs: number, limit: number): Promise<readonly OutboxEntry[]>
-  /** Removes the entry that `decide` (`led`) or `complete` (`finished`) left. Returns at once; sent in batches. */
-  acknowledge(id: RoundId, step: 'led' | 'finished'): void
+  /** Removes the entry that `submit`, `decide` (`led`) or `complete` (`finished`) left. Returns at once; sent in batches. */
+  acknowledge(id: RoundId, step: OutboxStep): void
   acknowledgeEntry(entry: OutboxEntry): Promise<void>
 }
 
@@ -109,10 +132,20 @@ export interface Gate {
 export interface RoundQueue {
   /** Makes the round's job exist, delayed until its deadline. Harmless if it exists; a new leader is shown on it. */
   open(id: RoundId, ruling: ElectionRuling): Promise<void>
+  /** Makes a submitted round's job turn red after `delayMs`, unless it has ended. */
+  watch(id: RoundId, worker: string, delayMs: number): Promise<void>
   /** Makes the round's job end as the record says. Harmless if it has. */
   close(id: RoundId): Promise<void>
   /** Jobs by state, as BullMQ names the states. */
   counts(): Promise<Readonly<Record<string, number>>>
+}
+
+/** The workers' queues. */
+export interface JobQueues {
+  /** Makes the round's job exist in its queue. Harmless if it exists: the first one's data is kept. */
+  add(id: RoundId, submission: Pick<Submission, 'queue' | 'data' | 'queueTerms'>): Promise<void>
+  /** Jobs by queue and BullMQ state, of all queues that have been submitted to. */
+  counts(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>>
 }
 
 /** Tells when a round is finished. */

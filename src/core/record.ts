@@ -1,8 +1,11 @@
+/** The longest deadline. Records outlive it, so that an unreported round is never forgotten before it is red. */
+export const MAX_DEADLINE_MS = 7 * 86_400_000
+
 /** How a round ended: its work is done, or its leader gave up with a reason. */
 export type Outcome = 'completed' | 'failed'
 
-/** `led` while the leader works, `overdue` once the deadline has passed without a report, else how it ended. */
-export type RoundState = 'led' | 'overdue' | Outcome
+/** `submitted` until a worker starts, `led` while the leader works, `overdue` once the deadline has passed without a report, else how it ended. */
+export type RoundState = 'submitted' | 'led' | 'overdue' | Outcome
 
 /** What may be asked of a new leadership. */
 export interface Terms {
@@ -34,6 +37,8 @@ export interface RoundRecord {
   readonly lease?: { readonly ms: number; readonly expiresAtMs: number }
   /** The value under which the gate holds this leadership, if it passed a gate. */
   readonly gate?: string
+  /** How often a worker has started the round's job; missing if no job leads it. */
+  readonly starts?: number
   readonly completion?: Completion
 }
 
@@ -41,7 +46,7 @@ export function deadlineAtMs(record: RoundRecord): number {
   return record.electedAtMs + record.deadlineMs
 }
 
-export function stateOf(record: RoundRecord, nowMs: number): RoundState {
+export function stateOf(record: RoundRecord, nowMs: number): Exclude<RoundState, 'submitted'> {
   if (record.completion) return record.completion.outcome
   return nowMs >= deadlineAtMs(record) ? 'overdue' : 'led'
 }

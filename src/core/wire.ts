@@ -1,11 +1,26 @@
+import type { SubmissionRecord } from './job.ts'
 import { deadlineAtMs, type Outcome, type RoundRecord, type RoundState, stateOf } from './record.ts'
 import type { RoundId } from './round.ts'
 
-/** A round as HTTP shows it. Times are ISO 8601 of the record store's clock. */
-export interface RoundJson {
+interface AnyRoundJson {
   readonly system: string
   readonly round: string
-  readonly state: RoundState
+  /** The job that a submitted round is. */
+  readonly job?: {
+    readonly worker: string
+    readonly submittedAt: string
+    readonly starts: number
+  }
+}
+
+/** A round that no worker has started yet. */
+export interface SubmittedRoundJson extends AnyRoundJson {
+  readonly state: 'submitted'
+}
+
+/** A round that has a leader, or had one. */
+export interface LedRoundJson extends AnyRoundJson {
+  readonly state: Exclude<RoundState, 'submitted'>
   /** The leader's address, `ip:port`. */
   readonly leader: string
   readonly fence: number
@@ -24,6 +39,9 @@ export interface RoundJson {
   }
 }
 
+/** A round as HTTP shows it. Times are ISO 8601 of the record store's clock. */
+export type RoundJson = SubmittedRoundJson | LedRoundJson
+
 /** An error as HTTP shows it: RFC 9457, with the code of the closed list. */
 export interface ProblemJson {
   readonly title: string
@@ -34,7 +52,7 @@ export interface ProblemJson {
 }
 
 /** The record without what identifies its leader: whoever reads it could otherwise complete in the leader's place. */
-export function roundJson(id: RoundId, record: RoundRecord, nowMs: number): RoundJson {
+export function ledRoundJson(id: RoundId, record: RoundRecord, nowMs: number): LedRoundJson {
   const { leader, fence, lease, completion } = record
   return {
     ...id,
@@ -53,6 +71,23 @@ export function roundJson(id: RoundId, record: RoundRecord, nowMs: number): Roun
       },
     }),
   }
+}
+
+/** A round as it was seen; undefined if it was neither led nor submitted. */
+export function roundJson(
+  id: RoundId,
+  { record, submission }: { readonly record?: RoundRecord; readonly submission?: SubmissionRecord },
+  nowMs: number,
+): RoundJson | undefined {
+  const job = submission && {
+    job: {
+      worker: submission.queue,
+      submittedAt: iso(submission.submittedAtMs),
+      starts: record?.starts ?? 0,
+    },
+  }
+  if (record) return { ...ledRoundJson(id, record, nowMs), ...job }
+  return job && { ...id, state: 'submitted', ...job }
 }
 
 function detailJson(outcome: Outcome, detail: string): { result?: unknown; reason?: string } {

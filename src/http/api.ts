@@ -23,16 +23,24 @@ export interface Endpoint {
   readonly body?: Readonly<Record<string, unknown>>
   /** Request headers among Gone-Candidate and Gone-Fence. */
   readonly headers?: readonly string[]
+  /** The largest body in bytes, where it is not the server's usual one. */
+  readonly bodyLimit?: number
   readonly replies: Readonly<Record<number, string>>
   readonly handler: (request: FastifyRequest, reply: FastifyReply) => unknown
 }
 
 /** Serves the endpoint, and answers every other method on its path with 405. */
 export function serve(app: FastifyInstance, endpoint: Endpoint): void {
-  const { path, methods, handler } = endpoint
+  const { path, methods, handler, bodyLimit } = endpoint
   const url = path.replace(/\{(\w+)\}/g, ':$1')
   for (const method of methods)
-    app.route({ method, url, config: { docs: describe(endpoint, method) }, handler })
+    app.route({
+      method,
+      url,
+      config: { docs: describe(endpoint, method) },
+      handler,
+      ...(bodyLimit && { bodyLimit }),
+    })
 
   const others = METHODS.filter((method) => method !== 'CONNECT' && !methods.includes(method as 'GET'))
   const refuse = async (request: FastifyRequest, reply: FastifyReply) => {

@@ -9,7 +9,7 @@ import type { Standby } from '../service/standby.ts'
 import { type Endpoint, serve } from './api.ts'
 import type { Metrics } from './metrics.ts'
 import { cursor, isPercentEncoded, limit, readQuery, state, system, wait } from './parameters.ts'
-import { sendJson, sendRecord } from './replies.ts'
+import { sendJson } from './replies.ts'
 import { callerSignal, roundOf } from './requests.ts'
 
 export interface HistoryRoutesParts {
@@ -41,10 +41,9 @@ function roundEndpoint({ reader, standby, metrics }: HistoryRoutesParts): Endpoi
       const waitMs = readQuery(request, { wait }).wait
       const seen = waitMs ? await standby.finish(id, waitMs, callerSignal(reply)) : await reader.round(id)
       if (!waitMs) observe((performance.now() - startMs) / 1_000)
-      if (seen.record === undefined)
-        throw new GoneError('NOT_LED', `${formatRound(id)}: nobody has led this round`)
-      request.headers.accept = 'application/json'
-      return sendRecord(request, reply, 200, { id, record: seen.record })
+      const round = roundJson(id, seen, Date.now())
+      if (round) return sendJson(reply, 200, round, seen.record)
+      throw new GoneError('NOT_LED', `${formatRound(id)}: nobody has led or submitted this round`)
     },
   }
 }
@@ -76,7 +75,7 @@ function historyEndpoint({ reader, metrics }: HistoryRoutesParts): Endpoint {
       })
       observe((performance.now() - startMs) / 1_000)
       return sendJson(reply, 200, {
-        rounds: page.rounds.map(({ id, record }) => roundJson(id, record, page.nowMs)),
+        rounds: page.rounds.map((round) => roundJson(round.id, round, page.nowMs)),
         ...(page.next && { next: encodeCursor(page.next) }),
       })
     },

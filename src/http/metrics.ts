@@ -1,6 +1,7 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import type { ElectionVerdict } from '../core/election.ts'
-import type { Records, RoundQueue } from '../core/ports.ts'
+import { ROUNDS_QUEUE } from '../core/job.ts'
+import type { JobQueues, Records, RoundQueue } from '../core/ports.ts'
 import type { Outcome } from '../core/record.ts'
 import type { Sweeper } from '../service/sweeper.ts'
 import { within } from '../service/within.ts'
@@ -9,14 +10,22 @@ const SCRAPE_WITHIN_MS = 1_000
 
 export type Route = 'elect' | 'elected' | 'complete' | 'completed' | 'renew' | 'fail' | 'round' | 'history'
 
+export interface MetricsParts {
+  readonly records: Records
+  readonly queue: RoundQueue
+  readonly jobs: JobQueues
+  readonly sweeper: Sweeper
+}
+
 /** What Prometheus can ask of this process, and of the rounds that all processes share. */
 export class Metrics {
   readonly registry = new Registry()
   private readonly elections: Readonly<Record<ElectionVerdict | 'error', { inc(): void }>>
   private readonly completions: Counter<'outcome' | 'verdict'>
+  private readonly submissions: Counter<'outcome'>
   private readonly seconds: Histogram<'route'>
 
-  constructor(parts: { records: Records; queue: RoundQueue; sweeper: Sweeper }) {
+  constructor(parts: MetricsParts) {
     const registers = [this.registry]
     collectDefaultMetrics({ register: this.registry, prefix: 'gone_' })
     const elections = new Counter({
@@ -25,8 +34,12 @@ export class Metrics {
       labelNames: ['outcome'],
       registers,
     })
-    // Labels are resolved once: a loser's answer is too quick to hash them each time.
-    const outcome = (name: string) => elections.labels(name)
+    // Labels are resolved once: a loser's answer is too quick to hash them each time. From zero, so that the first
+    // error is a rise.
+    const outcome = (name: string) => {
+      elections.inc({ outcome: name }, 0)
+      return elections.labels(name)
+    }
     this.elections = {
       elected: outcome('elected'),
       alreadyLeader: outcome('alreadyLeader'),
@@ -38,6 +51,12 @@ export class Metrics {
       name: 'gone_completions_total',
       help: 'Reports by outcome (completed, failed) and verdict (recorded, alreadyRecorded, refused).',
       labelNames: ['outcome', 'verdict'],
+      registers,
+    })
+    this.submissions = new Counter({
+      name: 'gone_submissions_total',
+      help: 'Submissions by outcome: first for those that made a job, duplicate for all others.',
+      labelNames: ['outcome'],
       registers,
     })
     this.seconds = new Histogram({
@@ -58,21 +77,17 @@ export class Metrics {
     this.completions.inc({ outcome, verdict })
   }
 
+  countSubmission(outcome: 'first' | 'duplicate'): void {
+    this.submissions.inc({ outcome })
+  }
+
   /** The function to call with the seconds that an answer on this route took. */
   timer(route: Route): (seconds: number) => void {
     const child = this.seconds.labels(route)
     return (seconds) => child.observe(seconds)
   }
 
-  private collectShared({
-    records,
-    queue,
-    sweeper,
-  }: {
-    records: Records
-    queue: RoundQueue
-    sweeper: Sweeper
-  }): void {
+  private collectShared({ records, queue, jobs, sweeper }: MetricsParts): void {
     const registers = [this.registry]
     new Gauge({
       name: 'gone_overdue_rounds',
@@ -92,8 +107,14 @@ export class Metrics {
       registers,
       async collect() {
         this.reset()
-        const counts = (await withinScrape(queue.counts())) ?? {}
-        for (const [state, count] of Object.entries(counts)) this.set({ queue: 'rounds', state }, count)
+        const both = Promise.all([queue.counts(), jobs.counts()])
+        const [rounds, others] = (await withinScrape(both)) ?? [undefined, {}]
+        for (const [name, counts] of Object.entries({
+          ...others,
+          ...(rounds && { [ROUNDS_QUEUE]: rounds }),
+        })) {
+          for (const [state, count] of Object.entries(counts)) this.set({ queue: name, state }, count)
+        }
       },
     })
     new Counter({

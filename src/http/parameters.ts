@@ -1,7 +1,6 @@
 import type { FastifyRequest } from 'fastify'
-import { MAX_DEADLINE_MS } from '../config.ts'
 import { formatDuration, parseDuration } from '../core/duration.ts'
-import type { RoundState } from '../core/record.ts'
+import { MAX_DEADLINE_MS, type RoundState } from '../core/record.ts'
 import { checkIdentifier } from '../core/round.ts'
 import { GoneError } from '../errors.ts'
 
@@ -20,7 +19,7 @@ const MIN_LEASE_MS = 1_000
 const MAX_LEASE_MS = 86_400_000
 const MAX_LIMIT = 1_000
 const MAX_REASON = 1_000
-const STATES: readonly RoundState[] = ['led', 'overdue', 'completed', 'failed']
+const STATES: readonly RoundState[] = ['submitted', 'led', 'overdue', 'completed', 'failed']
 
 /** A token tells candidates apart and is sent in a header, so it is of visible ASCII; a comma would join two headers. */
 const TOKEN = /^[\x21-\x2b\x2d-\x7e]{1,128}$/

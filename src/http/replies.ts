@@ -1,7 +1,7 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { type RoundRecord, stateOf } from '../core/record.ts'
 import type { RoundId } from '../core/round.ts'
-import { roundJson } from '../core/wire.ts'
+import { ledRoundJson } from '../core/wire.ts'
 import { wantsJson } from './requests.ts'
 
 /** Answers with a status and what is known of the round in headers, and no body. */
@@ -20,14 +20,19 @@ export function sendRecord(
   head(reply, status, record)
   if (wantsJson(request)) {
     reply.header('content-type', JSON_TYPE)
-    return reply.send(JSON.stringify(roundJson(id, record, Date.now())))
+    return reply.send(JSON.stringify(ledRoundJson(id, record, Date.now())))
   }
   if (text === undefined) return reply.send()
   return reply.header('content-type', 'text/plain; charset=utf-8').send(text)
 }
 
-export function sendJson(reply: FastifyReply, status: number, body: unknown): FastifyReply {
-  return head(reply, status).header('content-type', JSON_TYPE).send(JSON.stringify(body))
+export function sendJson(
+  reply: FastifyReply,
+  status: number,
+  body: unknown,
+  record?: RoundRecord,
+): FastifyReply {
+  return head(reply, status, record).header('content-type', JSON_TYPE).send(JSON.stringify(body))
 }
 
 const JSON_TYPE = 'application/json; charset=utf-8'

@@ -7,12 +7,14 @@ import { acceptAllMethods } from './api.ts'
 import { board } from './board.ts'
 import { docs } from './docs.ts'
 import { type HistoryRoutesParts, historyRoutes } from './history-routes.ts'
+import { type JobRoutesParts, jobRoutes } from './job-routes.ts'
 import { type OpsRoutesParts, opsRoutes } from './ops-routes.ts'
 import { answerClientError, answerError, sendProblem } from './problem.ts'
 import { type RoundRoutesParts, roundRoutes } from './round-routes.ts'
 
-export interface ServerParts extends RoundRoutesParts, HistoryRoutesParts, OpsRoutesParts {
-  readonly queues: readonly Queue[]
+export interface ServerParts extends RoundRoutesParts, HistoryRoutesParts, JobRoutesParts, OpsRoutesParts {
+  /** All queues there are now, for the board. */
+  readonly queues: () => Promise<readonly Queue[]>
   readonly isBoardReadOnly: boolean
   readonly log: Log
   readonly version: string
@@ -30,6 +32,7 @@ const REQUEST_TIMEOUT_MS = 10_000
 const KEEP_ALIVE_MS = 72_000
 /** By then whatever has arrived is answered; a request that has not arrived would hold up the end of this server. */
 const DRAIN_MS = 3_000
+const CLOSE_IDLE_EVERY_MS = 20
 
 /** The HTTP facade. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
@@ -51,9 +54,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     clientErrorHandler: answerClientError,
     frameworkErrors: (error: FastifyError, request, reply) => onError(error, request, reply),
   })
-  app.addHook('preClose', async () => {
-    setTimeout(() => app.server.closeAllConnections(), DRAIN_MS).unref()
-  })
+  closeInTime(app)
   acceptAllMethods(app)
   app.setErrorHandler(onError)
   app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(request)))
@@ -63,10 +64,25 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   await docs(app, parts.version)
   roundRoutes(app, parts)
   historyRoutes(app, parts)
+  jobRoutes(app, parts)
   opsRoutes(app, parts)
   app.get('/', (_, reply) => reply.redirect('/board', 302))
   await board(app, { queues: parts.queues, isReadOnly: parts.isBoardReadOnly })
   return app
+}
+
+/** Keeps no connection longer than it takes to answer what has arrived on it. */
+function closeInTime(app: FastifyInstance): void {
+  app.addHook('preClose', async () => {
+    const { server } = app
+    // Requests that were open are answered without "connection: close", so their callers would keep the connection.
+    const idle = setInterval(() => server.closeIdleConnections(), CLOSE_IDLE_EVERY_MS).unref()
+    const late = setTimeout(() => server.closeAllConnections(), DRAIN_MS).unref()
+    server.once('close', () => {
+      clearInterval(idle)
+      clearTimeout(late)
+    })
+  })
 }
 
 /** What is wrong with a request whatever route it takes, before its body is read. */

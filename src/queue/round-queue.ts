@@ -1,11 +1,9 @@
 import { Job, Queue } from 'bullmq'
+import { ROUNDS_QUEUE } from '../core/job.ts'
 import type { ElectionRuling, RoundQueue } from '../core/ports.ts'
 import { deadlineAtMs } from '../core/record.ts'
 import { type RoundId, roundKey } from '../core/round.ts'
 import type { RedisClient } from '../redis/connections.ts'
-
-/** The queue of the rounds led over HTTP; no worker's queue may have its name. */
-export const ROUNDS_QUEUE = 'rounds'
 
 /** BullMQ's keys share one Cluster slot, which its multi-key scripts need. */
 export const QUEUE_PREFIX = '{gone}'
@@ -54,6 +52,10 @@ export class BullRoundQueue implements RoundQueue {
       await job.log(`${record.leader} (fence ${record.fence}) took over from ${leader} (fence ${fence})`)
     }
     if (await job.isFailed()) await job.retry('failed')
+  }
+
+  async watch(id: RoundId, worker: string, delayMs: number): Promise<void> {
+    await this.queue.add(id.system, { worker }, { jobId: roundKey(id), delay: Math.max(0, delayMs) })
   }
 
   async close(id: RoundId): Promise<void> {

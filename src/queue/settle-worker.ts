@@ -1,11 +1,13 @@
 import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq'
 import { formatDuration } from '../core/duration.ts'
+import { ROUNDS_QUEUE } from '../core/job.ts'
 import type { Log, Records, RoundQueue } from '../core/ports.ts'
 import { type Completion, deadlineAtMs } from '../core/record.ts'
 import { parseRoundKey } from '../core/round.ts'
 import { GoneError } from '../errors.ts'
 import type { RedisClient } from '../redis/connections.ts'
-import { QUEUE_PREFIX, ROUNDS_QUEUE, type RoundJobResult } from './round-queue.ts'
+import { closeWorker } from './close-worker.ts'
+import { QUEUE_PREFIX, type RoundJobResult } from './round-queue.ts'
 
 export interface SettleWorkerParts {
   /** A client that waits for Redis as long as it takes. */
@@ -30,6 +32,7 @@ class OverdueError extends RoundNotDone {}
 
 const CONCURRENCY = 16
 const RETRY_MS = 1_000
+const STOP_WITHIN_MS = 1_500
 
 /** Ends the rounds' jobs as the records say: completed, failed, or red because nobody reported in time. */
 export class SettleWorker {
@@ -54,8 +57,9 @@ export class SettleWorker {
     this.worker.run().catch((error) => this.parts.log.error({ cause: String(error) }, 'settle worker ended'))
   }
 
+  /** Ends what is being settled. Where Redis does not answer it is cut off: another process settles it again. */
   async stop(): Promise<void> {
-    await this.worker.close()
+    await closeWorker(this.worker, this.parts.client, STOP_WITHIN_MS)
   }
 
   private async settle(job: Job, token: string | undefined): Promise<RoundJobResult> {
@@ -73,6 +77,8 @@ export class SettleWorker {
         )
         throw new OverdueError(`no completion reported within ${within}`)
       }
+      case 'notStarted':
+        throw new OverdueError('no worker has started it by its deadline')
       case 'notLed':
         throw new RoundNotDone('the record of this round has expired or was lost')
     }

@@ -5,7 +5,7 @@ local candidate = {
   address = ARGV[3], identity = ARGV[4], leaseMs = tonumber(ARGV[5]), deadlineMs = ARGV[6], gate = ARGV[7],
 }
 
-if record then
+if record and record.l then
   if record.i == candidate.identity then
     if record.t and not record.c then extend(record, now, tonumber(record.t)) end
     return answer('alreadyLeader', now)
@@ -15,6 +15,6 @@ end
 
 lead(now, candidate)
 redis.call('ZADD', KEYS[4], now, ROUND)
-if not record then return answer('elected', now) end
+if not record or not record.l then return answer('elected', now) end
 redis.call('ZREM', KEYS[5], ROUND)
 return answer('takenOver', now, record.l, record.f)

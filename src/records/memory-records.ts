@@ -1,18 +1,22 @@
 import type { Candidate, Reporter } from '../core/candidate.ts'
 import { type CompletionVerdict, judgeCompletion } from '../core/completion.ts'
 import { judgeElection, judgeRenewal, provesLeadership } from '../core/election.ts'
+import { type Submission, type SubmissionRecord, submissionDigest } from '../core/job.ts'
 import type {
   DeadlineRuling,
   ElectionRuling,
   HistoryMark,
   ListedRound,
   OutboxEntry,
+  OutboxStep,
   Records,
   RenewalRuling,
   Report,
   RoundNews,
   Ruling,
   Sighting,
+  StartRuling,
+  SubmissionRuling,
 } from '../core/ports.ts'
 import { deadlineAtMs, type RoundRecord, type Terms } from '../core/record.ts'
 import { parseRoundKey, type RoundId, roundKey } from '../core/round.ts'
@@ -20,6 +24,7 @@ import { parseRoundKey, type RoundId, roundKey } from '../core/round.ts'
 /** The twin of RedisRecords in memory, for tests of what stands on records. It forgets nothing and is gone with the process. */
 export class MemoryRecords implements Records, RoundNews {
   private readonly records = new Map<string, RoundRecord>()
+  private readonly submissions = new Map<string, SubmissionRecord>()
   private readonly fences = new Map<string, number>()
   private readonly pending = new Map<string, number>()
   private readonly overdue = new Set<string>()
@@ -47,6 +52,39 @@ export class MemoryRecords implements Records, RoundNews {
       record,
       ...(before && { previous: { leader: before.leader, fence: before.fence } }),
     }
+  }
+
+  async submit(id: RoundId, submission: Submission): Promise<SubmissionRuling> {
+    const key = roundKey(id)
+    const nowMs = this.nowMs()
+    if (this.records.has(key) || this.submissions.has(key)) {
+      return { verdict: 'duplicate', ...(await this.read(id)) }
+    }
+    const { queue, data, queueTerms, runTerms } = submission
+    const digest = submissionDigest(submission)
+    this.submissions.set(key, {
+      queue,
+      submittedAtMs: nowMs,
+      digest,
+      runTerms,
+      pending: { data, queueTerms },
+    })
+    this.pending.set(`${key}~s`, nowMs)
+    return { verdict: 'submitted', ...(await this.read(id)) }
+  }
+
+  async start(id: RoundId, candidate: Candidate, terms: Terms, maxStarts: number): Promise<StartRuling> {
+    const key = roundKey(id)
+    const nowMs = this.nowMs()
+    const before = this.records.get(key)
+    if (before?.completion) return { verdict: 'finished', nowMs, record: before }
+    if (before && before.identity !== candidate.identity) return { verdict: 'lost', nowMs, record: before }
+    const starts = before?.starts ?? 0
+    if (before && maxStarts > 0 && starts >= maxStarts) return { verdict: 'spent', nowMs, record: before }
+    const record = { ...this.lead(id, candidate, { deadlineMs: terms.deadlineMs }), starts: starts + 1 }
+    this.records.set(key, record)
+    this.overdue.delete(key)
+    return { verdict: 'started', nowMs, record }
   }
 
   async renew(id: RoundId, reporter: Reporter, leaseMs?: number): Promise<RenewalRuling> {
@@ -90,13 +128,18 @@ export class MemoryRecords implements Records, RoundNews {
 
   async read(id: RoundId): Promise<Sighting> {
     const record = this.records.get(roundKey(id))
-    return { nowMs: this.nowMs(), ...(record && { record }) }
+    const submission = this.submissions.get(roundKey(id))
+    return { nowMs: this.nowMs(), ...(record && { record }), ...(submission && { submission }) }
   }
 
   async expire(id: RoundId): Promise<DeadlineRuling> {
     const nowMs = this.nowMs()
     const record = this.records.get(roundKey(id))
-    if (record === undefined) return { verdict: 'notLed' }
+    if (record === undefined) {
+      if (!this.submissions.has(roundKey(id))) return { verdict: 'notLed' }
+      this.overdue.add(roundKey(id))
+      return { verdict: 'notStarted' }
+    }
     if (record.completion) return { verdict: 'finished', nowMs, record }
     if (nowMs < deadlineAtMs(record)) return { verdict: 'pending', nowMs, record }
     this.overdue.add(roundKey(id))
@@ -105,8 +148,14 @@ export class MemoryRecords implements Records, RoundNews {
 
   async history(query: { system?: string; after?: HistoryMark; limit: number }) {
     const { after } = query
-    const found = [...this.records]
-      .map(([key, record]) => ({ key, id: parseRoundKey(key), record, electedAtMs: record.electedAtMs }))
+    const keys = new Set([...this.records.keys(), ...this.submissions.keys()])
+    const found = [...keys]
+      .map((key) => {
+        const record = this.records.get(key)
+        const submission = this.submissions.get(key)
+        const electedAtMs = record?.electedAtMs ?? submission?.submittedAtMs ?? 0
+        return { key, id: parseRoundKey(key), record, submission, electedAtMs }
+      })
       .filter((round) => query.system === undefined || round.id.system === query.system)
       .sort((a, b) => b.electedAtMs - a.electedAtMs || (a.key < b.key ? 1 : -1))
       .filter(
@@ -117,7 +166,12 @@ export class MemoryRecords implements Records, RoundNews {
       )
     const page = found.slice(0, query.limit)
     const last = found.length > page.length ? page.at(-1) : undefined
-    const rounds: ListedRound[] = page.map(({ id, record }) => ({ id, record }))
+    const rounds: ListedRound[] = page.map(({ id, key, electedAtMs, record, submission }) => ({
+      id,
+      mark: { electedAtMs, key },
+      ...(record && { record }),
+      ...(submission && { submission }),
+    }))
     const next = last && { electedAtMs: last.electedAtMs, key: last.key }
     return { rounds, nowMs: this.nowMs(), ...(next && { next }) }
   }
@@ -131,15 +185,24 @@ export class MemoryRecords implements Records, RoundNews {
     return [...this.pending]
       .filter(([, sinceMs]) => sinceMs <= before)
       .slice(0, limit)
-      .map(([entry]) => ({ id: parseRoundKey(entry.replace(/~$/, '')), entry }))
+      .map(([entry]) => {
+        const [system, round, mark] = entry.split('~')
+        const step = mark === undefined ? 'led' : mark === 's' ? 'submitted' : 'finished'
+        return { id: parseRoundKey(`${system}~${round}`), step, entry }
+      })
   }
 
-  acknowledge(id: RoundId, step: 'led' | 'finished'): void {
-    this.pending.delete(roundKey(id) + (step === 'finished' ? '~' : ''))
+  acknowledge(id: RoundId, step: OutboxStep): void {
+    const key = roundKey(id)
+    this.pending.delete({ submitted: `${key}~s`, led: key, finished: `${key}~` }[step])
+    const submission = this.submissions.get(key)
+    if (step !== 'submitted' || !submission) return
+    const { pending: _, ...queued } = submission
+    this.submissions.set(key, queued)
   }
 
-  async acknowledgeEntry({ entry }: OutboxEntry): Promise<void> {
-    this.pending.delete(entry)
+  async acknowledgeEntry({ id, step }: OutboxEntry): Promise<void> {
+    this.acknowledge(id, step)
   }
 
   async listen(id: RoundId, onFinished: () => void): Promise<() => void> {

@@ -8,6 +8,9 @@
 --   l leader  i identity  f fence  e elected at (ms)  d deadline (ms after e)  t lease (ms)  x lease end (ms after e)
 --   g gate value  c outcome  b completed by (absent: the leader's address)  w completer's identity (absent: the leader)
 --   a completed (ms after e)  r detail
+-- and of a submitted round, which has these before it has a leader:
+--   q queue  s submitted at (ms)  h digest of the data  o how it is run (JSON)  n starts
+--   p data and options (JSON), until its queue has them
 
 local ROUND, RETENTION = ARGV[1], tonumber(ARGV[2])
 
@@ -37,7 +40,7 @@ end
 -- has changed.
 local function lead(now, who)
   local fence = redis.call('INCR', KEYS[2])
-  redis.call('DEL', KEYS[1])
+  redis.call('HDEL', KEYS[1], 't', 'x', 'g')
   redis.call('HSET', KEYS[1], 'l', who.address, 'i', who.identity, 'f', fence, 'e', now, 'd', who.deadlineMs)
   if who.leaseMs > 0 then redis.call('HSET', KEYS[1], 't', who.leaseMs, 'x', who.leaseMs) end
   if who.gate ~= '' then redis.call('HSET', KEYS[1], 'g', who.gate) end
@@ -64,7 +67,7 @@ end
 local function settle(outcome)
   local now, record = nowMs(), load()
   local address, identity, fence = ARGV[3], ARGV[4], ARGV[5]
-  if not record then
+  if not record or not record.l then
     lead(now, { address = address, identity = identity, deadlineMs = ARGV[7], leaseMs = 0, gate = '' })
     record = load()
     fence = ''

@@ -2,17 +2,21 @@ import { readFileSync } from 'node:fs'
 import type { Candidate, Reporter } from '../core/candidate.ts'
 import type { CompletionVerdict } from '../core/completion.ts'
 import type { ElectionVerdict } from '../core/election.ts'
+import { type Submission, type SubmissionRecord, submissionDigest } from '../core/job.ts'
 import type {
   DeadlineRuling,
   ElectionRuling,
   HistoryMark,
   ListedRound,
   OutboxEntry,
+  OutboxStep,
   Records,
   RenewalRuling,
   Report,
   Ruling,
   Sighting,
+  StartRuling,
+  SubmissionRuling,
 } from '../core/ports.ts'
 import type { Completion, RoundRecord, Terms } from '../core/record.ts'
 import { escapePart, type RoundId, roundKey, unescapePart } from '../core/round.ts'
@@ -21,7 +25,7 @@ import type { RedisClient } from '../redis/connections.ts'
 import { roundChannel } from '../redis/redis-news.ts'
 import { redisTrouble } from '../redis/trouble.ts'
 
-const STEPS = ['decide', 'renew', 'complete', 'fail', 'read', 'expire'] as const
+const STEPS = ['decide', 'renew', 'complete', 'fail', 'read', 'expire', 'submit', 'start'] as const
 type StepName = (typeof STEPS)[number]
 
 type Argument = string | number
@@ -40,6 +44,7 @@ export class RedisRecords implements Records {
   private readonly steps: Readonly<Record<StepName, Step>>
   private readonly systemsSeen = new Map<string, number>()
   private acknowledged = new Map<string, string[]>()
+  private queued: string[] = []
   private acknowledging: NodeJS.Timeout | undefined
 
   constructor(
@@ -65,6 +70,29 @@ export class RedisRecords implements Records {
       if (ruling.verdict !== 'takenOver') return ruling
       return { ...ruling, previous: { leader: String(reply[3]), fence: Number(reply[4]) } }
     })
+  }
+
+  async submit(id: RoundId, submission: Submission): Promise<SubmissionRuling> {
+    return this.attempt(`submit ${roundKey(id)}`, async () => {
+      const { queue, data, queueTerms, runTerms } = submission
+      const known = this.rememberSystem(id.system)
+      const submitted = this.step('submit', id, [
+        queue,
+        submissionDigest(submission),
+        JSON.stringify({ data, queueTerms }),
+        Object.keys(runTerms).length > 0 ? JSON.stringify(runTerms) : '',
+      ])
+      const [reply] = await Promise.all([submitted, known])
+      return { verdict: reply[0] as SubmissionRuling['verdict'], ...sightingOf(reply) }
+    })
+  }
+
+  async start(id: RoundId, candidate: Candidate, terms: Terms, maxStarts: number): Promise<StartRuling> {
+    return this.attempt(`start ${roundKey(id)}`, async () =>
+      rulingOf(
+        await this.step('start', id, [candidate.address, candidate.identity, terms.deadlineMs, maxStarts]),
+      ),
+    )
   }
 
   async renew(id: RoundId, reporter: Reporter, leaseMs = 0): Promise<RenewalRuling> {
@@ -98,18 +126,15 @@ export class RedisRecords implements Records {
 
   async read(id: RoundId): Promise<Sighting> {
     return this.attempt(`read ${roundKey(id)}`, async () => {
-      const [, nowMs, flat] = await this.step('read', id, [])
-      const fields = fieldsOf(flat)
-      return fields.l === undefined
-        ? { nowMs: Number(nowMs) }
-        : { nowMs: Number(nowMs), record: recordOf(fields) }
+      return sightingOf(await this.step('read', id, []))
     })
   }
 
   async expire(id: RoundId): Promise<DeadlineRuling> {
     return this.attempt(`judge the deadline of ${roundKey(id)}`, async () => {
       const reply = await this.step('expire', id, [])
-      return reply[0] === 'notLed' ? { verdict: 'notLed' } : rulingOf(reply)
+      const [verdict] = reply
+      return verdict === 'notLed' || verdict === 'notStarted' ? { verdict } : rulingOf(reply)
     })
   }
 
@@ -124,8 +149,9 @@ export class RedisRecords implements Records {
       const page = marks.slice(0, query.limit)
       const read = await Promise.all(page.map((mark) => this.read(mark.id)))
       const rounds: ListedRound[] = page.flatMap((mark, index) => {
-        const record = read[index]?.record
-        return record ? [{ id: mark.id, record }] : []
+        const { record, submission } = read[index] ?? {}
+        if (!record && !submission) return []
+        return [{ id: mark.id, mark, ...(record && { record }), ...(submission && { submission }) }]
       })
       const last = marks.length > page.length ? page.at(-1) : undefined
       const nowMs = read[0]?.nowMs ?? 0
@@ -152,7 +178,8 @@ export class RedisRecords implements Records {
       return systems
         .flatMap((system, index) =>
           ((entries[index]?.[0] ?? []) as string[]).map((entry) => ({
-            id: { system, round: unescapePart(entry.replace(/~$/, '')) },
+            id: { system, round: unescapePart(entry.replace(/~.*$/, '')) },
+            step: STEP_OF_MARK[entry.replace(/^[^~]*/, '')] ?? 'led',
             entry,
           })),
         )
@@ -160,19 +187,22 @@ export class RedisRecords implements Records {
     })
   }
 
-  acknowledge(id: RoundId, step: 'led' | 'finished'): void {
+  acknowledge(id: RoundId, step: OutboxStep): void {
     const key = keyOf(id.system, 'outbox')
-    const entry = escapePart(id.round) + (step === 'finished' ? '~' : '')
+    const entry = escapePart(id.round) + MARKS[step]
+    // The queue has the data now; the record need not keep it.
+    if (step === 'submitted') this.queued.push(recordKeyOf(id))
     const entries = this.acknowledged.get(key)
     if (entries) entries.push(entry)
     else this.acknowledged.set(key, [entry])
     this.acknowledging ??= setTimeout(() => void this.flush(), ACKNOWLEDGE_EVERY_MS)
   }
 
-  async acknowledgeEntry({ id, entry }: OutboxEntry): Promise<void> {
-    await this.attempt('acknowledge an outbox entry', () =>
-      this.redis.zrem(keyOf(id.system, 'outbox'), entry),
-    )
+  async acknowledgeEntry({ id, step, entry }: OutboxEntry): Promise<void> {
+    await this.attempt('acknowledge an outbox entry', async () => {
+      if (step === 'submitted') await this.redis.hdel(recordKeyOf(id), 'p')
+      await this.redis.zrem(keyOf(id.system, 'outbox'), entry)
+    })
   }
 
   /** Sends what was acknowledged. What is lost here stays in the outbox, and is done again without harm. */
@@ -181,14 +211,18 @@ export class RedisRecords implements Records {
     this.acknowledging = undefined
     const batch = this.acknowledged
     this.acknowledged = new Map()
-    await Promise.allSettled([...batch].map(([key, entries]) => this.redis.zrem(key, ...entries)))
+    const queued = this.queued.splice(0)
+    await Promise.allSettled([
+      ...queued.map((key) => this.redis.hdel(key, 'p')),
+      ...[...batch].map(([key, entries]) => this.redis.zrem(key, ...entries)),
+    ])
   }
 
   private step(name: StepName, id: RoundId, own: Argument[]): Promise<unknown[]> {
     const round = escapePart(id.round)
     const system = escapePart(id.system)
     return this.steps[name](
-      `gone:{${system}}:round:${round}`,
+      recordKeyOf(id),
       `gone:{${system}}:fence`,
       `gone:{${system}}:rounds`,
       `gone:{${system}}:outbox`,
@@ -242,6 +276,14 @@ export class RedisRecords implements Records {
   }
 }
 
+/** How an outbox entry says which step left it; no escaped round has a "~". */
+const MARKS: Readonly<Record<OutboxStep, string>> = { submitted: '~s', led: '', finished: '~' }
+const STEP_OF_MARK: Readonly<Record<string, OutboxStep>> = { '~s': 'submitted', '': 'led', '~': 'finished' }
+
+function recordKeyOf({ system, round }: RoundId): string {
+  return `gone:{${escapePart(system)}}:round:${escapePart(round)}`
+}
+
 function keyOf(system: string, name: string): string {
   return `gone:{${escapePart(system)}}:${name}`
 }
@@ -260,7 +302,34 @@ function defineSteps(redis: RedisClient): Readonly<Record<StepName, Step>> {
 }
 
 function rulingOf<Verdict>(reply: unknown[]): Ruling<Verdict> {
-  return { verdict: reply[0] as Verdict, nowMs: Number(reply[1]), record: recordOf(fieldsOf(reply[2])) }
+  const fields = fieldsOf(reply[2])
+  return {
+    verdict: reply[0] as Verdict,
+    nowMs: Number(reply[1]),
+    record: recordOf(fields),
+    ...(fields.q !== undefined && { submission: submissionOf(fields) }),
+  }
+}
+
+function sightingOf(reply: unknown[]): Sighting {
+  const fields = fieldsOf(reply[2])
+  return {
+    nowMs: Number(reply[1]),
+    ...(fields.l !== undefined && { record: recordOf(fields) }),
+    ...(fields.q !== undefined && { submission: submissionOf(fields) }),
+  }
+}
+
+function submissionOf(fields: Fields): SubmissionRecord {
+  return {
+    queue: fields.q ?? '',
+    submittedAtMs: Number(fields.s),
+    digest: fields.h ?? '',
+    runTerms: fields.o === undefined ? {} : (JSON.parse(fields.o) as SubmissionRecord['runTerms']),
+    ...(fields.p !== undefined && {
+      pending: JSON.parse(fields.p) as Pick<Submission, 'data' | 'queueTerms'>,
+    }),
+  }
 }
 
 function fieldsOf(flat: unknown): Fields {
@@ -285,6 +354,7 @@ function recordOf(fields: Fields): RoundRecord {
       lease: { ms: Number(fields.t), expiresAtMs: electedAtMs + Number(fields.x) },
     }),
     ...(fields.g !== undefined && { gate: fields.g }),
+    ...(fields.n !== undefined && { starts: Number(fields.n) }),
     ...(fields.c !== undefined && { completion: completionOf(fields, electedAtMs) }),
   }
 }

@@ -1,5 +1,6 @@
 import type { Reporter } from '../core/candidate.ts'
 import type { CompletionVerdict } from '../core/completion.ts'
+import { hasRoundJob } from '../core/job.ts'
 import type { Gate, Log, Records, Report, RoundQueue, Ruling } from '../core/ports.ts'
 import type { Terms } from '../core/record.ts'
 import { type RoundId, roundKey } from '../core/round.ts'
@@ -35,16 +36,16 @@ export class Completer {
     memory.remember(id, ruling, sentAtMs)
     if (ruling.verdict === 'refused') return ruling
     await Promise.all([
-      this.showEnd(id),
+      this.showEnd(id, ruling),
       ruling.record.gate === undefined ? undefined : gate?.release(id, ruling.record.gate),
     ])
     return ruling
   }
 
   /** Ends the round's job. What fails here is done by the sweeper: the completion is recorded. */
-  private async showEnd(id: RoundId): Promise<void> {
+  private async showEnd(id: RoundId, ruling: Ruling<CompletionVerdict>): Promise<void> {
     try {
-      await this.parts.queue.close(id)
+      if (hasRoundJob(ruling)) await this.parts.queue.close(id)
       this.parts.records.acknowledge(id, 'finished')
     } catch (error) {
       this.parts.log.warn(

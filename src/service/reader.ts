@@ -56,11 +56,10 @@ export class Reader {
       })
       scanned += limit
       for (const [index, listed] of page.rounds.entries()) {
-        if (state !== undefined && stateOf(listed.record, page.nowMs) !== state) continue
+        if (state !== undefined && stateIn(listed, page.nowMs) !== state) continue
         found.push(listed)
         const isLast = index === page.rounds.length - 1 && page.next === undefined
-        if (found.length === limit && !isLast)
-          return { rounds: found, nowMs: page.nowMs, next: markOf(listed) }
+        if (found.length === limit && !isLast) return { rounds: found, nowMs: page.nowMs, next: listed.mark }
       }
       if (page.next === undefined) return { rounds: found, nowMs: page.nowMs }
       if (scanned >= MAX_SCANNED) return { rounds: found, nowMs: page.nowMs, next: page.next }
@@ -76,6 +75,6 @@ export class Reader {
   }
 }
 
-function markOf({ id, record }: ListedRound): HistoryMark {
-  return { electedAtMs: record.electedAtMs, key: roundKey(id) }
+function stateIn({ record }: ListedRound, nowMs: number): RoundState {
+  return record ? stateOf(record, nowMs) : 'submitted'
 }

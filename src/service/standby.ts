@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import type { Candidate } from '../core/candidate.ts'
 import type { Records, RoundNews, Sighting } from '../core/ports.ts'
 import { isReplaceable, type Terms } from '../core/record.ts'
@@ -26,7 +27,10 @@ export class Standby {
   private waiting = 0
   private readonly draining = new AbortController()
 
-  constructor(private readonly parts: StandbyParts) {}
+  constructor(private readonly parts: StandbyParts) {
+    // Each standby listens; Node warns from the eleventh on.
+    setMaxListeners(MAX_STANDBYS, this.draining.signal)
+  }
 
   /**
    * Stands by for `waitMs`: answers as soon as this candidate leads or the round is finished, else the last answer.

@@ -1,5 +1,7 @@
-import type { Log, OutboxEntry, Records, RoundQueue } from '../core/ports.ts'
+import { hasRoundJob } from '../core/job.ts'
+import type { JobQueues, Log, OutboxEntry, Records, RoundQueue } from '../core/ports.ts'
 import { roundKey } from '../core/round.ts'
+import { queueJob } from './dispatcher.ts'
 import { pause } from './within.ts'
 
 /** An entry this old was left by a process that died, or that could not reach the queue. */
@@ -18,7 +20,8 @@ export class Sweeper {
 
   constructor(
     private readonly records: Records,
-    private readonly queue: RoundQueue,
+    readonly rounds: RoundQueue,
+    readonly jobs: JobQueues,
     private readonly log: Log,
   ) {}
 
@@ -58,11 +61,16 @@ export class Sweeper {
     }
   }
 
-  private async deliver({ id }: OutboxEntry): Promise<void> {
-    const { record, nowMs } = await this.records.read(id)
-    if (record === undefined) return
-    this.log.info({ round: roundKey(id) }, 'round delivered to its queue by the sweeper')
-    if (record.completion) await this.queue.close(id)
-    else await this.queue.open(id, { verdict: 'takenOver', record, nowMs })
+  private async deliver({ id, step }: OutboxEntry): Promise<void> {
+    const seen = await this.records.read(id)
+    const { record, submission, nowMs } = seen
+    this.log.info({ round: roundKey(id), step }, 'queue told by the sweeper')
+    if (step === 'submitted') {
+      if (submission) await queueJob(this, id, submission, nowMs)
+      return
+    }
+    if (record === undefined || !hasRoundJob(seen)) return
+    if (record.completion) await this.rounds.close(id)
+    else await this.rounds.open(id, { verdict: 'takenOver', record, nowMs })
   }
 }

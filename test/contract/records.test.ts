@@ -3,6 +3,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { callIdentity, tokenIdentity } from '../../src/core/candidate.ts'
+import { JOB_IDENTITY, submissionDigest } from '../../src/core/job.ts'
 import type { Records, RoundNews } from '../../src/core/ports.ts'
 import type { RoundId } from '../../src/core/round.ts'
 import { MemoryRecords } from '../../src/records/memory-records.ts'
@@ -262,7 +263,7 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     for (let page = 0; page < 10; page += 1) {
       const { rounds, next } = await records.history({ system, limit: 4, ...(after && { after }) })
       seen.push(...rounds.map(({ id: { round } }) => round))
-      const times = rounds.map(({ record }) => record.electedAtMs)
+      const times = rounds.map(({ mark }) => mark.electedAtMs)
       expect(times).toEqual([...times].sort((a, b) => b - a))
       after = next
       if (!next) break
@@ -297,6 +298,66 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     if (finished) await records.acknowledgeEntry(finished)
     expect(await ofRound()).toEqual([])
     expect((await records.outbox(60_000, 1_000)).length).toBe(0)
+  })
+
+  it('submit a round once, and keep the first data until the queue has it', async () => {
+    const submission = {
+      queue: 'mailer',
+      data: { to: 'anna', n: 1 },
+      queueTerms: { attempts: 3 },
+      runTerms: { timeoutMs: 5 },
+    }
+    const rulings = await Promise.all(
+      Array.from({ length: 20 }, () => records.submit(id, { ...submission, data: { n: 1, to: 'anna' } })),
+    )
+    expect(rulings.filter((r) => r.verdict === 'submitted')).toHaveLength(1)
+    const other = await records.submit(id, { ...submission, data: { to: 'bert' } })
+    expect(other).toMatchObject({
+      verdict: 'duplicate',
+      submission: { queue: 'mailer', runTerms: { timeoutMs: 5 } },
+    })
+    expect(other.submission?.pending).toEqual({ data: { to: 'anna', n: 1 }, queueTerms: { attempts: 3 } })
+    expect(other.submission?.digest).toBe(submissionDigest(submission))
+    expect(other.submission?.digest).not.toBe(submissionDigest({ ...submission, data: { to: 'bert' } }))
+
+    records.acknowledge(id, 'submitted')
+    if (records instanceof RedisRecords) await records.flush()
+    expect((await records.read(id)).submission).toEqual({ ...other.submission, pending: undefined })
+    expect((await records.outbox(0, 1_000)).filter((entry) => entry.id.system === system)).toEqual([])
+  })
+
+  it('do not submit a round that is led or finished', async () => {
+    await records.decide(id, anna, terms)
+    const ruling = await records.submit(id, { queue: 'mailer', data: 1, queueTerms: {}, runTerms: {} })
+    expect(ruling.verdict).toBe('duplicate')
+    expect(ruling.submission).toBeUndefined()
+  })
+
+  it('start a submitted job under a higher fence each time, until it has ended', async () => {
+    const job = { address: 'worker', identity: JOB_IDENTITY }
+    await records.submit(id, { queue: 'mailer', data: 1, queueTerms: {}, runTerms: {} })
+    expect(await records.start(id, job, terms, 0)).toMatchObject({
+      verdict: 'started',
+      record: { fence: 1, starts: 1 },
+    })
+    expect((await records.decide(id, anna, terms)).verdict).toBe('lost')
+    expect(await records.start(id, job, terms, 0)).toMatchObject({
+      verdict: 'started',
+      record: { fence: 2, starts: 2 },
+    })
+    expect((await records.complete(id, { ...job, fence: 1 }, done, terms)).verdict).toBe('refused')
+    expect((await records.complete(id, { ...job, fence: 2 }, done, terms)).verdict).toBe('recorded')
+    expect((await records.start(id, job, terms, 0)).verdict).toBe('finished')
+    expect((await records.read(id)).submission?.queue).toBe('mailer')
+  })
+
+  it('start a job no more often than it may be, and not at all where another leads', async () => {
+    const job = { address: 'worker', identity: JOB_IDENTITY }
+    expect((await records.start(id, job, terms, 1)).verdict).toBe('started')
+    expect((await records.start(id, job, terms, 1)).verdict).toBe('spent')
+    const led = { system, round: 'led' }
+    await records.decide(led, anna, terms)
+    expect((await records.start(led, job, terms, 0)).verdict).toBe('lost')
   })
 
   it('tell who listens that a round is finished', async () => {

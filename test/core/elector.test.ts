@@ -36,6 +36,7 @@ function world() {
     async open(round) {
       opened.push(round.round)
     },
+    async watch() {},
     async close() {},
     async counts() {
       return {}

@@ -13,6 +13,7 @@ export interface ServeProcess {
 
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const DYING = fileURLToPath(new URL('./dying-facade.ts', import.meta.url))
+const WORKING = /"msg":"working"/
 const STARTED_WITHIN_MS = 20_000
 
 /** A real `gone serve` of its own on a free port. `env` is added to this process' environment. */
@@ -23,6 +24,11 @@ export function startServeProcess(env: Record<string, string>): Promise<ServePro
 /** A facade that is killed at one await, see `dying-facade.ts`. */
 export function startDyingFacade(at: 'open' | 'close', env: Record<string, string>): Promise<ServeProcess> {
   return startProcess([DYING, at], env)
+}
+
+/** A real `gone work` of its own; its `url` is empty. */
+export function startWorkProcess(folder: string, env: Record<string, string>): Promise<ServeProcess> {
+  return startProcess([MAIN, 'work', folder], env)
 }
 
 async function startProcess(args: string[], env: Record<string, string>): Promise<ServeProcess> {
@@ -61,7 +67,8 @@ function listeningUrl(child: ChildProcess): Promise<string> {
     }, STARTED_WITHIN_MS)
     const read = (chunk: Buffer) => {
       output += chunk
-      const url = /"url":"([^"]+)".*"msg":"listening"/.exec(output)?.[1]
+      const url =
+        /"url":"([^"]+)".*"msg":"listening"/.exec(output)?.[1] ?? (WORKING.test(output) ? '' : undefined)
       if (url === undefined) return
       clearTimeout(timer)
       resolve(url)

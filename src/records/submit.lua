@@ -1,0 +1,11 @@
+-- Submits the round as a job. The first submission's data is kept. ARGV: 3 queue  4 digest  5 data and options  6 how it
+-- is run ('' = as usual)
+local now, record = nowMs(), load()
+if record then return answer('duplicate', now) end
+redis.call('HSET', KEYS[1], 'q', ARGV[3], 's', now, 'h', ARGV[4], 'p', ARGV[5])
+if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'o', ARGV[6]) end
+keep(KEYS[1])
+redis.call('ZADD', KEYS[3], now, ROUND)
+trim(KEYS[3], now)
+redis.call('ZADD', KEYS[4], now, ROUND .. '~s')
+return answer('submitted', now)

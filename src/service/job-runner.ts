@@ -1,0 +1,216 @@
+import type { Reporter } from '../core/candidate.ts'
+import { hasRoundJob, JOB_IDENTITY, MAX_DEATHS, type RunTerms } from '../core/job.ts'
+import type { Gate, Log, Records, RoundQueue, Ruling, Sighting } from '../core/ports.ts'
+import { type Completion, MAX_DEADLINE_MS, type RoundRecord } from '../core/record.ts'
+import { formatRound, type RoundId, roundKey } from '../core/round.ts'
+import { GoneError } from '../errors.ts'
+import { GateHold } from './gate-hold.ts'
+import { Limits } from './limits.ts'
+
+/** One attempt at a round's job, as the queue hands it out. */
+export interface Attempt {
+  readonly id: RoundId
+  /** The worker's address, for display: `mailer@host:4711`. */
+  readonly address: string
+  /** From 1; later ones follow a failure, not a death. */
+  readonly number: number
+  readonly isLast: boolean
+  /** How long the handler may take, where the submission does not say; missing: as long as it likes. */
+  readonly timeoutMs?: number
+}
+
+/** What the handler is given. */
+export interface Run {
+  readonly fence: number
+  /** Aborted when the attempt must end: the gate was lost, the time is up, or the worker stops. */
+  readonly signal: AbortSignal
+}
+
+/** How an attempt ended, where it did not fail. */
+export type AttemptEnd =
+  | { readonly kind: 'completed'; readonly result: unknown }
+  /** There was nothing to do: the round is finished, or led by another. */
+  | { readonly kind: 'skipped'; readonly why: string }
+  /** Not now, and no attempt is spent. */
+  | { readonly kind: 'putOff'; readonly ms: number; readonly why: string }
+
+/** An attempt that failed for good: no further one is made. */
+export class RoundFailed extends Error {}
+
+export interface JobRunnerParts {
+  readonly records: Records
+  readonly rounds: RoundQueue
+  readonly gate: Gate
+  readonly log: Log
+  readonly nowMs: () => number
+  readonly gateTtlMs: number
+}
+
+const PUT_OFF_MS = 1_000
+/** A result is kept with the record, which must stay small; the job keeps it whole. */
+const MAX_RESULT_BYTES = 4_096
+
+/** Runs rounds' jobs: completed already? -> gate -> start (a new fence) -> run -> complete. */
+export class JobRunner {
+  constructor(private readonly parts: JobRunnerParts) {}
+
+  /**
+   * Runs one attempt.
+   *
+   * @param stop aborted when the worker stops and cannot wait any longer: the attempt is put off
+   * @throws RoundFailed after which the round is recorded as failed; anything else asks for another attempt
+   */
+  async run(
+    attempt: Attempt,
+    handler: (run: Run) => Promise<unknown>,
+    stop: AbortSignal,
+  ): Promise<AttemptEnd> {
+    const { id } = attempt
+    const seen = await this.parts.records.read(id)
+    if (seen.record) {
+      const why = whyNot(seen.record)
+      if (why) return why
+    }
+    const terms = seen.submission?.runTerms ?? {}
+
+    const pass = await this.parts.gate.pass(id, this.parts.gateTtlMs)
+    if (pass.kind !== 'passed') {
+      const why =
+        pass.kind === 'held' ? 'another worker holds the gate' : `the gate has no majority: ${pass.detail}`
+      return { kind: 'putOff', ms: PUT_OFF_MS, why }
+    }
+    const hold = new GateHold(this.parts, id, pass.value)
+    try {
+      return await this.start(attempt, terms, deadlineOf(terms, seen), hold, handler, stop)
+    } finally {
+      await hold.release()
+    }
+  }
+
+  private async start(
+    attempt: Attempt,
+    terms: RunTerms,
+    deadlineMs: number,
+    hold: GateHold,
+    handler: (run: Run) => Promise<unknown>,
+    stop: AbortSignal,
+  ): Promise<AttemptEnd> {
+    const { id, address } = attempt
+    const job = { address, identity: JOB_IDENTITY }
+    const isOnce = terms.ifExecutorDies === 'fail'
+    // Failed attempts are counted by the queue; what is bounded here are starts that never came to an end.
+    const maxStarts = isOnce ? 1 : attempt.number + MAX_DEATHS
+    const ruling = await this.parts.records.start(id, job, { deadlineMs }, maxStarts)
+    const { fence } = ruling.record
+    const reporter = { ...job, fence }
+    switch (ruling.verdict) {
+      case 'finished':
+      case 'lost':
+        return whyNot(ruling.record) ?? { kind: 'skipped', why: 'led by another' }
+      case 'spent': {
+        const reason = isOnce
+          ? 'its worker died or failed, and it may be started only once'
+          : `its worker died ${MAX_DEATHS} times`
+        await this.fail(id, reporter, reason)
+        throw new RoundFailed(reason)
+      }
+      case 'started':
+        return this.execute(
+          { ...attempt, isLast: attempt.isLast || isOnce },
+          terms,
+          reporter,
+          hold,
+          handler,
+          stop,
+        )
+    }
+  }
+
+  private async execute(
+    attempt: Attempt,
+    terms: RunTerms,
+    reporter: Required<Reporter>,
+    hold: GateHold,
+    handler: (run: Run) => Promise<unknown>,
+    stop: AbortSignal,
+  ): Promise<AttemptEnd> {
+    const { id, isLast } = attempt
+    const limits = new Limits([hold.lost, stop], terms.timeoutMs ?? attempt.timeoutMs)
+    try {
+      const result = await limits.apply(handler({ fence: reporter.fence, signal: limits.signal }))
+      return await this.complete(id, reporter, result)
+    } catch (error) {
+      if (stop.aborted) return { kind: 'putOff', ms: 0, why: 'the worker stops' }
+      // Whoever has the gate now runs the round; this attempt must not end it.
+      if (hold.lost.aborted) throw error
+      const isFinal = isLast || error instanceof RoundFailed
+      if (!isFinal) throw error
+      const reason = reasonOf(error)
+      await this.fail(id, reporter, reason)
+      throw error instanceof RoundFailed ? error : new RoundFailed(reason, { cause: error })
+    } finally {
+      limits.lift()
+    }
+  }
+
+  private async complete(id: RoundId, reporter: Required<Reporter>, result: unknown): Promise<AttemptEnd> {
+    const detail = result === undefined ? '' : (JSON.stringify(result) ?? '')
+    const isKept = Buffer.byteLength(detail) <= MAX_RESULT_BYTES
+    const report = { outcome: 'completed', detail: isKept ? detail : '' } as const
+    const ruling = await this.parts.records.complete(id, reporter, report, { deadlineMs: MAX_DEADLINE_MS })
+    if (ruling.verdict === 'refused') {
+      const why = `completion under fence ${reporter.fence} refused: ${late(ruling.record)}`
+      this.parts.log.warn({ round: roundKey(id), fence: reporter.fence }, why)
+      throw new GoneError('SUPERSEDED', `${formatRound(id)}: ${why}`)
+    }
+    await this.showEnd(id, ruling)
+    return { kind: 'completed', result }
+  }
+
+  private async fail(id: RoundId, reporter: Required<Reporter>, reason: string): Promise<void> {
+    const report = { outcome: 'failed', detail: reason } as const
+    const ruling = await this.parts.records.complete(id, reporter, report, { deadlineMs: MAX_DEADLINE_MS })
+    const { verdict } = ruling
+    this.parts.log.warn({ round: roundKey(id), fence: reporter.fence, verdict }, `round failed: ${reason}`)
+    if (verdict !== 'refused') await this.showEnd(id, ruling)
+  }
+
+  /** Ends the job that watches the deadline, if there is one. What fails here is done by the sweeper. */
+  private async showEnd(id: RoundId, ruling: Ruling<unknown>): Promise<void> {
+    try {
+      if (hasRoundJob(ruling)) await this.parts.rounds.close(id)
+      this.parts.records.acknowledge(id, 'finished')
+    } catch (error) {
+      this.parts.log.warn(
+        { round: roundKey(id), cause: String(error) },
+        'deadline still watched; the sweeper ends it',
+      )
+    }
+  }
+}
+
+/** Why the round is not to be run by its job; undefined if it is. */
+function whyNot(record: RoundRecord): AttemptEnd | undefined {
+  if (record.completion) return { kind: 'skipped', why: endedBy(record.completion) }
+  if (record.identity !== JOB_IDENTITY) return { kind: 'skipped', why: `led by ${record.leader}` }
+  return undefined
+}
+
+/** What is left of the deadline that the submission set. */
+function deadlineOf({ deadlineMs }: RunTerms, { submission, nowMs }: Sighting): number {
+  if (deadlineMs === undefined || submission === undefined) return MAX_DEADLINE_MS
+  return Math.max(1, submission.submittedAtMs + deadlineMs - nowMs)
+}
+
+function endedBy({ outcome, by }: Completion): string {
+  return `${outcome} already by ${by}`
+}
+
+function late(record: RoundRecord): string {
+  return record.completion ? endedBy(record.completion) : `led under fence ${record.fence} now`
+}
+
+function reasonOf(error: unknown): string {
+  const text = error instanceof Error ? error.message : String(error)
+  return (text || 'failed without a reason').slice(0, 1_000)
+}

@@ -1,0 +1,108 @@
+import { existsSync } from 'node:fs'
+import { hostname } from 'node:os'
+import { resolve } from 'node:path'
+import { performance } from 'node:perf_hooks'
+import type { Logger } from 'pino'
+import type { WorkerContext, WorkerJob } from './client/define-worker.ts'
+import { type Config, hidePassword } from './config.ts'
+import { roundKey } from './core/round.ts'
+import { GoneError } from './errors.ts'
+import { RedlockGate } from './gate/redlock-gate.ts'
+import { type HandlerContext, JobWorker } from './queue/job-worker.ts'
+import { BullRoundQueue } from './queue/round-queue.ts'
+import { RedisRecords } from './records/redis-records.ts'
+import { connect, disconnect, type RedisClient, type RedisTarget } from './redis/connections.ts'
+import { readPolicy, whenReachable } from './redis/readiness.ts'
+import { JobRunner } from './service/job-runner.ts'
+import type { LoadedWorker } from './worker-files.ts'
+
+export interface RunningWorkers {
+  /** Takes no more jobs, lets those that run end within `GONE_SHUTDOWN`, then gives them back. May be called twice. */
+  stop(): Promise<void>
+}
+
+/** How long the gate holds without an extension; an executor that dies keeps others out for so long. */
+const GATE_TTL_MS = 10_000
+/** Of the time to stop, what is left for closing after the handlers were cut off. */
+const CLOSING_MS = 2_000
+
+/**
+ * Starts workers on the Redis of the servers.
+ *
+ * @throws GoneError with one line for the person who started it; nothing is left running then
+ */
+export async function startWorkers(
+  config: Config,
+  workers: readonly LoadedWorker[],
+  { log, say }: { readonly log: Logger; readonly say: (line: string) => void },
+): Promise<RunningWorkers> {
+  const target = targetOf(config)
+  const clients: RedisClient[] = []
+  const open = (kind: 'commands' | 'waiting', name: string, to: RedisTarget = target) => {
+    const client = connect(to, kind, name, log)
+    clients.push(client)
+    return client
+  }
+  const commands = open('commands', 'records')
+  try {
+    await whenReachable(commands, config.redisUrl && hidePassword(config.redisUrl), say)
+    const policy = await readPolicy(commands, config.allowEviction)
+    if (!policy.ready) throw new GoneError('CONFIG', policy.trouble)
+  } catch (error) {
+    await Promise.all(clients.map(disconnect))
+    throw error
+  }
+
+  const records = new RedisRecords(commands, config.retentionMs)
+  const rounds = new BullRoundQueue(open('commands', 'rounds'))
+  const gateUrls: readonly RedisTarget[] = config.gateUrls.length > 0 ? config.gateUrls : [target]
+  const gate = new RedlockGate(
+    gateUrls.map((url, index) => open('commands', `gate-${index}`, url)),
+    log,
+  )
+  const nowMs = () => performance.now()
+  const runner = new JobRunner({ records, rounds, gate, log, nowMs, gateTtlMs: GATE_TTL_MS })
+  const running = workers.map(({ name, terms, handler }) => {
+    const worker = new JobWorker({
+      ...config,
+      queue: name,
+      terms,
+      handler: (data, context) => Promise.resolve(handler(jobOf(data, context), contextOf(context))),
+      runner,
+      client: open('waiting', `worker-${name}`),
+      log,
+      address: `${name}@${hostname()}:${process.pid}`,
+    })
+    worker.start()
+    return worker
+  })
+
+  const drainMs = Math.max(0, config.shutdownMs - CLOSING_MS)
+  let stopped: Promise<void> | undefined
+  const stop = async () => {
+    await Promise.all(running.map((worker) => worker.stop(drainMs)))
+    await records.flush()
+    await rounds.stop()
+    await Promise.all(clients.map(disconnect))
+  }
+  return { stop: () => (stopped ??= stop()) }
+}
+
+function jobOf(data: unknown, { id }: HandlerContext): WorkerJob<unknown> {
+  return { id: roundKey(id), data }
+}
+
+function contextOf({ id, ...rest }: HandlerContext): WorkerContext {
+  return { ...id, ...rest }
+}
+
+/** REDIS_URL, or the embedded Redis of a server that was started in this folder. */
+function targetOf({ redisUrl, dataDir }: Config): RedisTarget {
+  if (redisUrl !== undefined) return redisUrl
+  const path = resolve(dataDir, 'redis.sock')
+  if (existsSync(path)) return { path }
+  throw new GoneError(
+    'REDIS_NOT_FOUND',
+    `REDIS_URL: workers need the Redis of a server; set it, or start "gone serve" in this folder first (no ${path})`,
+  )
+}

@@ -1,0 +1,374 @@
+import { randomUUID } from 'node:crypto'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RoundJson } from '../../src/core/wire.ts'
+import { connect, disconnect } from '../../src/redis/connections.ts'
+import { type Board, lookAtBoard } from '../support/board.ts'
+import { silentLog } from '../support/log.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+import { startTestWorkers } from '../support/work.ts'
+
+let redis: TestRedis
+let server: TestServer
+let board: Board
+
+beforeAll(async () => {
+  redis = await startRedis()
+  server = await startTestServer({ redis })
+  board = lookAtBoard(redis, 'mailer')
+})
+
+afterAll(async () => {
+  await board.stop()
+  await server.stop()
+  await redis.stop()
+})
+
+async function submit(round: string, body: object = {}): Promise<Response> {
+  return fetch(`${server.url}/api/v1/submit/mail/${round}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ worker: 'mailer', ...body }),
+  })
+}
+
+const ask = (path: string, init?: RequestInit) => fetch(`${server.url}/api/v1/${path}`, init)
+const read = async (round: string) => (await (await ask(`rounds/mail/${round}`)).json()) as RoundJson
+const ended = (round: string, state: string, timeout = 15_000) =>
+  expect.poll(async () => (await read(round)).state, { timeout, interval: 50 }).toBe(state)
+
+describe('a submission', () => {
+  it('is 202 once and 200 after that, with the round and where to look for it', async () => {
+    const round = randomUUID()
+    const first = await submit(round, { data: { to: 'anna' } })
+    expect(first.status).toBe(202)
+    expect(first.headers.get('link')).toBe(`</api/v1/rounds/mail/${round}>; rel="describedby"`)
+    expect(await first.json()).toMatchObject({ state: 'submitted', job: { worker: 'mailer', starts: 0 } })
+    const again = await submit(round, { data: { to: 'anna' } })
+    expect([again.status, again.headers.get('gone-conflict')]).toEqual([200, null])
+  })
+
+  it('with other data, or for another worker, is told of the conflict, and the first data is kept', async () => {
+    const round = randomUUID()
+    await submit(round, { data: { to: 'anna' } })
+    expect((await submit(round, { data: { to: 'bert' } })).headers.get('gone-conflict')).toBe('data')
+    expect(
+      (await submit(round, { data: { to: 'anna' }, worker: 'other' })).headers.get('gone-conflict'),
+    ).toBe('data')
+    const seen: unknown[] = []
+    await startTestWorkers(redis, { mailer: async ({ id, data }) => id.endsWith(round) && seen.push(data) })
+    await ended(round, 'completed')
+    expect(seen).toEqual([{ to: 'anna' }])
+  })
+
+  it.each([
+    [{ worker: 'rounds' }, 'worker: expected a name'],
+    [{ worker: 'a/b' }, 'worker: expected a name'],
+    [{ attempts: 0 }, 'attempts: expected an integer from 1 to 100, got 0'],
+    [{ backoff: { type: 'linear', delay: '1s' } }, 'backoff: expected {"type"'],
+    [{ timeout: 5 }, 'timeout: expected a duration'],
+    [{ delay: '8d' }, 'delay: expected a duration'],
+    [{ delay: '1s', at: '2030-01-01T00:00:00Z' }, 'delay, at: expected one of them'],
+    [{ at: '2026-11-22 08:00' }, 'at: expected an ISO 8601 time'],
+    [{ priority: 1.5 }, 'priority: expected an integer'],
+    [{ ifExecutorDies: 'maybe' }, 'ifExecutorDies: expected "rerun" or "fail"'],
+    [{ retries: 3 }, '"retries": no such member'],
+  ])('%j is refused, and nothing is stored', async (body, why) => {
+    const round = randomUUID()
+    const reply = await submit(round, body)
+    expect(reply.status).toBe(400)
+    expect(((await reply.json()) as { detail: string }).detail).toContain(why)
+    expect((await ask(`rounds/mail/${round}`)).status).toBe(404)
+  })
+
+  it('may be 64 KB large, and is refused beyond', async () => {
+    expect((await submit(randomUUID(), { data: 'x'.repeat(60_000) })).status).toBe(202)
+    expect((await submit(randomUUID(), { data: 'x'.repeat(70_000) })).status).toBe(413)
+  })
+
+  it('waits for its delay', async () => {
+    const round = randomUUID()
+    await submit(round, { delay: '1h' })
+    expect((await board.job({ system: 'mail', round }))?.state).toBe('delayed')
+  })
+})
+
+describe('a round', () => {
+  it('that is led over HTTP is not run by a worker', async () => {
+    const round = randomUUID()
+    await ask(`elect/mail/${round}?candidate=anna`)
+    expect((await submit(round)).status).toBe(200)
+    expect(await board.job({ system: 'mail', round })).toBeUndefined()
+  })
+
+  it('that was submitted first and then led over HTTP is skipped by the worker, which says so', async () => {
+    const round = randomUUID()
+    await submit(round, { delay: '200ms' })
+    expect((await ask(`elect/mail/${round}?candidate=anna`)).status).toBe(202)
+    const runs: string[] = []
+    await startTestWorkers(redis, { mailer: async ({ id }) => id.endsWith(round) && runs.push(id) })
+    await expect
+      .poll(async () => (await board.log({ system: 'mail', round })).join(), { timeout: 5_000 })
+      .toContain('not run: led by')
+    expect(runs).toEqual([])
+    expect((await read(round)).state).toBe('led')
+  })
+
+  it('is not run again when its job was removed and it is submitted again', async () => {
+    const round = randomUUID()
+    const runs: string[] = []
+    await startTestWorkers(redis, { mailer: async ({ id }) => id.endsWith(round) && runs.push(id) })
+    await submit(round)
+    await ended(round, 'completed')
+    await (await board.job({ system: 'mail', round }))?.job.remove()
+    for (let n = 0; n < 5; n += 1) expect((await submit(round)).status).toBe(200)
+    // Time for a worker to take a job that should not be there.
+    await sleep(300)
+    expect(await board.job({ system: 'mail', round })).toBeUndefined()
+    expect(runs).toHaveLength(1)
+  })
+
+  it('whose job was removed before anybody started it is queued again by the next submission', async () => {
+    const round = randomUUID()
+    await submit(round, { data: 7 })
+    // The record keeps the data until the queue is known to have it.
+    await expect.poll(async () => (await board.job({ system: 'mail', round }))?.state).toBe('waiting')
+    await (await board.job({ system: 'mail', round }))?.job.remove()
+    expect((await submit(round, { data: 7 })).status).toBe(200)
+    expect((await board.job({ system: 'mail', round }))?.job.data).toBe(7)
+  })
+
+  it('is answered to candidates over HTTP as led, once a worker has started it', async () => {
+    const round = randomUUID()
+    let release = () => {}
+    const held = new Promise<void>((resolve) => {
+      release = resolve
+    })
+    await startTestWorkers(redis, { mailer: async ({ id }) => (id.endsWith(round) ? held : undefined) })
+    await submit(round)
+    await ended(round, 'led')
+    const elect = await ask(`elect/mail/${round}`)
+    expect([elect.status, elect.headers.get('gone-state')]).toEqual([204, 'led'])
+    expect(await (await ask(`elected/mail/${round}`)).text()).toMatch(/^mailer@/)
+    expect((await ask(`complete/mail/${round}`)).status).toBe(400)
+    release()
+    await ended(round, 'completed')
+    expect((await ask(`completed/mail/${round}`)).status).toBe(200)
+  })
+
+  it('turns red at its deadline when no worker runs it, and green when one does after all', async () => {
+    const rounds = lookAtBoard(redis)
+    const round = randomUUID()
+    await submit(round, { worker: 'nobody', deadline: '1s' })
+    const red = async () => (await rounds.job({ system: 'mail', round }))?.job.failedReason
+    await expect.poll(red, { timeout: 5_000 }).toBe('no worker has started it by its deadline')
+    await startTestWorkers(redis, { nobody: async () => 'late' })
+    await ended(round, 'completed')
+    await expect
+      .poll(async () => (await rounds.job({ system: 'mail', round }))?.state, { timeout: 10_000 })
+      .toBe('completed')
+    await rounds.stop()
+  })
+})
+
+describe('a worker', () => {
+  it('tries again after a failure, and completes with the result', async () => {
+    const round = randomUUID()
+    const attempts: number[] = []
+    await startTestWorkers(redis, {
+      async mailer({ id }, { attempt }) {
+        if (!id.endsWith(round)) return null
+        attempts.push(attempt)
+        if (attempt < 3) throw new Error('not yet')
+        return { sent: 1 }
+      },
+    })
+    await submit(round)
+    await ended(round, 'completed')
+    expect(attempts).toEqual([1, 2, 3])
+    expect(await read(round)).toMatchObject({
+      fence: expect.any(Number),
+      completion: { result: { sent: 1 } },
+      job: { starts: 3 },
+    })
+  })
+
+  it('records the round as failed with the last reason, and keeps the job', async () => {
+    const round = randomUUID()
+    await startTestWorkers(redis, {
+      async mailer({ id }, { attempt }) {
+        if (id.endsWith(round)) throw new Error(`mail server said no (${attempt})`)
+      },
+    })
+    await submit(round, { attempts: 2, backoff: { type: 'fixed', delay: '10ms' } })
+    await ended(round, 'failed')
+    expect(await read(round)).toMatchObject({ completion: { reason: 'mail server said no (2)' } })
+    await expect.poll(async () => (await board.job({ system: 'mail', round }))?.state).toBe('failed')
+    expect((await board.job({ system: 'mail', round }))?.job.failedReason).toBe('mail server said no (2)')
+  })
+
+  it('aborts the signal of a handler that takes too long, and says how long it may', async () => {
+    const round = randomUUID()
+    let wasAborted = false
+    await startTestWorkers(redis, {
+      async mailer({ id }, { signal }) {
+        if (!id.endsWith(round)) return
+        await new Promise((resolve) => signal.addEventListener('abort', resolve))
+        wasAborted = true
+      },
+    })
+    await submit(round, { timeout: '100ms', attempts: 1 })
+    await ended(round, 'failed')
+    expect(wasAborted).toBe(true)
+    expect(await read(round)).toMatchObject({ completion: { reason: 'it took longer than 100 ms' } })
+  })
+
+  it('lets running jobs end when it stops', async () => {
+    const round = randomUUID()
+    let isRunning = false
+    const workers = await startTestWorkers(redis, {
+      async mailer({ id }) {
+        if (!id.endsWith(round)) return
+        isRunning = true
+        await sleep(500)
+      },
+    })
+    await submit(round)
+    await expect.poll(() => isRunning, { timeout: 5_000 }).toBe(true)
+    await workers.stop()
+    expect((await read(round)).state).toBe('completed')
+  })
+
+  it('gives jobs back that do not end in time, and another ends them', async () => {
+    const round = randomUUID()
+    const fences: number[] = []
+    const handler = async (
+      { id }: { id: string },
+      { fence, signal }: { fence: number; signal: AbortSignal },
+    ) => {
+      if (!id.endsWith(round)) return
+      fences.push(fence)
+      if (fences.length > 1) return
+      await new Promise((resolve) => signal.addEventListener('abort', resolve))
+    }
+    const workers = await startTestWorkers(redis, { mailer: handler }, { env: { GONE_SHUTDOWN: '2300ms' } })
+    await submit(round, { attempts: 1 })
+    await expect.poll(() => fences.length, { timeout: 5_000 }).toBe(1)
+    await workers.stop()
+    expect((await read(round)).state).toBe('led')
+    await startTestWorkers(redis, { mailer: handler })
+    await ended(round, 'completed')
+    expect(fences).toHaveLength(2)
+    expect(fences[1]).toBeGreaterThan(fences[0] as number)
+  })
+})
+
+describe('workers behind three gate nodes', () => {
+  it('go on with one node down; with two their jobs wait, and then run', async () => {
+    const nodes = await Promise.all([startRedis(), startRedis(), startRedis()])
+    const env = { GATE_REDIS_URLS: nodes.map((node) => node.url).join(',') }
+    await startTestWorkers(redis, { mailer: async () => 'done' }, { env })
+    await nodes[0]?.kill()
+    const one = randomUUID()
+    await submit(one)
+    await ended(one, 'completed')
+
+    await nodes[1]?.kill()
+    const two = randomUUID()
+    await submit(two, { attempts: 1 })
+    await expect
+      .poll(async () => (await board.log({ system: 'mail', round: two })).join(), { timeout: 10_000 })
+      .toContain('put off: the gate has no majority')
+    expect((await read(two)).state).toBe('submitted')
+    await nodes[1]?.restart()
+    await ended(two, 'completed')
+    await Promise.all(nodes.map((node) => node.stop()))
+  }, 60_000)
+
+  it('have one completion each, also when a node comes back empty while a job runs', async () => {
+    const nodes = await Promise.all([
+      startRedis({ aof: 'off' }),
+      startRedis({ aof: 'off' }),
+      startRedis({ aof: 'off' }),
+    ])
+    const env = { GATE_REDIS_URLS: nodes.map((node) => node.url).join(',') }
+    const round = randomUUID()
+    const fences: number[] = []
+    const mailer = async ({ id }: { id: string }, { fence }: { fence: number }) => {
+      if (!id.endsWith(round)) return
+      fences.push(fence)
+      await sleep(1_500)
+      return { fence }
+    }
+    await startTestWorkers(redis, { mailer }, { env })
+    await startTestWorkers(redis, { mailer }, { env })
+    await submit(round)
+    await expect.poll(() => fences.length, { timeout: 5_000 }).toBe(1)
+    for (const node of nodes) {
+      await node.kill()
+      await node.restart()
+    }
+    await ended(round, 'completed')
+    const done = await read(round)
+    expect(done).toMatchObject({ completion: { result: { fence: (done as { fence: number }).fence } } })
+    await Promise.all(nodes.map((node) => node.stop()))
+  }, 60_000)
+})
+
+describe('an outage of Redis of 30 s', () => {
+  it('is survived by a worker, which goes on by itself', async () => {
+    const own = await startRedis()
+    const facade = await startTestServer({ redis: own })
+    await startTestWorkers(own, { mailer: async () => 'done' })
+    await own.kill()
+    // The outage itself.
+    await sleep(30_000)
+    await own.restart()
+    const put = () =>
+      fetch(`${facade.url}/api/v1/submit/mail/after`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"worker":"mailer"}',
+      }).then(({ status }) => status)
+    await expect.poll(put, { timeout: 5_000 }).toBe(202)
+    const state = async () =>
+      ((await (await fetch(`${facade.url}/api/v1/rounds/mail/after`)).json()) as RoundJson).state
+    await expect.poll(state, { timeout: 15_000 }).toBe('completed')
+    await facade.stop()
+    await own.stop()
+  }, 90_000)
+})
+
+describe('the board', () => {
+  it('shows queues that came up after the server started', async () => {
+    await fetch(`${server.url}/api/v1/submit/late/1`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"worker":"latecomer"}',
+    })
+    const queues = async () => (await fetch(`${server.url}/board/api/queues`)).text()
+    await expect.poll(queues).toContain('"latecomer"')
+    expect(await queues()).toContain('"rounds"')
+  })
+})
+
+describe('the sweeper', () => {
+  it('queues what was submitted to a facade that died before it could', async () => {
+    const round = randomUUID()
+    const client = connect(redis.url, 'waiting', 'test', silentLog)
+    const { RedisRecords } = await import('../../src/records/redis-records.ts')
+    // What a facade does up to the point where it is killed.
+    await new RedisRecords(client, 86_400_000).submit(
+      { system: 'mail', round },
+      { queue: 'mailer', data: { to: 'anna' }, queueTerms: { attempts: 2 }, runTerms: {} },
+    )
+    await expect
+      .poll(async () => (await board.job({ system: 'mail', round }))?.job.data, {
+        timeout: 30_000,
+        interval: 200,
+      })
+      .toEqual({ to: 'anna' })
+    await disconnect(client)
+  }, 40_000)
+})

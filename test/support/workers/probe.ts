@@ -1,0 +1,26 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Redis } from 'ioredis'
+import { defineWorker, type WorkerJob } from '../../../src/index.ts'
+
+/** What a test asks of the probe. */
+export interface ProbeData {
+  /** How long the handler takes; it does not listen to its signal, as handlers may not. */
+  readonly sleepMs?: number
+  /** Fails the first so many attempts. */
+  readonly failures?: number
+}
+
+// A worker whose every start and end can be counted from outside, in Redis itself.
+const redis = new Redis(process.env.REDIS_URL ?? '')
+
+export default defineWorker(
+  { concurrency: 20, attempts: 3, backoff: { type: 'fixed', delay: 50 }, lock: '1s' },
+  async (job: WorkerJob<ProbeData | null>, { fence, attempt }) => {
+    await redis.rpush(`probe:started:${job.id}`, `${process.pid}:${fence}`)
+    const { sleepMs = 0, failures = 0 } = job.data ?? {}
+    if (sleepMs > 0) await sleep(sleepMs)
+    if (attempt <= failures) throw new Error(`attempt ${attempt} fails as asked`)
+    await redis.rpush(`probe:ended:${job.id}`, `${process.pid}:${fence}`)
+    return { fence, pid: process.pid }
+  },
+)
