@@ -26,6 +26,7 @@ export {
 export type { Duration } from './client/duration.ts'
 export type { Lead, OnceEnd, OnceOptions } from './client/once.ts'
 export type { FinishedRound, SubmitOptions, Submitted } from './client/submit.ts'
+export { JobFailed } from './core/job-failed.ts'
 export type { RoundState } from './core/record.ts'
 export type { LedRoundJson, RoundJson, SubmittedRoundJson } from './core/wire.ts'
 export { type ErrorCode, GoneError } from './errors.ts'

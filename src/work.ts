@@ -23,8 +23,10 @@ export interface RunningWorkers {
 
 /** How long the gate holds without an extension; an executor that dies keeps others out for so long. */
 const GATE_TTL_MS = 10_000
-/** Of the time to stop, what is left for closing after the handlers were cut off. */
-const CLOSING_MS = 2_000
+/** Of the time to stop, what is kept for handlers to notice that they were cut off, at most half of it. */
+const CUT_OFF_MS = 6_000
+/** And for closing connections after that. */
+const CLOSING_MS = 500
 
 /**
  * Starts workers on the Redis of the servers.
@@ -77,10 +79,11 @@ export async function startWorkers(
     return worker
   })
 
-  const drainMs = Math.max(0, config.shutdownMs - CLOSING_MS)
+  const drainMs = config.shutdownMs - Math.min(CUT_OFF_MS, config.shutdownMs / 2)
+  const endMs = config.shutdownMs - Math.min(CLOSING_MS, config.shutdownMs / 10)
   let stopped: Promise<void> | undefined
   const stop = async () => {
-    await Promise.all(running.map((worker) => worker.stop(drainMs)))
+    await Promise.all(running.map((worker) => worker.stop(drainMs, endMs)))
     await records.flush()
     await rounds.stop()
     await Promise.all(clients.map(disconnect))

@@ -23,28 +23,42 @@ const EXTENSIONS = ['.js', '.mjs', '.ts']
  * @param only the names wanted; missing: all
  * @throws GoneError `CONFIG` naming the file that does not load and why
  */
-export async function loadWorkers(folder: string, only?: readonly string[]): Promise<readonly LoadedWorker[]> {
+export async function loadWorkers(
+  folder: string,
+  only?: readonly string[],
+): Promise<readonly LoadedWorker[]> {
   const files = await workerFiles(folder)
   const names = files.map(nameOf)
   const unknown = only?.find((name) => !names.includes(name))
   if (unknown !== undefined) {
-    throw new GoneError('CONFIG', `no worker "${unknown}" in ${folder}: there are ${names.join(', ') || 'none'}`)
+    throw new GoneError(
+      'CONFIG',
+      `no worker "${unknown}" in ${folder}: there are ${names.join(', ') || 'none'}`,
+    )
   }
   const wanted = files.filter((file) => only === undefined || only.includes(nameOf(file)))
-  if (wanted.length === 0) throw new GoneError('CONFIG', `no workers in ${folder}: expected .js, .mjs or .ts files`)
+  if (wanted.length === 0)
+    throw new GoneError('CONFIG', `no workers in ${folder}: expected .js, .mjs or .ts files`)
   return Promise.all(wanted.map((file) => loadWorker(resolve(folder, file))))
 }
 
 async function workerFiles(folder: string): Promise<string[]> {
   const entries = await readdir(folder, { withFileTypes: true }).catch((cause: unknown) => {
-    throw new GoneError('CONFIG', `cannot read the folder of workers ${folder}: ${messageOf(cause)}`, { cause })
+    throw new GoneError('CONFIG', `cannot read the folder of workers ${folder}: ${messageOf(cause)}`, {
+      cause,
+    })
   })
   const files = entries
-    .filter((entry) => entry.isFile() && EXTENSIONS.includes(extname(entry.name)) && !entry.name.endsWith('.d.ts'))
+    .filter(
+      (entry) => entry.isFile() && EXTENSIONS.includes(extname(entry.name)) && !entry.name.endsWith('.d.ts'),
+    )
     .map((entry) => entry.name)
     .sort()
-  const twice = files.find((file, index) => files.findIndex((other) => nameOf(other) === nameOf(file)) !== index)
-  if (twice !== undefined) throw new GoneError('CONFIG', `two files for the worker "${nameOf(twice)}" in ${folder}`)
+  const twice = files.find(
+    (file, index) => files.findIndex((other) => nameOf(other) === nameOf(file)) !== index,
+  )
+  if (twice !== undefined)
+    throw new GoneError('CONFIG', `two files for the worker "${nameOf(twice)}" in ${folder}`)
   return files
 }
 
@@ -56,18 +70,26 @@ async function loadWorker(path: string): Promise<LoadedWorker> {
     throw fail(`does not load: ${messageOf(cause)}`, cause)
   })) as { default?: unknown }
   const definition = definitionOf(module.default)
-  if (definition === undefined) throw fail('expected its default export to be a function or made by defineWorker')
+  if (definition === undefined)
+    throw fail('expected its default export to be a function or made by defineWorker')
   return { name, terms: termsOf(definition.options, fail), handler: definition.handler }
 }
 
 function definitionOf(exported: unknown): WorkerDefinition | undefined {
-  if (typeof exported === 'function') return { options: {}, handler: exported as WorkerHandler<unknown, unknown> }
+  if (typeof exported === 'function')
+    return { options: {}, handler: exported as WorkerHandler<unknown, unknown> }
   const { handler, options } = (exported ?? {}) as Partial<WorkerDefinition>
   return typeof handler === 'function' ? { options: options ?? {}, handler } : undefined
 }
 
 function termsOf(options: WorkerOptions, fail: (why: string) => GoneError): WorkerTerms {
-  const { concurrency = 1, attempts = 1, timeout, backoff = { type: 'exponential', delay: '1s' }, lock = '30s' } = options
+  const {
+    concurrency = 1,
+    attempts = 1,
+    timeout,
+    backoff = { type: 'exponential', delay: '1s' },
+    lock = '30s',
+  } = options
   const known = ['concurrency', 'attempts', 'timeout', 'backoff', 'lock']
   const unknown = Object.keys(options).find((name) => !known.includes(name))
   if (unknown !== undefined) throw fail(`no such option "${unknown}"; there are ${known.join(', ')}`)
@@ -78,7 +100,9 @@ function termsOf(options: WorkerOptions, fail: (why: string) => GoneError): Work
   const span = (name: string, value: Duration, minMs: number) => {
     const ms = typeof value === 'number' ? value : parseDuration(value)
     if (ms !== undefined && Number.isInteger(ms) && ms >= minMs) return ms
-    throw fail(`${name}: expected a duration like "30s" of at least ${minMs} ms, got ${JSON.stringify(value)}`)
+    throw fail(
+      `${name}: expected a duration like "30s" of at least ${minMs} ms, got ${JSON.stringify(value)}`,
+    )
   }
   return {
     concurrency: whole('concurrency', concurrency, 10_000),

@@ -65,14 +65,14 @@ export function startCommand(words: readonly string[], env: NodeJS.ProcessEnv): 
 
   const signal = (name: NodeJS.Signals) => signalGroup(child, name)
   const ended = endOf(child).then(({ code, name }) => {
-    tether.end('\n')
+    tether.end('\n', () => tether.destroy())
     return { code: code ?? 128 + (name ? os.signals[name] : 0), signal: name, tail: tail.text() }
   })
   ended.catch(() => {})
 
   async function kill(): Promise<void> {
     signal('SIGTERM')
-    for (let passedMs = 0; passedMs < KILL_AFTER_MS && signal0(child); passedMs += 50) await sleep(50)
+    for (let passedMs = 0; passedMs < KILL_AFTER_MS && isAnybodyLeft(child); passedMs += 50) await sleep(50)
     signal('SIGKILL')
     await ended.catch(() => {})
   }
@@ -82,7 +82,9 @@ export function startCommand(words: readonly string[], env: NodeJS.ProcessEnv): 
 /** True if there is such a program. The winner of a round should not be who cannot run it. */
 export function isRunnable(command: string, path = ''): boolean {
   if (isWindows) return true
-  const files = command.includes('/') ? [command] : path.split(delimiter).map((folder) => join(folder || '.', command))
+  const files = command.includes('/')
+    ? [command]
+    : path.split(delimiter).map((folder) => join(folder || '.', command))
   return files.some((file) => {
     try {
       accessSync(file, constants.X_OK)
@@ -105,7 +107,9 @@ function forward(from: NodeJS.ReadableStream | null, to: NodeJS.WriteStream, tai
   })
 }
 
-async function endOf(child: ChildProcess): Promise<{ code: number | null; name: NodeJS.Signals | undefined }> {
+async function endOf(
+  child: ChildProcess,
+): Promise<{ code: number | null; name: NodeJS.Signals | undefined }> {
   const closed = once(child, 'close').catch(() => {})
   const [code, name] = (await once(child, 'exit')) as [number | null, NodeJS.Signals | null]
   const patience = new AbortController()
@@ -126,8 +130,7 @@ function signalGroup(child: ChildProcess, signal: NodeJS.Signals): void {
   }
 }
 
-/** True while anybody is left in the group. */
-function signal0(child: ChildProcess): boolean {
+function isAnybodyLeft(child: ChildProcess): boolean {
   try {
     return child.pid !== undefined && process.kill(isWindows ? child.pid : -child.pid, 0)
   } catch {

@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { VERSION } from '../version.ts'
 import { addDemo } from './demo.ts'
+import { addOnce } from './once.ts'
 import { addReady } from './ready.ts'
 import { addRoundCommands } from './round-commands.ts'
 import { addServe } from './serve.ts'
@@ -29,6 +30,7 @@ const program = new Command('gone')
 Examples:
   $ gone demo                                    see it work, with nothing to set up
   $ gone serve                                   run a server on http://127.0.0.1:8080
+  $ gone once -s db -r 2026-11-22 -- ./backup.sh
   $ gone elect db 2026-11-22 && ./backup.sh && gone complete db 2026-11-22
 
 Exit codes of elect, elected, complete, completed, fail and renew:
@@ -38,6 +40,7 @@ Exit codes of elect, elected, complete, completed, fail and renew:
   )
 addDemo(program)
 addServe(program)
+addOnce(program)
 addRoundCommands(program)
 addReady(program)
 addWork(program)

@@ -2,3 +2,8 @@
 export class JobFailed extends Error {
   override readonly name = 'JobFailed'
 }
+
+/** True for JobFailed, also one of another copy of this package: a worker may have been installed with its own. */
+export function isJobFailed(error: unknown): boolean {
+  return error instanceof Error && error.name === 'JobFailed'
+}

@@ -37,7 +37,9 @@ function cronOf(every: string, zone: string): Cron {
     return new Cron(expression, { timezone: zone, mode: '5-or-6-parts' })
   } catch (cause) {
     const detail = String((cause as Error).message).replace(/^CronPattern: /, '')
-    throw new GoneError('INVALID_PARAMETER', `round-every: expected ${rule}, got "${every}": ${detail}`, { cause })
+    throw new GoneError('INVALID_PARAMETER', `round-every: expected ${rule}, got "${every}": ${detail}`, {
+      cause,
+    })
   }
 }
 
@@ -55,7 +57,9 @@ function checkZone(zone: string): void {
   try {
     new Intl.DateTimeFormat('en', { timeZone: zone })
   } catch (cause) {
-    throw new GoneError('INVALID_PARAMETER', `tz: expected a time zone like Europe/Berlin, got "${zone}"`, { cause })
+    throw new GoneError('INVALID_PARAMETER', `tz: expected a time zone like Europe/Berlin, got "${zone}"`, {
+      cause,
+    })
   }
 }
 

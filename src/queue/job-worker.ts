@@ -43,9 +43,6 @@ export interface JobWorkerParts {
   readonly jobRetentionCount: number
 }
 
-/** How long aborted handlers and their jobs' return to the queue may take. */
-const ABORT_WITHIN_MS = 1_500
-
 /** BullMQ gives a job up for dead so often before it fails it; the record bounds it better, with a reason. */
 const MAX_STALLED = 1_000_000
 
@@ -77,10 +74,10 @@ export class JobWorker {
     this.worker.run().catch((error) => log.error({ queue, cause: String(error) }, 'worker ended'))
   }
 
-  /** Takes no more jobs, waits `drainMs` for those that run, then aborts them and returns them to the queue. */
-  async stop(drainMs: number): Promise<void> {
+  /** Takes no more jobs, waits `drainMs` for those that run, then aborts them and returns them to the queue by `endMs`. */
+  async stop(drainMs: number, endMs: number): Promise<void> {
     const cutOff = setTimeout(() => this.stopping.abort(new Error('the worker stops')), drainMs)
-    await closeWorker(this.worker, this.parts.client, drainMs + ABORT_WITHIN_MS)
+    await closeWorker(this.worker, this.parts.client, endMs)
     clearTimeout(cutOff)
   }
 

@@ -5,12 +5,26 @@ import { redisTrouble } from './trouble.ts'
 /** How long a start waits for a Redis that is itself starting. */
 const REACHABLE_WITHIN_MS = 10_000
 const SAY_AFTER_MS = 2_000
+const PROBE_KEY = 'gone:probe'
 
 /** Whether Redis can keep rounds now; `trouble` says why not. */
 export type RedisReadiness = { readonly ready: true } | { readonly ready: false; readonly trouble: string }
 
-/** Asks Redis whether it answers, and whether it would rather forget rounds than refuse them. */
+/** Asks Redis whether it answers, takes writes, and would rather refuse rounds than forget them. */
 export async function readReadiness(client: RedisClient, allowEviction: boolean): Promise<RedisReadiness> {
+  const policy = await readPolicy(client, allowEviction)
+  if (!policy.ready) return policy
+  try {
+    // A write in every respect but that there is no such list: refused where memory or disk are full.
+    await client.lpushx(PROBE_KEY, '')
+    return { ready: true }
+  } catch (error) {
+    return { ready: false, trouble: redisTrouble(error) }
+  }
+}
+
+/** Asks Redis whether it answers, and would rather refuse rounds than forget them. */
+export async function readPolicy(client: RedisClient, allowEviction: boolean): Promise<RedisReadiness> {
   try {
     const memory = await client.info('memory')
     const policy = /maxmemory_policy:(\S+)/.exec(memory)?.[1] ?? 'unknown'

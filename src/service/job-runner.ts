@@ -1,5 +1,6 @@
 import type { Reporter } from '../core/candidate.ts'
 import { hasRoundJob, JOB_IDENTITY, MAX_DEATHS, type RunTerms } from '../core/job.ts'
+import { isJobFailed } from '../core/job-failed.ts'
 import type { Gate, Log, Records, RoundQueue, Ruling, Sighting } from '../core/ports.ts'
 import { type Completion, MAX_DEADLINE_MS, type RoundRecord } from '../core/record.ts'
 import { formatRound, type RoundId, roundKey } from '../core/round.ts'
@@ -143,11 +144,11 @@ export class JobRunner {
       if (stop.aborted) return { kind: 'putOff', ms: 0, why: 'the worker stops' }
       // Whoever has the gate now runs the round; this attempt must not end it.
       if (hold.lost.aborted) throw error
-      const isFinal = isLast || error instanceof RoundFailed
+      const isFinal = isLast || isJobFailed(error)
       if (!isFinal) throw error
       const reason = reasonOf(error)
       await this.fail(id, reporter, reason)
-      throw error instanceof RoundFailed ? error : new RoundFailed(reason, { cause: error })
+      throw new RoundFailed(reason, { cause: error })
     } finally {
       limits.lift()
     }

@@ -2,7 +2,7 @@ import { formatDuration } from '../core/duration.ts'
 import { pause } from './within.ts'
 
 /** How long a handler whose signal was aborted may take to notice before it is no longer waited for. */
-const GRACE_MS = 1_000
+const GRACE_MS = 5_000
 
 /** What can end a handler before its time: other signals, and a timeout. */
 export class Limits {
