@@ -3,6 +3,7 @@ import { homedir } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import type { Logger } from 'pino'
 import { type Config, hidePassword, isGateIndependent } from './config.ts'
+import type { Log } from './core/ports.ts'
 import { GoneError } from './errors.ts'
 import { RedlockGate } from './gate/redlock-gate.ts'
 import { Metrics } from './http/metrics.ts'
@@ -53,7 +54,7 @@ const MEMORY_ROUNDS = 100_000
 export async function startServer(config: Config, surroundings: Surroundings): Promise<GoneServer> {
   const closers: (() => Promise<void>)[] = []
   let stopped: Promise<void> | undefined
-  const stop = () => (stopped ??= closeAll(closers))
+  const stop = () => (stopped ??= closeAll(closers, surroundings.log))
   try {
     return await assemble(config, surroundings, closers, stop)
   } catch (error) {
@@ -135,9 +136,11 @@ async function assemble(
   return { url, ...(embedded && { dataDir: config.dataDir }), stop }
 }
 
-/** Closes in the reverse order of opening, so that whatever is still used closes last. */
-async function closeAll(closers: (() => Promise<void>)[]): Promise<void> {
-  for (const close of closers.splice(0).reverse()) await close()
+/** Closes in the reverse order of opening, so that whatever is still used closes last. One that fails stops no other. */
+async function closeAll(closers: (() => Promise<void>)[], log: Log): Promise<void> {
+  for (const close of closers.splice(0).reverse()) {
+    await close().catch((error: unknown) => log.warn({ cause: String(error) }, 'not closed in order'))
+  }
 }
 
 async function embed(config: Config, { env, log, say }: Surroundings): Promise<EmbeddedRedis> {

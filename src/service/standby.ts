@@ -103,9 +103,10 @@ export class Standby {
 
   private async look(id: RoundId): Promise<Sighting> {
     const sentAtMs = this.parts.nowMs()
-    const { record, nowMs } = await this.parts.records.read(id)
+    const seen = await this.parts.records.read(id)
+    const { record, nowMs } = seen
     if (record) this.parts.memory.remember(id, { record, nowMs }, sentAtMs)
-    return record ? { record, nowMs } : { nowMs }
+    return seen
   }
 }
 

