@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SETTINGS } from '../../src/config.ts'
 import { ERROR_CODES } from '../../src/errors.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
-import { type ServeProcess, startServeProcess } from '../support/serve-process.ts'
+import { type ServeProcess, startServeProcess, startWorkProcess } from '../support/serve-process.ts'
 
 const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -19,6 +19,7 @@ let readme: string
 let redis: TestRedis
 let server: ServeProcess
 let folder: string
+const closers: (() => Promise<void>)[] = []
 
 beforeAll(async () => {
   readme = await readFile(join(ROOT, 'README.md'), 'utf8')
@@ -28,6 +29,7 @@ beforeAll(async () => {
 })
 
 afterAll(async () => {
+  for (const close of closers) await close()
   await server.stop()
   await redis.stop()
   await rm(folder, { recursive: true, force: true })
@@ -41,6 +43,12 @@ function blocks(language: string): string[] {
 }
 
 const anyPort = (text: string) => text.replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:<port>')
+
+/** `gone work` on a folder; it ends with the test file. */
+async function startTestWorkersIn(workers: string): Promise<void> {
+  const work = await startWorkProcess(workers, { REDIS_URL: redis.url })
+  closers.push(() => work.kill())
+}
 
 /** A `gone` on PATH that runs this tree. */
 async function withGone(): Promise<NodeJS.ProcessEnv> {
@@ -61,12 +69,15 @@ async function withGone(): Promise<NodeJS.ProcessEnv> {
 
 describe('the README', () => {
   it('shows what curl really prints', async () => {
-    const [block = ''] = blocks('console')
-    const shown = [...block.matchAll(/^\$ (.*)\n((?:[^$].*\n)*)/gm)].map(([, command, output]) => ({
+    const shown = [
+      ...blocks('console')
+        .join('')
+        .matchAll(/^\$ (.*)\n((?:[^$].*\n)*)/gm),
+    ].map(([, command, output]) => ({
       command,
       output,
     }))
-    expect(shown).toHaveLength(5)
+    expect(shown).toHaveLength(7)
     for (const { command = '', output = '' } of shown) {
       const { stdout } = await run('sh', ['-c', command.replaceAll(WRITTEN_FOR, server.url)])
       expect({ command, output: anyPort(stdout) }).toEqual({ command, output: anyPort(output) })
@@ -81,7 +92,7 @@ describe('the README', () => {
   })
 
   it('has TypeScript that runs', async () => {
-    const [code = ''] = blocks('ts')
+    const code = blocks('ts').find((block) => block.includes('createClient')) ?? ''
     const program = code
       .replace("from 'gone'", `from ${JSON.stringify(join(ROOT, 'src/index.ts'))}`)
       .replaceAll(WRITTEN_FOR, server.url)
@@ -90,6 +101,30 @@ describe('the README', () => {
     await writeFile(file, program)
     const { stdout } = await run(process.execPath, ['--import', import.meta.resolve('tsx'), file])
     expect(stdout).toMatch(/^I lead, under fence \d+\n$/)
+  })
+
+  it('has a worker that loads and runs', async () => {
+    const code = blocks('ts').find((block) => block.includes('defineWorker')) ?? ''
+    const program = code.replace("from 'gone'", `from ${JSON.stringify(join(ROOT, 'src/index.ts'))}`)
+    await mkdir(join(folder, 'workers'))
+    await writeFile(join(folder, 'workers/mailer.ts'), program)
+    await startTestWorkersIn(join(folder, 'workers'))
+    const submitted = await fetch(`${server.url}/api/v1/submit/readme/1`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{"worker":"mailer","data":{"to":"anna"}}',
+    })
+    expect(submitted.status).toBe(202)
+    const round = async () => (await fetch(`${server.url}/api/v1/rounds/readme/1?wait=10s`)).json()
+    expect(await round()).toMatchObject({ state: 'completed', completion: { result: { sentTo: 'anna' } } })
+  })
+
+  it('has a line for a crontab that runs once', async () => {
+    const line = blocks('sh').find((block) => block.startsWith('gone once')) ?? ''
+    const env = await withGone()
+    const first = await run('sh', ['-c', line], { env, cwd: folder })
+    const second = await run('sh', ['-c', line], { env, cwd: folder })
+    expect([first.stdout, second.stdout]).toEqual([expect.stringContaining('sent'), ''])
   })
 
   it('names only scripts that exist', async () => {
