@@ -13,7 +13,6 @@ export {
   type Reported,
   type ReportOptions,
   type RoundOptions,
-  type WaitOptions,
 } from './client/client.ts'
 export {
   defineWorker,

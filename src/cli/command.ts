@@ -64,8 +64,9 @@ export function startCommand(words: readonly string[], env: NodeJS.ProcessEnv): 
   forward(child.stderr, process.stderr, tail)
 
   const signal = (name: NodeJS.Signals) => signalGroup(child, name)
+  // The pipe is one of the streams whose end makes the child's `close`.
+  child.once('exit', () => tether.end('\n', () => tether.destroy()))
   const ended = endOf(child).then(({ code, name }) => {
-    tether.end('\n', () => tether.destroy())
     return { code: code ?? 128 + (name ? os.signals[name] : 0), signal: name, tail: tail.text() }
   })
   ended.catch(() => {})

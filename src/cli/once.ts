@@ -201,7 +201,9 @@ function exitAfter(error: unknown, { end, stoppedBy, say }: Run, isJson = false)
     process.stderr.write(`gone: ${error.message}\n`)
     process.exitCode = LEASE_LOST
   } else exitWith(error, isJson)
-  if (isJson) process.stdout.write(`${JSON.stringify({ kind: 'failed', exitCode: process.exitCode })}\n`)
+  if (!isJson) return
+  const reason = error instanceof Error ? error.message : String(error)
+  process.stdout.write(`${JSON.stringify({ kind: 'failed', exitCode: process.exitCode, reason })}\n`)
 }
 
 function duration(text: string): number {

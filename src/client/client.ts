@@ -3,19 +3,18 @@ import type { LedRoundJson, RoundJson } from '../core/wire.ts'
 import { type ErrorCode, GoneError } from '../errors.ts'
 import type { WorkerDefinition } from './define-worker.ts'
 import { type Duration, durationMs, durationText } from './duration.ts'
-import { ASK_AGAIN_MS, type Lead, MAX_WAIT_MS, type OnceEnd, type OnceOptions, runOnce } from './once.ts'
+import { type Lead, type OnceEnd, type OnceOptions, runOnce } from './once.ts'
 import {
   type AnyWorker,
   type DataOf,
-  type FinishedRound,
-  isFinished,
   type ResultOf,
   type SubmitOptions,
   type Submitted,
   submissionBody,
 } from './submit.ts'
 import { checkToken, randomToken } from './token.ts'
-import { type Call, type Fetch, pause, type Reply, send, type TransportOptions } from './transport.ts'
+import { type Call, type Fetch, type Reply, send, type TransportOptions } from './transport.ts'
+import { type FinishedRound, finished, type WaitOptions } from './wait.ts'
 
 export interface ClientOptions {
   /** Where the server is, such as `http://127.0.0.1:8080`; may have a path. */
@@ -74,11 +73,6 @@ export interface RenewOptions extends ReportOptions {
 export interface RoundOptions extends CallOptions {
   /** How long to wait for the end of the round, up to 60s. */
   readonly wait?: Duration
-}
-
-export interface WaitOptions extends CallOptions {
-  /** How long to wait for the end of the round. Default 1h. */
-  readonly timeout?: Duration
 }
 
 /** The answer to a candidate. A leader that asks again is told again that it leads, also when the round is finished. */
@@ -153,7 +147,6 @@ export interface GoneClient {
 }
 
 const TIMEOUT_MS = 10_000
-const WAIT_MS = 3_600_000
 
 /**
  * A client of a gone server. Needs nothing but `fetch`, so it runs in Node, Deno, Bun and browsers.
@@ -266,24 +259,6 @@ function submitted({ status, headers, round }: Reply): Submitted {
     isFirst: status === 202,
     isConflict: headers.get('gone-conflict') === 'data',
     round: round as RoundJson,
-  }
-}
-
-async function finished<Result>(
-  client: Pick<GoneClient, 'round'>,
-  system: string,
-  round: string,
-  { timeout = WAIT_MS, signal }: WaitOptions = {},
-): Promise<FinishedRound<Result> | undefined> {
-  const giveUpMs = performance.now() + durationMs('timeout', timeout)
-  for (;;) {
-    const askedAtMs = performance.now()
-    const wait = Math.max(0, Math.min(giveUpMs - askedAtMs, MAX_WAIT_MS))
-    const found = await client.round(system, round, { wait, ...(signal && { signal }) })
-    if (isFinished<Result>(found)) return found
-    if (performance.now() >= giveUpMs) return undefined
-    const earlyMs = askedAtMs + Math.min(ASK_AGAIN_MS, wait) - performance.now()
-    if (earlyMs > 0) await pause(earlyMs, signal)
   }
 }
 

@@ -4,6 +4,7 @@ import type { Election, GoneClient, Reported } from './client.ts'
 import { type Duration, durationMs } from './duration.ts'
 import { randomToken } from './token.ts'
 import { pause, timer } from './transport.ts'
+import { ASK_AGAIN_MS, MAX_WAIT_MS } from './wait.ts'
 
 export interface OnceOptions {
   /** How long this leader may be silent before another may take over, 1s to 1d. Default 30s; renewed every third of it. */
@@ -41,10 +42,6 @@ interface Round {
   readonly round: string
 }
 
-/** The longest that the server lets one call wait. */
-export const MAX_WAIT_MS = 60_000
-/** Who is answered earlier than it asked for does not ask again at once. */
-export const ASK_AGAIN_MS = 1_000
 const MAX_RESULT_BYTES = 4_096
 const MAX_REASON = 1_000
 const MAX_REPORTS = 10

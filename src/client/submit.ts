@@ -1,5 +1,4 @@
-import type { Outcome } from '../core/record.ts'
-import type { LedRoundJson, RoundJson } from '../core/wire.ts'
+import type { RoundJson } from '../core/wire.ts'
 import { GoneError } from '../errors.ts'
 import type { WorkerDefinition, WorkerHandler } from './define-worker.ts'
 import { type Duration, durationText } from './duration.ts'
@@ -58,15 +57,6 @@ export interface Submitted {
   readonly round: RoundJson
 }
 
-/** A round that has ended. */
-export interface FinishedRound<Result = unknown> extends LedRoundJson {
-  readonly state: Outcome
-  readonly completion: NonNullable<LedRoundJson['completion']> & {
-    /** What the worker returned; missing if it failed, returned nothing or more than 4 KiB. */
-    readonly result?: Result
-  }
-}
-
 /** The body of a submission. */
 export function submissionBody({ signal: _, ...options }: SubmitOptions): object {
   const { backoff, timeout, delay, at, deadline, ...rest } = options
@@ -78,10 +68,6 @@ export function submissionBody({ signal: _, ...options }: SubmitOptions): object
     deadline: durationText(deadline),
     at: typeof at === 'object' ? timeText(at) : at,
   }
-}
-
-export function isFinished<Result>(round: RoundJson | undefined): round is FinishedRound<Result> {
-  return round !== undefined && round.state !== 'submitted' && round.completion !== undefined
 }
 
 function timeText(at: Date): string {

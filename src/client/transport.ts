@@ -73,7 +73,8 @@ export async function send(options: TransportOptions, call: Call): Promise<Reply
   const giveUpMs = waitEndMs + options.timeoutMs
   for (let attempt = 1; ; attempt++) {
     const nowMs = performance.now()
-    const waitMs = call.waitMs === undefined ? undefined : Math.max(0, Math.ceil(waitEndMs - nowMs))
+    const waitMs =
+      call.waitMs === undefined ? undefined : Math.min(call.waitMs, Math.max(0, Math.ceil(waitEndMs - nowMs)))
     const answer = await attemptOnce(options, call, waitMs, giveUpMs - nowMs)
     if ('status' in answer) return answer
 

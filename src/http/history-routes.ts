@@ -34,7 +34,11 @@ function roundEndpoint({ reader, standby, metrics }: HistoryRoutesParts): Endpoi
     tag: 'history',
     summary: 'One round, also as it will be at its end (wait).',
     query: { wait },
-    replies: { 200: 'The round.', 404: 'Nobody has led it.', 500: 'Redis could not answer; safe to retry.' },
+    replies: {
+      200: 'The round.',
+      404: 'Nobody has led or submitted it.',
+      500: 'Redis could not answer; safe to retry.',
+    },
     async handler(request, reply) {
       const startMs = performance.now()
       const id = roundOf(request)
