@@ -74,7 +74,9 @@ export async function send(options: TransportOptions, call: Call): Promise<Reply
   for (let attempt = 1; ; attempt++) {
     const nowMs = performance.now()
     const waitMs =
-      call.waitMs === undefined ? undefined : Math.min(call.waitMs, Math.max(0, Math.ceil(waitEndMs - nowMs)))
+      call.waitMs === undefined
+        ? undefined
+        : Math.min(Math.ceil(call.waitMs), Math.max(0, Math.ceil(waitEndMs - nowMs)))
     const answer = await attemptOnce(options, call, waitMs, giveUpMs - nowMs)
     if ('status' in answer) return answer
 
