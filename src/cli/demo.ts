@@ -2,7 +2,7 @@ import { type Command, InvalidArgumentError, Option } from 'commander'
 import { parseDuration } from '../core/duration.ts'
 import type { DemoOptions } from './demo/run.ts'
 
-// A round with a takeover takes some 2.6 s.
+// A round with a takeover takes some 2.6 s, a job some 4 s: the other worker has room for the next one.
 const MIN_EVERY_MS = 3_000
 const MAX_EVERY_MS = 3_600_000
 
@@ -28,17 +28,18 @@ export function addDemo(program: Command): void {
     .addHelpText(
       'after',
       `
-It starts a Redis of its own, a server and five replicas. In every third round the
-leader is killed in the middle of its work, so that another takes over. At the end,
-all of it is stopped and removed.
+It starts a Redis of its own, a server, five replicas and two workers. The replicas
+ask to lead each round, and submit it as a job, too. In every third round the leader
+is killed in the middle of its work, in the next one the worker, so that another takes
+over. At the end, all of it is stopped and removed.
 
 Examples:
   $ gone demo
   $ gone demo --rounds 3 --port 0
 
 Exit codes:
-  0  every round had one leader under each fence
-  1  one had not
+  0  every round had one leader under each fence, and its job was completed once
+  1  one had not, or was not
   2  could not run`,
     )
     .action(async (options: DemoOptions) => {

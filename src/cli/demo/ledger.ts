@@ -1,7 +1,5 @@
 import type { LedRoundJson } from '../../core/wire.ts'
-import type { Told } from './protocol.ts'
-
-type ToldOfRound = Extract<Told, { readonly round: string }>
+import type { RoundTold } from './protocol.ts'
 
 interface Leadership {
   readonly replica: number
@@ -29,9 +27,13 @@ export interface LedgerRound {
 export class Ledger {
   readonly rounds: LedgerRound[] = []
 
-  /** Returns the round that was told of. */
-  note(replica: number, told: ToldOfRound): LedgerRound {
-    const round = this.round(told.round) ?? this.open(told.round)
+  /** @param max later rounds are not kept */
+  constructor(private readonly max: number) {}
+
+  /** Returns the round that was told of, if it is kept. */
+  note(replica: number, told: RoundTold): LedgerRound | undefined {
+    const round = this.rounds.find(({ round }) => round === told.round) ?? this.open(told.round)
+    if (round === undefined) return undefined
     if (told.kind === 'left') round.present.delete(replica)
     else round.present.add(replica)
     switch (told.kind) {
@@ -60,15 +62,12 @@ export class Ledger {
     return left
   }
 
-  round(name: string): LedgerRound | undefined {
-    return this.rounds.find(({ round }) => round === name)
-  }
-
   judged(): LedgerRound[] {
     return this.rounds.filter((round) => round.faults !== undefined)
   }
 
-  private open(round: string): LedgerRound {
+  private open(round: string): LedgerRound | undefined {
+    if (this.rounds.length >= this.max) return undefined
     const opened = {
       round,
       leaderships: [],
@@ -132,7 +131,7 @@ export function summaryOf(rounds: readonly LedgerRound[]): string {
   return lines.join('\n')
 }
 
-function count(number: number, noun: string): string {
+export function count(number: number, noun: string): string {
   return `${number} ${noun}${number === 1 ? '' : 's'}`
 }
 

@@ -1,31 +1,17 @@
-import { rmSync } from 'node:fs'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient, type GoneClient } from '../../client/client.ts'
-import { LEASE_MS, type Order, SYSTEM, type Told, WARM_UP_MS } from './protocol.ts'
+import { liveAsChild, tell } from './child.ts'
+import { JOB_SYSTEM, JOB_WORKER, LEASE_MS, type Orders, SYSTEM, WARM_UP_MS, WORK_MS } from './protocol.ts'
 
-const WORK_MS = 1_000
 const RENEW_EVERY_MS = LEASE_MS / 3
 const STAND_BY = '30s'
+/** So that the election's times are not those of the submission. */
+const SUBMIT_AFTER_MS = 100
 
-live(process.argv[2] ?? '')
+// One of five copies of a service: knows nothing of the others but the clock and the server.
+liveAsChild(process.argv[2] ?? '', (orders) => void takePartInEvery(orders))
 
-/** One of five copies of a service: knows nothing of the others but the clock and the server. */
-function live(dataDir: string): void {
-  // A Ctrl-C in the terminal reaches this process too; when to end is the demo's to say.
-  process.on('SIGINT', () => {})
-  process.on('disconnect', () => {
-    // The demo was killed. What it would have removed is removed by who is left.
-    rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 })
-    process.exit()
-  })
-  process.on('message', (order: Order) => {
-    if (order.kind === 'end') process.exit()
-    void takePartInEvery(order)
-  })
-  tell({ kind: 'ready' })
-}
-
-async function takePartInEvery({ url, everyMs, notBeforeMs }: Order & { kind: 'begin' }): Promise<never> {
+async function takePartInEvery({ url, everyMs, notBeforeMs }: Orders): Promise<never> {
   const client = createClient({ url })
   await warmUp(client)
   for (;;) {
@@ -33,6 +19,7 @@ async function takePartInEvery({ url, everyMs, notBeforeMs }: Order & { kind: 'b
     const slotMs = Math.max(notBeforeMs, (Math.floor(Date.now() / everyMs) + 1) * everyMs)
     while (Date.now() < slotMs) await sleep(slotMs - Date.now())
     void takePart(client, roundAt(slotMs))
+    void submit(client, roundAt(slotMs))
   }
 }
 
@@ -56,7 +43,7 @@ async function takePart(client: GoneClient, round: string): Promise<void> {
       await work(client, round, fence)
     }
   } catch (error) {
-    tell({ kind: 'trouble', round, message: error instanceof Error ? error.message : String(error) })
+    tell({ kind: 'trouble', round, message: messageOf(error) })
   }
   tell({ kind: 'left', round })
 }
@@ -72,13 +59,26 @@ async function work(client: GoneClient, round: string, fence: number): Promise<v
   tell({ kind: 'reported', round, fence, isRecorded: kind === 'recorded' })
 }
 
+/** The other way: whoever leads, a worker is to do it. */
+async function submit(client: GoneClient, round: string): Promise<void> {
+  await sleep(SUBMIT_AFTER_MS)
+  try {
+    const { isFirst } = await client.submit(JOB_SYSTEM, round, {
+      worker: JOB_WORKER,
+      data: { workMs: WORK_MS },
+    })
+    tell({ kind: 'submitted', round, isFirst })
+  } catch (error) {
+    tell({ kind: 'notSubmitted', round, message: messageOf(error) })
+  }
+}
+
 /** Such as `2026-11-22T08.15.04`: without colons, which the board would show percent-escaped. */
 function roundAt(slotMs: number): string {
   const local = new Date(slotMs - new Date(slotMs).getTimezoneOffset() * 60_000)
   return local.toISOString().slice(0, 19).replaceAll(':', '.')
 }
 
-function tell(told: Told): void {
-  // The demo may be gone, and then `disconnect` is on its way.
-  process.send?.(told, undefined, undefined, () => {})
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }

@@ -1,15 +1,19 @@
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import type { GoneServer } from '../../app.ts'
 import { createClient, type GoneClient } from '../../client/client.ts'
 import { GoneError } from '../../errors.ts'
+import { lockFileIn } from '../../redis/data-folder.ts'
 import { EXIT } from '../terminal.ts'
-import { faultsOf, isOver, Ledger, type LedgerRound, summaryOf } from './ledger.ts'
-import { SYSTEM, type Told, WARM_UP_MS } from './protocol.ts'
-import { Replicas } from './replicas.ts'
-import { type ReplicaView, screenOn, type View } from './screen.ts'
+import { Children } from './children.ts'
+import { jobSummaryOf } from './job-ledger.ts'
+import { summaryOf } from './ledger.ts'
+import { type JobTold, type RoundTold, WARM_UP_MS } from './protocol.ts'
+import { Referee } from './referee.ts'
+import { type ReplicaView, screenOn, type View, type WorkerView } from './screen.ts'
+import { watchForTheEnd } from './watch-for-the-end.ts'
 
 export interface DemoOptions {
   readonly port: number
@@ -22,33 +26,31 @@ export interface DemoOptions {
 type Ending = 'enough' | 'interrupted' | Error
 
 const REPLICAS = 5
-/** The second of every three rounds: soon enough for whoever looks on for ten seconds. */
-const isDeadly = (index: number) => index % 3 === 1
-const KILL_AFTER_MS = 400
-const ROUND_WITHIN_MS = 20_000
-const REPLICAS_READY_WITHIN_MS = 30_000
+const WORKERS = 2
+/** Whoever kills one again and again gets no busy loop. */
+const RESTART_AFTER_MS = 300
+const ALL_READY_WITHIN_MS = 30_000
 const STOP_WITHIN_MS = 8_000
 const REDRAW_MS = 200
-/** A Ctrl-C may come twice, from the terminal and from npm. */
-const SECOND_SIGNAL_MS = 500
 
 /**
  * Runs the demo until Ctrl-C, or for so many rounds; whatever it started is gone when it returns.
  *
- * @returns the exit code: whether every round was as promised
- * @throws Error where the server or a replica could not run
+ * @returns the exit code: whether every round and every job was as promised
+ * @throws Error where the server, a replica or a worker could not run
  */
 export function runDemo(options: DemoOptions): Promise<number> {
   return new Demo(options).run()
 }
 
 class Demo {
-  private readonly ledger = new Ledger()
+  private readonly referee: Referee
   private readonly screen = screenOn(process.stdout)
   private readonly dataDir = mkdtempSync(join(tmpdir(), 'gone-demo-'))
-  private readonly ready = new Set<number>()
-  private readonly replicas: Replicas
-  private status: string | undefined = `starting Redis, the server and ${REPLICAS} replicas ...`
+  private readonly replicas: Children
+  private readonly workers: Children
+  private status: string | undefined =
+    `starting Redis, the server, ${REPLICAS} replicas and ${WORKERS} workers ...`
   private server: { readonly url: string; readonly client: GoneClient } | undefined
   private ending: Ending | undefined
   private readonly ended: Promise<Ending>
@@ -59,18 +61,39 @@ class Demo {
     this.ended = new Promise((resolve) => {
       this.finish = (ending) => {
         this.ending ??= ending
+        this.referee.end()
         resolve(ending)
       }
     })
     this.stopWatching = watchForTheEnd(() => this.finish('interrupted'))
-    // Should the end be a hard one: the folder goes here, Redis and the replicas end by themselves.
+    // Should the end be a hard one: the folder goes here, Redis and the children end by themselves.
     process.once('exit', () => rmSync(this.dataDir, { recursive: true, force: true }))
-    this.replicas = new Replicas({
-      count: REPLICAS,
+    this.referee = new Referee({
+      max: options.rounds ?? Number.POSITIVE_INFINITY,
+      killReplica: (replica) => this.replicas.kill(replica),
+      killWorker: (worker) => this.workers.kill(worker),
+      onEnough: () => this.finish('enough'),
+    })
+    const shared = {
       dataDir: this.dataDir,
-      onTold: (replica, told) => this.hear(replica, told),
-      onKilled: (replica) => this.hearKilled(replica),
-      onFailed: (error) => this.finish(error),
+      onReady: () => this.beginWhenReady(),
+      onTold: (number: number, told: RoundTold | JobTold) => this.referee.hear(number, told),
+      onFailed: (error: Error) => this.finish(error),
+    }
+    this.replicas = new Children({
+      ...shared,
+      kind: 'replica',
+      count: REPLICAS,
+      onKilled: (replica) => this.referee.hearReplicaKilled(replica),
+      pauseAfterKill: () => sleep(RESTART_AFTER_MS),
+    })
+    this.workers = new Children({
+      ...shared,
+      kind: 'worker',
+      count: WORKERS,
+      onKilled: (worker) => this.referee.hearWorkerKilled(worker),
+      // So it is seen who took over.
+      pauseAfterKill: (worker) => this.referee.untilSucceeded(worker),
     })
   }
 
@@ -82,17 +105,19 @@ class Demo {
     starting.catch((error: Error) => this.finish(error))
     const ending = await this.ended
 
-    this.status = 'ending the replicas, the server and Redis ...'
+    this.status = 'ending the replicas, the workers, the server and Redis ...'
     this.screen.show(this.view())
     await Promise.race([this.stop(starting), sleep(STOP_WITHIN_MS, undefined, { ref: false })])
     clearInterval(redraw)
     this.stopWatching()
 
-    const rounds = this.ledger.judged()
+    const [rounds, jobs] = [this.referee.rounds.judged(), this.referee.jobs.judged()]
     this.status = undefined
-    this.screen.end({ ...this.view(), rounds }, ending instanceof Error ? undefined : summaryOf(rounds))
+    const summary = jobs.length === 0 ? [summaryOf(rounds)] : [summaryOf(rounds), jobSummaryOf(jobs)]
+    const text = ending instanceof Error ? undefined : summary.join('\n')
+    this.screen.end({ ...this.view(), rounds, jobs }, text)
     if (ending instanceof Error) throw ending
-    return rounds.every(({ faults }) => faults?.length === 0) ? EXIT.done : EXIT.notNow
+    return [...rounds, ...jobs].every(({ faults }) => faults?.length === 0) ? EXIT.done : EXIT.notNow
   }
 
   private async start(): Promise<GoneServer> {
@@ -117,96 +142,67 @@ class Demo {
       throw withoutRedisUrl(error)
     })
     this.server = { url: server.url, client: createClient({ url: server.url }) }
-    this.status = `starting ${REPLICAS} replicas ...`
-    setTimeout(() => this.finishUnlessReady(), REPLICAS_READY_WITHIN_MS).unref()
+    this.referee.begin(this.server.client)
+    this.status = `starting ${REPLICAS} replicas and ${WORKERS} workers ...`
+    setTimeout(() => this.finishUnlessReady(), ALL_READY_WITHIN_MS).unref()
     this.beginWhenReady()
     return server
   }
 
   private async stop(starting: Promise<GoneServer>): Promise<void> {
-    await this.replicas.stop()
+    await Promise.all([this.replicas.stop(), this.workers.stop()])
     const server = await starting.catch(() => undefined)
     await server?.stop()
   }
 
   private beginWhenReady(): void {
-    if (this.server === undefined || this.ready.size < REPLICAS || this.ending !== undefined) return
+    const isReady = this.server !== undefined && this.replicas.areReady && this.workers.areReady
+    if (!isReady || this.replicas.haveBegun || this.ending !== undefined) return
     const { every } = this.options
     this.status = undefined
-    this.replicas.begin({
-      url: this.server.url,
+    const redisUrl = redisUrlIn(this.dataDir)
+    const orders = {
+      url: this.server?.url ?? '',
       everyMs: every,
       notBeforeMs: slotAfter(Date.now() + 2 * WARM_UP_MS, every),
-    })
+      ...(redisUrl !== undefined && { redisUrl }),
+    }
+    this.workers.begin(orders)
+    this.replicas.begin(orders)
   }
 
   private finishUnlessReady(): void {
-    if (this.ready.size === REPLICAS) return
-    this.finish(new GoneError('INTERNAL', `only replicas ${[...this.ready].join(', ')} started`))
-  }
-
-  private hear(replica: number, told: Told): void {
-    if (this.ending !== undefined) return
-    if (told.kind === 'ready') {
-      this.ready.add(replica)
-      if (!this.replicas.haveBegun) this.beginWhenReady()
-      return
-    }
-    const isNew = this.ledger.round(told.round) === undefined
-    const round = this.ledger.note(replica, told)
-    if (isNew) setTimeout(() => this.giveUp(round), ROUND_WITHIN_MS).unref()
-    if (told.kind === 'leads' && round.leaderships.length === 1) this.killSometimes(replica, round)
-    if (isOver(round)) void this.judge(round)
-  }
-
-  private hearKilled(replica: number): void {
-    this.ready.delete(replica)
-    for (const round of this.ledger.noteKilled(replica)) if (isOver(round)) void this.judge(round)
-  }
-
-  private killSometimes(replica: number, round: LedgerRound): void {
-    if (!isDeadly(this.ledger.rounds.indexOf(round))) return
-    setTimeout(() => {
-      if (round.completedBy.length === 0) this.replicas.kill(replica)
-    }, KILL_AFTER_MS).unref()
-  }
-
-  /** The replicas' word is held against the record. */
-  private async judge(round: LedgerRound): Promise<void> {
-    if (round.faults !== undefined) return
-    const record = await this.server?.client.elected(SYSTEM, round.round).catch(() => undefined)
-    this.close(round, faultsOf(round, record))
-  }
-
-  private giveUp(round: LedgerRound): void {
-    this.close(round, [`not over within ${ROUND_WITHIN_MS / 1_000} s`, ...faultsOf(round)])
-  }
-
-  private close(round: LedgerRound, faults: readonly string[]): void {
-    if (this.ending !== undefined) return
-    round.faults ??= faults
-    if (this.ledger.judged().length === this.options.rounds) this.finish('enough')
+    if (this.replicas.haveBegun) return
+    const started = [this.replicas, this.workers].map(
+      (all) => all.numbers.filter((n) => all.isReady(n)).length,
+    )
+    this.finish(new GoneError('INTERNAL', `only ${started[0]} replicas and ${started[1]} workers started`))
   }
 
   private view(): View {
-    const { status, server, ledger, options } = this
-    const replicas = Array.from({ length: REPLICAS }, (_, index) => this.replica(index + 1))
-    const nextMs = slotAfter(Date.now(), options.every) - Date.now()
+    const { status, server, options } = this
     return {
       everyMs: options.every,
-      nextMs,
-      replicas,
-      rounds: ledger.rounds,
+      nextMs: slotAfter(Date.now(), options.every) - Date.now(),
+      replicas: this.replicas.numbers.map((replica) => this.replica(replica)),
+      workers: this.workers.numbers.map((worker) => this.worker(worker)),
+      rounds: this.referee.rounds.rounds,
+      jobs: this.referee.jobs.jobs,
       ...(status !== undefined && { status }),
       ...(server && { url: server.url }),
     }
   }
 
   private replica(replica: number): ReplicaView {
-    if (!this.ready.has(replica)) return { replica, doing: 'starting' }
-    const round = this.ledger.rounds.find(({ faults, present }) => !faults && present.has(replica))
+    if (!this.replicas.isReady(replica)) return { replica, doing: 'starting' }
+    const round = this.referee.rounds.rounds.find(({ faults, present }) => !faults && present.has(replica))
     if (round === undefined) return { replica, doing: 'waiting' }
     return { replica, doing: round.leaderships.at(-1)?.replica === replica ? 'working' : 'standing by' }
+  }
+
+  private worker(worker: number): WorkerView {
+    if (!this.workers.isReady(worker)) return { worker, doing: 'down' }
+    return { worker, doing: this.referee.jobs.isAtWork(worker) ? 'working' : 'waiting' }
   }
 }
 
@@ -214,32 +210,20 @@ function slotAfter(ms: number, everyMs: number): number {
   return (Math.floor(ms / everyMs) + 1) * everyMs
 }
 
-/**
- * Calls on a signal, when nobody reads the output any more, and when the process that started this one has gone: npm
- * and tsx stand between it and the terminal, and a kill -9 of them tells it nothing.
- */
-function watchForTheEnd(onEnd: () => void): () => void {
-  let firstMs: number | undefined
-  const onSignal = () => {
-    firstMs ??= performance.now()
-    if (performance.now() - firstMs > SECOND_SIGNAL_MS) process.exit(EXIT.unknown)
-    onEnd()
-  }
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
-  for (const signal of signals) process.on(signal, onSignal)
-  process.stdout.on('error', onEnd)
-  const parentPid = process.ppid
-  const look = setInterval(() => {
-    if (process.ppid !== parentPid) onEnd()
-  }, 500)
-  return () => {
-    clearInterval(look)
-    for (const signal of signals) process.off(signal, onSignal)
-  }
-}
-
 function withoutRedisUrl(error: unknown): unknown {
   if (!(error instanceof GoneError) || error.code !== 'REDIS_NOT_FOUND') return error
   const message = `${error.message} (for "gone serve": the demo always starts its own)`
   return new GoneError(error.code, message, { cause: error })
+}
+
+/** Where the server's own Redis listens, by the note in its folder; undefined if there is none. */
+function redisUrlIn(dataDir: string): string | undefined {
+  try {
+    const { address } = JSON.parse(readFileSync(lockFileIn(dataDir), 'utf8')) as {
+      readonly address: { readonly path?: string; readonly port?: number }
+    }
+    return address.path ?? `redis://127.0.0.1:${address.port}`
+  } catch {
+    return undefined
+  }
 }

@@ -1,8 +1,8 @@
-import Table from 'cli-table3'
 import { createLogUpdate } from 'log-update'
 import { colorsOf } from '../terminal.ts'
-import { type LedgerRound, median } from './ledger.ts'
-import { LEASE_MS } from './protocol.ts'
+import type { LedgerJob } from './job-ledger.ts'
+import type { LedgerRound } from './ledger.ts'
+import { type Colors, jobTable, roundTable } from './tables.ts'
 
 /** What there is to see at a moment. */
 export interface View {
@@ -13,7 +13,9 @@ export interface View {
   /** Time to the next round. */
   readonly nextMs: number
   readonly replicas: readonly ReplicaView[]
+  readonly workers: readonly WorkerView[]
   readonly rounds: readonly LedgerRound[]
+  readonly jobs: readonly LedgerJob[]
 }
 
 export interface ReplicaView {
@@ -21,7 +23,10 @@ export interface ReplicaView {
   readonly doing: 'starting' | 'waiting' | 'working' | 'standing by'
 }
 
-type Colors = ReturnType<typeof colorsOf>
+export interface WorkerView {
+  readonly worker: number
+  readonly doing: 'down' | 'waiting' | 'working'
+}
 
 /** Where the demo shows itself: a picture that is redrawn on a terminal, lines that are added elsewhere. */
 export interface Screen {
@@ -34,15 +39,8 @@ export function screenOn(stream: NodeJS.WriteStream): Screen {
   return stream.isTTY ? new Picture(stream) : new Lines(stream)
 }
 
-/** With two blanks between and one before them they fit 80 columns. */
-const COLUMNS = [
-  { title: 'round', width: 8 },
-  { title: 'leader', width: 9 },
-  { title: 'fence', width: 7 },
-  { title: 'losers told in', width: 15 },
-  { title: 'completed', width: 9 },
-  { title: 'note', width: 21 },
-]
+const TITLE = 'gone: every replica fires, one runs'
+const MIN_ROWS = 2
 
 class Picture implements Screen {
   private readonly draw: ReturnType<typeof createLogUpdate>
@@ -55,11 +53,12 @@ class Picture implements Screen {
   }
 
   show(view: View): void {
-    this.redraw(this.picture(view))
+    this.redraw(this.picture(view, [...intro(view.everyMs), ''], this.foot(view)))
   }
 
   end(view: View, text: string | undefined): void {
-    this.redraw(this.picture(view, text === undefined ? [''] : ['', text, '']))
+    // What is said in the end takes the place of what was said at first.
+    this.redraw(this.picture(view, [], text === undefined ? [''] : ['', ...text.split('\n'), '']))
     this.draw.done()
   }
 
@@ -71,26 +70,32 @@ class Picture implements Screen {
     this.draw(picture)
   }
 
-  private picture(view: View, foot = this.foot(view)): string {
-    const { bold } = this.colors
-    const head = ['', bold('gone: every replica fires, one runs'), '', ...intro(view.everyMs), '']
-    const footLines = foot.join('\n').split('\n').length
-    // The table's header takes a line, and the cursor stands on one below the picture.
-    const room = Math.max(3, (this.stream.rows || 24) - head.length - footLines - 2)
-    const table = view.rounds.length === 0 ? [] : [tableOf(view.rounds.slice(-room), this.colors)]
-    return [...head, ...table, ...foot].map(indented).join('\n')
+  private picture(view: View, text: readonly string[], foot: readonly string[]): string {
+    const head = ['', this.colors.bold(TITLE), '', ...text]
+    // The cursor stands on a line below the picture.
+    const tables = this.tables(view, (this.stream.rows || 24) - head.length - foot.length - 1)
+    return [...head, ...tables, ...foot].map(indented).join('\n')
+  }
+
+  private tables(view: View, height: number): string[] {
+    if (!hasBegun(view)) return []
+    // Each has a header, and a blank line stands between them.
+    const rows = Math.max(MIN_ROWS, Math.floor((height - 3) / 2))
+    const [rounds, jobs] = [view.rounds.slice(-rows), view.jobs.slice(-rows)]
+    return [roundTable(rounds, this.colors), '', jobTable(jobs, this.colors)]
   }
 
   private foot(view: View): string[] {
     const { bold, dim, cyan } = this.colors
-    const lines = view.rounds.length === 0 ? [] : ['']
+    const lines = hasBegun(view) ? [''] : []
     if (view.status !== undefined) lines.push(...wrapped(view.status))
     if (view.url === undefined) return lines
-    if (view.status === undefined) lines.push(`${dim('replicas')}  ${this.replicas(view)}`)
-    lines.push('')
+    if (view.status === undefined) {
+      lines.push(`${dim('replicas')}  ${this.replicas(view)}`, `${dim('workers')}   ${this.workers(view)}`)
+    }
     return [
       ...lines,
-      `${dim('board')}     ${cyan(`${view.url}/board`)}  shows each round as a job`,
+      `${dim('board')}     ${cyan(`${view.url}/board`)}  shows rounds and jobs`,
       `${dim('try it')}    curl -i ${view.url}/api/v1/elect/me/now  (202: you lead)`,
       `${dim('end')}       ${bold('Ctrl-C')} stops and removes all that the demo has started`,
     ]
@@ -110,18 +115,31 @@ class Picture implements Screen {
       })
       .join('  ')
   }
+
+  private workers({ workers }: View): string {
+    const { green, red, dim } = this.colors
+    return workers
+      .map(({ worker, doing }) => {
+        if (doing === 'working') return green(`${worker} works`)
+        return doing === 'down' ? red(`${worker} is down`) : dim(`${worker} waits`)
+      })
+      .join('  ')
+  }
 }
 
 class Lines implements Screen {
-  private shown = 0
+  private readonly colors = colorsOf({ isTTY: false })
+  private shownRounds = 0
+  private shownJobs = 0
   private said = ''
   private hasBegun = false
+  private hasHeader = false
 
   constructor(private readonly stream: NodeJS.WriteStream) {}
 
   show(view: View): void {
     this.begin(view)
-    this.sayRounds(view)
+    this.sayRows(view)
     if (view.status !== undefined && view.status !== this.said) this.say(view.status)
     this.said = view.status ?? ''
   }
@@ -131,22 +149,23 @@ class Lines implements Screen {
     if (text !== undefined) this.say(text)
   }
 
-  private sayRounds(view: View): void {
-    const over = view.rounds.filter((round) => round.faults !== undefined)
-    if (over.length === this.shown) return
-    const [header, ...rows] = tableOf(over, colorsOf({ isTTY: false })).split('\n')
-    if (this.shown === 0) {
-      this.say(`board ${view.url}/board shows each round as a job`)
-      this.say(header ?? '')
-    }
-    for (const row of rows.slice(this.shown)) this.say(row)
-    this.shown = over.length
+  /** Of rounds and jobs as they are over. The columns are the same, so that they read as one table. */
+  private sayRows({ rounds, jobs, url }: View): void {
+    const [roundHeader, ...roundRows] = roundTable(rounds.filter(isJudged), this.colors).split('\n')
+    const [jobHeader, ...jobRows] = jobTable(jobs.filter(isJudged), this.colors).split('\n')
+    const rows = [...roundRows.slice(this.shownRounds), ...jobRows.slice(this.shownJobs)]
+    if (rows.length === 0) return
+    const header = [`board ${url}/board shows rounds and jobs`, roundHeader, jobHeader]
+    this.say([...(this.hasHeader ? [] : header), ...rows].join('\n'))
+    this.hasHeader = true
+    this.shownRounds = roundRows.length
+    this.shownJobs = jobRows.length
   }
 
   private begin({ everyMs }: View): void {
     if (this.hasBegun) return
     this.hasBegun = true
-    this.say(['gone: every replica fires, one runs', ...intro(everyMs)].join('\n'))
+    this.say([TITLE, ...intro(everyMs)].join('\n'))
   }
 
   private say(text: string): void {
@@ -156,72 +175,23 @@ class Lines implements Screen {
 
 function intro(everyMs: number): string[] {
   return [
-    `Every ${everyMs / 1_000} s five processes wake and ask to lead the same round. One is told`,
-    'yes (202) and works for a second; the others are told no (204) and stand by.',
-    `In every third round the leader is killed at work: its lease of ${LEASE_MS / 1_000} s runs out,`,
-    'and one of the others takes over, under a higher fence.',
+    `Every ${everyMs / 1_000} s five replicas ask to lead the same round: one is told yes (202) and`,
+    'works for a second, the others no (204). All submit it as a job, too: one job',
+    'results, and one of two workers runs it. In every third round the leader dies',
+    'at work, in the next one the worker: another takes over, under a higher fence.',
   ]
 }
 
-function tableOf(rounds: readonly LedgerRound[], colors: Colors): string {
-  const edges = ['top', 'bottom', 'mid', 'left', 'right'].flatMap((side) => [
-    side,
-    `${side}-mid`,
-    `${side}-left`,
-    `${side}-right`,
-  ])
-  const blank = Object.fromEntries([...edges, 'left-mid', 'mid-mid', 'right-mid'].map((side) => [side, '']))
-  const table = new Table({
-    head: COLUMNS.map(({ title }) => colors.dim(title)),
-    colWidths: COLUMNS.map(({ width }) => width),
-    chars: { ...blank, middle: '  ' },
-    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true },
-  })
-  table.push(...rounds.map((round) => rowOf(round, colors)))
-  return withoutTrailingBlanks(table.toString())
+function hasBegun({ rounds, jobs }: View): boolean {
+  return rounds.length > 0 || jobs.length > 0
 }
 
-function rowOf(round: LedgerRound, colors: Colors): string[] {
-  const { leaderships, completedBy } = round
-  const last = leaderships.at(-1)
-  return [
-    timeOf(round.round),
-    last === undefined ? '' : `replica ${last.replica}`,
-    leaderships.map(({ fence }) => fence).join(', '),
-    toldIn(round.lostMs),
-    completedBy.map((replica) => `replica ${replica}`).join(', '),
-    noteOf(round, colors),
-  ]
-}
-
-function noteOf(round: LedgerRound, { green, yellow, red, dim }: Colors): string {
-  const { leaderships, faults, troubles } = round
-  if (faults?.[0]) return red(faults[0])
-  if (troubles[0]) return red(troubles[0])
-  const [before, last] = leaderships.slice(-2)
-  if (before && last)
-    return yellow(`${before.replica} ${before.wasKilled ? 'killed' : 'silent'}, ${last.replica} took over`)
-  if (before?.wasKilled) return red(`${before.replica} killed at work`)
-  return faults === undefined ? dim('under way') : green('')
-}
-
-function toldIn(ms: readonly number[]): string {
-  if (ms.length === 0) return ''
-  const [mid, max] = [median(ms), Math.max(...ms)].map((value) => value.toFixed(value < 10 ? 1 : 0))
-  return `${mid} ms, max ${max}`
-}
-
-/** The time of day in a round's name. */
-function timeOf(round: string): string {
-  return round.slice(11).replaceAll('.', ':')
+function isJudged({ faults }: Pick<LedgerRound, 'faults'>): boolean {
+  return faults !== undefined
 }
 
 function wrapped(text: string): string[] {
   return text.match(/\S.{0,77}(?=\s|$)/g) ?? []
-}
-
-function withoutTrailingBlanks(text: string): string {
-  return text.replace(/ +$/gm, '')
 }
 
 function indented(text: string): string {

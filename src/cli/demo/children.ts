@@ -1,0 +1,135 @@
+import { type ChildProcess, fork } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import { GoneError } from '../../errors.ts'
+import type { JobTold, Order, Orders, RoundTold, Told } from './protocol.ts'
+
+interface ChildrenOptions {
+  /** The program, too. */
+  readonly kind: 'replica' | 'worker'
+  readonly count: number
+  /** Removed by the children should the demo be killed. */
+  readonly dataDir: string
+  readonly onReady: () => void
+  readonly onTold: (number: number, told: RoundTold | JobTold) => void
+  readonly onKilled: (number: number) => void
+  /** One ended by itself, which is a defect. */
+  readonly onFailed: (error: Error) => void
+  /** Ends when one that was killed may be started again. */
+  readonly pauseAfterKill: (number: number) => Promise<unknown>
+}
+
+const PROGRAMS = {
+  replica: new URL('./replica.ts', import.meta.url),
+  worker: new URL('./worker.ts', import.meta.url),
+}
+const END_WITHIN_MS = 1_000
+
+/** Processes that take part, from 1 on. They end with this one, however it ends; one that is killed is started again. */
+export class Children {
+  private readonly children = new Map<number, ChildProcess>()
+  private readonly ready = new Set<number>()
+  private orders: Orders | undefined
+  private isStopping = false
+
+  constructor(private readonly options: ChildrenOptions) {
+    for (const number of this.numbers) this.start(number)
+  }
+
+  get numbers(): number[] {
+    return Array.from({ length: this.options.count }, (_, index) => index + 1)
+  }
+
+  get areReady(): boolean {
+    return this.ready.size === this.options.count
+  }
+
+  get haveBegun(): boolean {
+    return this.orders !== undefined
+  }
+
+  isReady(number: number): boolean {
+    return this.ready.has(number)
+  }
+
+  /** Sends all into their rounds; also those that are started later. */
+  begin(orders: Orders): void {
+    this.orders = orders
+    for (const child of this.children.values()) order(child, { kind: 'begin', ...orders })
+  }
+
+  /** As a crash would: in the middle of whatever it does. */
+  kill(number: number): void {
+    this.children.get(number)?.kill('SIGKILL')
+  }
+
+  /** Returns when all have ended. */
+  async stop(): Promise<void> {
+    this.isStopping = true
+    await Promise.all(
+      [...this.children.values()].map(async (child) => {
+        if (child.exitCode !== null || child.signalCode !== null) return
+        const ended = once(child, 'exit')
+        order(child, { kind: 'end' })
+        const force = setTimeout(() => child.kill('SIGKILL'), END_WITHIN_MS)
+        await ended
+        clearTimeout(force)
+      }),
+    )
+  }
+
+  private start(number: number): void {
+    const { kind, dataDir, onFailed } = this.options
+    let complaint = ''
+    // Under tsx its loader is in process.execArgv, and fork hands it on.
+    const child = fork(programOf(kind), [dataDir], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+    this.children.set(number, child)
+    child.stderr?.on('data', (chunk) => {
+      complaint = `${complaint}${chunk}`.slice(-2_000)
+    })
+    child.on('message', (told) => this.hear(number, told as Told))
+    child.on('error', onFailed)
+    child.on('close', (code, signal) => {
+      if (this.isStopping) return
+      if (signal !== null) void this.restart(number)
+      else
+        onFailed(new GoneError('INTERNAL', `${kind} ${number} ended (code ${code}): ${lastLine(complaint)}`))
+    })
+    if (this.orders) order(child, { kind: 'begin', ...this.orders })
+  }
+
+  private hear(number: number, told: Told): void {
+    if (told.kind === 'ready') {
+      this.ready.add(number)
+      this.options.onReady()
+    } else this.options.onTold(number, told)
+  }
+
+  private async restart(number: number): Promise<void> {
+    this.ready.delete(number)
+    this.options.onKilled(number)
+    await this.options.pauseAfterKill(number)
+    if (!this.isStopping) this.start(number)
+  }
+}
+
+/** As this file: `.ts` where tsx runs the sources, `.js` in what `tsc` made of them. */
+function programOf(kind: ChildrenOptions['kind']): string {
+  const program = fileURLToPath(PROGRAMS[kind])
+  return import.meta.url.endsWith('.ts') ? program : program.replace(/\.ts$/, '.js')
+}
+
+function order(child: ChildProcess, order: Order): void {
+  // It may have been killed this very moment; its `close` says so.
+  if (child.connected) child.send(order, () => {})
+}
+
+function lastLine(text: string): string {
+  return (
+    text
+      .trim()
+      .split('\n')
+      .findLast((line) => /\w*Error\b/.test(line))
+      ?.trim() ?? 'no reason given'
+  )
+}
