@@ -3,12 +3,11 @@ import { hostname } from 'node:os'
 import { resolve } from 'node:path'
 import { performance } from 'node:perf_hooks'
 import type { Logger } from 'pino'
-import type { WorkerContext, WorkerJob } from './client/define-worker.ts'
 import { type Config, hidePassword } from './config.ts'
 import { roundKey } from './core/round.ts'
 import { GoneError } from './errors.ts'
 import { RedlockGate } from './gate/redlock-gate.ts'
-import { type HandlerContext, JobWorker } from './queue/job-worker.ts'
+import { JobWorker } from './queue/job-worker.ts'
 import { BullRoundQueue } from './queue/round-queue.ts'
 import { RedisRecords } from './records/redis-records.ts'
 import { connect, disconnect, type RedisClient, type RedisTarget } from './redis/connections.ts'
@@ -19,6 +18,14 @@ import type { LoadedWorker } from './worker-files.ts'
 export interface RunningWorkers {
   /** Takes no more jobs, lets those that run end within `GONE_SHUTDOWN`, then gives them back. May be called twice. */
   stop(): Promise<void>
+}
+
+/** What workers need of the process that they run in. */
+interface WorkSurroundings {
+  readonly log: Logger
+  readonly say: (line: string) => void
+  /** Shorter where dead executors are to be followed sooner, at the price of trusting a silent one for less. */
+  readonly gateTtlMs?: number
 }
 
 /** How long the gate holds without an extension; an executor that dies keeps others out for so long. */
@@ -36,7 +43,7 @@ const CLOSING_MS = 500
 export async function startWorkers(
   config: Config,
   workers: readonly LoadedWorker[],
-  { log, say }: { readonly log: Logger; readonly say: (line: string) => void },
+  { log, say, gateTtlMs = GATE_TTL_MS }: WorkSurroundings,
 ): Promise<RunningWorkers> {
   const target = targetOf(config)
   const clients: RedisClient[] = []
@@ -63,13 +70,13 @@ export async function startWorkers(
     log,
   )
   const nowMs = () => performance.now()
-  const runner = new JobRunner({ records, rounds, gate, log, nowMs, gateTtlMs: GATE_TTL_MS })
+  const runner = new JobRunner({ records, rounds, gate, log, nowMs, gateTtlMs })
   const running = workers.map(({ name, terms, handler }) => {
     const worker = new JobWorker({
       ...config,
       queue: name,
       terms,
-      handler: (data, context) => Promise.resolve(handler(jobOf(data, context), contextOf(context))),
+      handler: (data, context) => Promise.resolve(handler({ id: roundKey(context), data }, context)),
       runner,
       client: open('waiting', `worker-${name}`),
       log,
@@ -89,14 +96,6 @@ export async function startWorkers(
     await Promise.all(clients.map(disconnect))
   }
   return { stop: () => (stopped ??= stop()) }
-}
-
-function jobOf(data: unknown, { id }: HandlerContext): WorkerJob<unknown> {
-  return { id: roundKey(id), data }
-}
-
-function contextOf({ id, ...rest }: HandlerContext): WorkerContext {
-  return { ...id, ...rest }
 }
 
 /** REDIS_URL, or the embedded Redis of a server that was started in this folder. */

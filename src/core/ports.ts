@@ -86,7 +86,10 @@ export interface Records {
   /** Extends the lease by `leaseMs`, or by its own length. Does nothing to a round without a lease. */
   /** Notes the round's job, with its data until `acknowledge(id, 'submitted')`. The first submission is kept. */
   submit(id: RoundId, submission: Submission): Promise<SubmissionRuling>
-  /** Makes the round's job its leader, with a higher fence at each start. `maxStarts` 0 sets no bound. */
+  /**
+   * Makes the round's job its leader, with a higher fence at each start. What the submission says of deadline and starts
+   * goes before `terms` and `maxStarts`.
+   */
   start(id: RoundId, candidate: Candidate, terms: Terms, maxStarts: number): Promise<StartRuling>
   renew(id: RoundId, reporter: Reporter, leaseMs?: number): Promise<RenewalRuling>
   complete(id: RoundId, reporter: Reporter, report: Report, terms: Terms): Promise<Ruling<CompletionVerdict>>

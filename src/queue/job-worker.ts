@@ -1,10 +1,11 @@
+import { setMaxListeners } from 'node:events'
 import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
 import type { Backoff } from '../core/job.ts'
 import type { Log } from '../core/ports.ts'
 import { parseRoundKey, type RoundId } from '../core/round.ts'
 import { GoneError } from '../errors.ts'
 import type { RedisClient } from '../redis/connections.ts'
-import { type AttemptEnd, type JobRunner, RoundFailed } from '../service/job-runner.ts'
+import { type AttemptEnd, type JobRunner, RoundFailed, type Run } from '../service/job-runner.ts'
 import { closeWorker } from './close-worker.ts'
 import { QUEUE_PREFIX } from './round-queue.ts'
 
@@ -18,13 +19,11 @@ export interface WorkerTerms {
   readonly lockMs: number
 }
 
-/** A job as a worker's handler sees it. */
-export interface HandlerContext {
-  readonly id: RoundId
+/** What a handler is told and may do; `WorkerContext` of the SDK says it to users. */
+export interface HandlerContext extends RoundId {
   readonly fence: number
   readonly attempt: number
   readonly signal: AbortSignal
-  /** Writes a line into the job's log, which the board shows. */
   readonly log: (line: string) => Promise<void>
   readonly progress: (progress: number | object) => Promise<void>
 }
@@ -53,6 +52,8 @@ export class JobWorker {
 
   constructor(private readonly parts: JobWorkerParts) {
     const { queue, terms, client, log } = parts
+    // Each running job listens; Node would warn from the eleventh on.
+    setMaxListeners(0, this.stopping.signal)
     const keep = { age: Math.ceil(parts.jobRetentionMs / 1_000), count: parts.jobRetentionCount }
     this.worker = new Worker(queue, (job, token) => this.run(job, token), {
       connection: client,
@@ -89,13 +90,19 @@ export class JobWorker {
     job.opts.attempts = attempts
     job.opts.backoff ??= { type, delay: delayMs }
     const number = job.attemptsMade + 1
-    const attempt = { id, address: this.parts.address, number, isLast: number >= attempts }
+    const attempt = {
+      id,
+      address: this.parts.address,
+      number,
+      isLast: number >= attempts,
+      isFirst: job.attemptsStarted <= 1,
+    }
     const { timeoutMs } = this.parts.terms
 
     try {
       const end = await this.parts.runner.run(
         { ...attempt, ...(timeoutMs !== undefined && { timeoutMs }) },
-        ({ fence, signal }) => this.handle(job, { id, fence, attempt: number, signal }),
+        (run) => this.handle(job, id, number, run),
         this.stopping.signal,
       )
       return await this.conclude(job, token, end)
@@ -110,9 +117,14 @@ export class JobWorker {
     }
   }
 
-  private handle(job: Job, run: Omit<HandlerContext, 'log' | 'progress'>): Promise<unknown> {
+  private handle(job: Job, id: RoundId, attempt: number, run: Run): Promise<unknown> {
     return this.parts.handler(job.data, {
-      ...run,
+      ...id,
+      attempt,
+      fence: run.fence,
+      get signal() {
+        return run.signal
+      },
       log: async (line) => void (await job.log(line)),
       progress: (progress) => job.updateProgress(progress),
     })

@@ -80,11 +80,15 @@ export class MemoryRecords implements Records, RoundNews {
     if (before?.completion) return { verdict: 'finished', nowMs, record: before }
     if (before && before.identity !== candidate.identity) return { verdict: 'lost', nowMs, record: before }
     const starts = before?.starts ?? 0
-    if (before && maxStarts > 0 && starts >= maxStarts) return { verdict: 'spent', nowMs, record: before }
-    const record = { ...this.lead(id, candidate, { deadlineMs: terms.deadlineMs }), starts: starts + 1 }
+    const submission = this.submissions.get(key)
+    const { ifExecutorDies } = submission?.runTerms ?? {}
+    const deadlineMs = restOfDeadline(submission, nowMs) ?? terms.deadlineMs
+    if (before && starts >= (ifExecutorDies === 'fail' ? 1 : maxStarts))
+      return { verdict: 'spent', nowMs, record: before }
+    const record = { ...this.lead(id, candidate, { deadlineMs }), starts: starts + 1 }
     this.records.set(key, record)
     this.overdue.delete(key)
-    return { verdict: 'started', nowMs, record }
+    return { verdict: 'started', nowMs, record, ...(submission && { submission }) }
   }
 
   async renew(id: RoundId, reporter: Reporter, leaseMs?: number): Promise<RenewalRuling> {
@@ -234,4 +238,9 @@ export class MemoryRecords implements Records, RoundNews {
     this.records.set(key, extended)
     return extended
   }
+}
+
+function restOfDeadline(submission: SubmissionRecord | undefined, nowMs: number): number | undefined {
+  if (submission?.runTerms.deadlineMs === undefined) return undefined
+  return Math.max(1, submission.submittedAtMs + submission.runTerms.deadlineMs - nowMs)
 }

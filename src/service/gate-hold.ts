@@ -1,6 +1,5 @@
 import type { Gate, Log } from '../core/ports.ts'
-import type { RoundId } from '../core/round.ts'
-import { formatRound } from '../core/round.ts'
+import { formatRound, type RoundId } from '../core/round.ts'
 import { GoneError } from '../errors.ts'
 
 export interface GateHoldParts {
@@ -12,30 +11,29 @@ export interface GateHoldParts {
 
 /** A gate that was passed, kept for as long as the handler runs. */
 export class GateHold {
-  private readonly losing = new AbortController()
-  private readonly passedAtMs: number
+  /** True from when the gate can no longer be taken to be held. */
+  isLost = false
+  /** Called once when that happens. */
+  onLost: (reason: GoneError) => void = () => {}
+  private isReleased = false
   private validUntilMs: number
   private timer: NodeJS.Timeout
   private extending: Promise<void> | undefined
 
+  /** @param askedAtMs a moment before the gate was passed: its end is counted from there, so it is never overrated */
   constructor(
     private readonly parts: GateHoldParts,
     private readonly id: RoundId,
     private readonly value: string,
+    askedAtMs: number,
   ) {
-    this.passedAtMs = parts.nowMs()
-    this.validUntilMs = this.passedAtMs + parts.gateTtlMs
+    this.validUntilMs = askedAtMs + parts.gateTtlMs
     this.timer = this.extendLater()
   }
 
-  /** Aborted when the gate can no longer be taken to be held. */
-  get lost(): AbortSignal {
-    return this.losing.signal
-  }
-
   async release(): Promise<void> {
+    this.isReleased = true
     clearTimeout(this.timer)
-    this.losing.abort()
     await this.extending
     await this.parts.gate.release(this.id, this.value)
   }
@@ -50,10 +48,14 @@ export class GateHold {
     const { gate, gateTtlMs, nowMs } = this.parts
     const sentAtMs = nowMs()
     const isHeld = sentAtMs < this.validUntilMs && (await gate.extend(this.id, this.value, gateTtlMs))
-    if (this.losing.signal.aborted) return
+    if (this.isReleased) return
     if (isHeld) this.validUntilMs = sentAtMs + gateTtlMs
     // One extension may fail while there is time for another before the gate ends.
-    if (nowMs() + gateTtlMs / 3 < this.validUntilMs) this.timer = this.extendLater()
-    else this.losing.abort(new GoneError('GATE_LOST', `${formatRound(this.id)}: the gate could not be held`))
+    if (nowMs() + gateTtlMs / 3 < this.validUntilMs) {
+      this.timer = this.extendLater()
+      return
+    }
+    this.isLost = true
+    this.onLost(new GoneError('GATE_LOST', `${formatRound(this.id)}: the gate could not be held`))
   }
 }

@@ -1,7 +1,7 @@
 import type { Reporter } from '../core/candidate.ts'
 import { hasRoundJob, JOB_IDENTITY, MAX_DEATHS, type RunTerms } from '../core/job.ts'
 import { isJobFailed } from '../core/job-failed.ts'
-import type { Gate, Log, Records, RoundQueue, Ruling, Sighting } from '../core/ports.ts'
+import type { Gate, Log, Records, RoundQueue, Ruling } from '../core/ports.ts'
 import { type Completion, MAX_DEADLINE_MS, type RoundRecord } from '../core/record.ts'
 import { formatRound, type RoundId, roundKey } from '../core/round.ts'
 import { GoneError } from '../errors.ts'
@@ -16,6 +16,8 @@ export interface Attempt {
   /** From 1; later ones follow a failure, not a death. */
   readonly number: number
   readonly isLast: boolean
+  /** True if BullMQ has handed the job out for the first time. */
+  readonly isFirst: boolean
   /** How long the handler may take, where the submission does not say; missing: as long as it likes. */
   readonly timeoutMs?: number
 }
@@ -67,22 +69,22 @@ export class JobRunner {
     stop: AbortSignal,
   ): Promise<AttemptEnd> {
     const { id } = attempt
-    const seen = await this.parts.records.read(id)
-    if (seen.record) {
-      const why = whyNot(seen.record)
-      if (why) return why
-    }
-    const terms = seen.submission?.runTerms ?? {}
+    const { gate, gateTtlMs, nowMs } = this.parts
+    // A first attempt finds out what the record says as it starts, in the same step; a later one had better look before
+    // it waits for a gate that another has.
+    const ended = attempt.isFirst ? undefined : whyNot((await this.parts.records.read(id)).record)
+    if (ended) return ended
 
-    const pass = await this.parts.gate.pass(id, this.parts.gateTtlMs)
+    const askedAtMs = nowMs()
+    const pass = await gate.pass(id, gateTtlMs)
     if (pass.kind !== 'passed') {
       const why =
         pass.kind === 'held' ? 'another worker holds the gate' : `the gate has no majority: ${pass.detail}`
       return { kind: 'putOff', ms: PUT_OFF_MS, why }
     }
-    const hold = new GateHold(this.parts, id, pass.value)
+    const hold = new GateHold(this.parts, id, pass.value, askedAtMs)
     try {
-      return await this.start(attempt, terms, deadlineOf(terms, seen), hold, handler, stop)
+      return await this.start(attempt, hold, handler, stop)
     } finally {
       await hold.release()
     }
@@ -90,20 +92,18 @@ export class JobRunner {
 
   private async start(
     attempt: Attempt,
-    terms: RunTerms,
-    deadlineMs: number,
     hold: GateHold,
     handler: (run: Run) => Promise<unknown>,
     stop: AbortSignal,
   ): Promise<AttemptEnd> {
     const { id, address } = attempt
     const job = { address, identity: JOB_IDENTITY }
-    const isOnce = terms.ifExecutorDies === 'fail'
     // Failed attempts are counted by the queue; what is bounded here are starts that never came to an end.
-    const maxStarts = isOnce ? 1 : attempt.number + MAX_DEATHS
-    const ruling = await this.parts.records.start(id, job, { deadlineMs }, maxStarts)
-    const { fence } = ruling.record
-    const reporter = { ...job, fence }
+    const maxStarts = attempt.number + MAX_DEATHS
+    const ruling = await this.parts.records.start(id, job, { deadlineMs: MAX_DEADLINE_MS }, maxStarts)
+    const terms = ruling.submission?.runTerms ?? {}
+    const isOnce = terms.ifExecutorDies === 'fail'
+    const reporter = { ...job, fence: ruling.record.fence }
     switch (ruling.verdict) {
       case 'finished':
       case 'lost':
@@ -136,20 +136,24 @@ export class JobRunner {
     stop: AbortSignal,
   ): Promise<AttemptEnd> {
     const { id, isLast } = attempt
-    const limits = new Limits([hold.lost, stop], terms.timeoutMs ?? attempt.timeoutMs)
+    const limits = new Limits(terms.timeoutMs ?? attempt.timeoutMs)
+    const onStop = () => limits.end(stop.reason)
+    hold.onLost = (reason) => limits.end(reason)
+    stop.addEventListener('abort', onStop)
     try {
-      const result = await limits.apply(handler({ fence: reporter.fence, signal: limits.signal }))
+      const result = await limits.apply(handler(runOf(reporter.fence, limits)))
       return await this.complete(id, reporter, result)
     } catch (error) {
       if (stop.aborted) return { kind: 'putOff', ms: 0, why: 'the worker stops' }
       // Whoever has the gate now runs the round; this attempt must not end it.
-      if (hold.lost.aborted) throw error
+      if (hold.isLost) throw error
       const isFinal = isLast || isJobFailed(error)
       if (!isFinal) throw error
       const reason = reasonOf(error)
       await this.fail(id, reporter, reason)
       throw new RoundFailed(reason, { cause: error })
     } finally {
+      stop.removeEventListener('abort', onStop)
       limits.lift()
     }
   }
@@ -191,16 +195,21 @@ export class JobRunner {
 }
 
 /** Why the round is not to be run by its job; undefined if it is. */
-function whyNot(record: RoundRecord): AttemptEnd | undefined {
+function whyNot(record: RoundRecord | undefined): AttemptEnd | undefined {
+  if (record === undefined) return undefined
   if (record.completion) return { kind: 'skipped', why: endedBy(record.completion) }
   if (record.identity !== JOB_IDENTITY) return { kind: 'skipped', why: `led by ${record.leader}` }
   return undefined
 }
 
-/** What is left of the deadline that the submission set. */
-function deadlineOf({ deadlineMs }: RunTerms, { submission, nowMs }: Sighting): number {
-  if (deadlineMs === undefined || submission === undefined) return MAX_DEADLINE_MS
-  return Math.max(1, submission.submittedAtMs + deadlineMs - nowMs)
+/** The signal is made when the handler asks for it, which most do not. */
+function runOf(fence: number, limits: Limits): Run {
+  return {
+    fence,
+    get signal() {
+      return limits.signal
+    },
+  }
 }
 
 function endedBy({ outcome, by }: Completion): string {

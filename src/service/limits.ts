@@ -1,59 +1,51 @@
 import { formatDuration } from '../core/duration.ts'
-import { pause } from './within.ts'
 
-/** How long a handler whose signal was aborted may take to notice before it is no longer waited for. */
+/** How long a handler that was told to end may take to notice before it is no longer waited for. */
 const GRACE_MS = 5_000
 
-/** What can end a handler before its time: other signals, and a timeout. */
+/** What can end a handler before its time. Made for every attempt, so it costs next to nothing until it is needed. */
 export class Limits {
-  private readonly ending = new AbortController()
-  private readonly timer: NodeJS.Timeout | undefined
-  private readonly forward = (event: Event) => this.ending.abort((event.target as AbortSignal).reason)
+  private ended: { readonly reason: unknown } | undefined
+  private controller: AbortController | undefined
+  private readonly timers: NodeJS.Timeout[] = []
+  private overrun: (reason: unknown) => void = () => {}
 
-  constructor(
-    private readonly signals: readonly AbortSignal[],
-    timeoutMs: number | undefined,
-  ) {
-    for (const signal of signals) {
-      if (signal.aborted) this.ending.abort(signal.reason)
-      signal.addEventListener('abort', this.forward)
-    }
+  constructor(timeoutMs: number | undefined) {
     if (timeoutMs === undefined) return
-    const tooLong = () => this.ending.abort(new Error(`it took longer than ${formatDuration(timeoutMs)}`))
-    this.timer = setTimeout(tooLong, timeoutMs)
+    const tooLong = () => this.end(new Error(`it took longer than ${formatDuration(timeoutMs)}`))
+    this.timers.push(setTimeout(tooLong, timeoutMs))
   }
 
+  /** Aborted when the handler must end. */
   get signal(): AbortSignal {
-    return this.ending.signal
+    this.controller ??= new AbortController()
+    if (this.ended) this.controller.abort(this.ended.reason)
+    return this.controller.signal
   }
 
-  /** The work's outcome, or the abort's reason: also where the work ends well after it, or does not end. */
+  /** Tells the handler to end; only the first reason counts. */
+  end(reason: unknown): void {
+    if (this.ended) return
+    this.ended = { reason }
+    this.controller?.abort(reason)
+    this.timers.push(setTimeout(() => this.overrun(reason), GRACE_MS))
+  }
+
+  /** The work's outcome; or the reason why it had to end, also where it ends well after that, or does not end at all. */
   async apply<T>(work: Promise<T>): Promise<T> {
-    const lift = new AbortController()
+    const overrun = new Promise<never>((_, reject) => {
+      this.overrun = reject
+    })
     try {
-      const result = await Promise.race([work, this.overrun(lift.signal)])
-      this.signal.throwIfAborted()
+      const result = await Promise.race([work, overrun])
+      if (this.ended) throw this.ended.reason
       return result
     } catch (error) {
-      this.signal.throwIfAborted()
-      throw error
-    } finally {
-      lift.abort()
+      throw this.ended ? this.ended.reason : error
     }
   }
 
   lift(): void {
-    clearTimeout(this.timer)
-    for (const signal of this.signals) signal.removeEventListener('abort', this.forward)
-  }
-
-  private async overrun(lifted: AbortSignal): Promise<never> {
-    await new Promise<void>((resolve) => {
-      if (this.signal.aborted) resolve()
-      this.signal.addEventListener('abort', () => resolve(), { once: true })
-      lifted.addEventListener('abort', () => resolve(), { once: true })
-    })
-    await pause(GRACE_MS, lifted)
-    throw this.signal.reason
+    for (const timer of this.timers) clearTimeout(timer)
   }
 }

@@ -336,18 +336,18 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
   it('start a submitted job under a higher fence each time, until it has ended', async () => {
     const job = { address: 'worker', identity: JOB_IDENTITY }
     await records.submit(id, { queue: 'mailer', data: 1, queueTerms: {}, runTerms: {} })
-    expect(await records.start(id, job, terms, 0)).toMatchObject({
+    expect(await records.start(id, job, terms, 9)).toMatchObject({
       verdict: 'started',
       record: { fence: 1, starts: 1 },
     })
     expect((await records.decide(id, anna, terms)).verdict).toBe('lost')
-    expect(await records.start(id, job, terms, 0)).toMatchObject({
+    expect(await records.start(id, job, terms, 9)).toMatchObject({
       verdict: 'started',
       record: { fence: 2, starts: 2 },
     })
     expect((await records.complete(id, { ...job, fence: 1 }, done, terms)).verdict).toBe('refused')
     expect((await records.complete(id, { ...job, fence: 2 }, done, terms)).verdict).toBe('recorded')
-    expect((await records.start(id, job, terms, 0)).verdict).toBe('finished')
+    expect((await records.start(id, job, terms, 9)).verdict).toBe('finished')
     expect((await records.read(id)).submission?.queue).toBe('mailer')
   })
 
@@ -357,7 +357,7 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     expect((await records.start(id, job, terms, 1)).verdict).toBe('spent')
     const led = { system, round: 'led' }
     await records.decide(led, anna, terms)
-    expect((await records.start(led, job, terms, 0)).verdict).toBe('lost')
+    expect((await records.start(led, job, terms, 9)).verdict).toBe('lost')
   })
 
   it('tell who listens that a round is finished', async () => {
