@@ -1,0 +1,46 @@
+import type { LoadResult } from './load.ts'
+
+export const MEASUREMENTS = ['winners', 'losers', 'unseen', 'elected', 'race', 'memory', 'jobs'] as const
+export type Measurement = (typeof MEASUREMENTS)[number]
+
+export const LIMITS = ['empty', 'emptyRace', 'set', 'add', 'bareJobs', 'bareStart'] as const
+export type Limit = (typeof LIMITS)[number]
+
+/** One line of the report. Which members it has depends on what was measured. */
+export interface Figure {
+  readonly name: Measurement | Limit | 'memoryWithoutJob' | 'start'
+  /** Connections, or commands in flight. */
+  readonly at?: number
+  readonly perSecond?: number
+  /** The rate divided by that of the empty route at as many connections: the median over pairs of neighbouring runs. */
+  readonly ofEmpty?: number
+  /** Beside a bare BullMQ worker: the rate divided by its rate, or the time by its time. */
+  readonly ofLimit?: number
+  readonly p50Ms?: number
+  readonly p99Ms?: number
+  readonly bytes?: number
+}
+
+/** A rate and its latencies: the median of each over the runs. */
+export function rateOf(runs: readonly LoadResult[]) {
+  return {
+    perSecond: median(runs.map(perSecond)),
+    p50Ms: median(runs.map((run) => quantile(run.latenciesMs, 0.5))),
+    p99Ms: median(runs.map((run) => quantile(run.latenciesMs, 0.99))),
+  }
+}
+
+export function perSecond({ answers, elapsedMs }: LoadResult): number {
+  return (answers * 1_000) / elapsedMs
+}
+
+export function median(values: readonly number[]): number {
+  return quantile(Float64Array.from(values).sort(), 0.5)
+}
+
+/** @param sorted ascending, not empty */
+export function quantile(sorted: Float64Array, share: number): number {
+  const value = sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]
+  if (value === undefined) throw new Error('nothing was measured')
+  return value
+}

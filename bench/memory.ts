@@ -1,0 +1,101 @@
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Queue } from 'bullmq'
+import { Redis } from 'ioredis'
+import { ROUNDS_QUEUE } from '../src/core/job.ts'
+import { QUEUE_PREFIX } from '../src/queue/round-queue.ts'
+import type { Figure } from './figures.ts'
+import { load } from './load.ts'
+import type { GoneUnderTest, Processes } from './processes.ts'
+
+const ROUNDS = 20_000
+/** Fills what has a bound of its own, such as the queue's event stream, so that it is not counted for the rounds. */
+const WARM_UP_ROUNDS = 5_000
+const SETTLE_WITHIN_MS = 60_000
+const SETTLE_EVERY_MS = 250
+/** Memory counts as settled once it has not moved by more than this, three looks in a row. */
+const STILL_BYTES = 4_096
+
+/** What a completed round takes in Redis: with its job, and once the board no longer keeps the job. */
+export async function measureMemory(processes: Processes, say: (line: string) => void): Promise<Figure[]> {
+  say(`memory: electing and completing ${WARM_UP_ROUNDS} + ${ROUNDS} rounds`)
+  const gone = await processes.startGone()
+  const client = new Redis({ path: gone.redis, maxRetriesPerRequest: 1 })
+  client.on('error', () => undefined)
+  const queue = new Queue(ROUNDS_QUEUE, { connection: client, prefix: QUEUE_PREFIX, skipVersionCheck: true })
+  try {
+    await finishRounds(gone, 0, WARM_UP_ROUNDS)
+    await settleJobs(queue, WARM_UP_ROUNDS)
+    await queue.clean(0, WARM_UP_ROUNDS, 'completed')
+    const before = await settledBytes(client)
+
+    await finishRounds(gone, WARM_UP_ROUNDS, ROUNDS)
+    say('memory: waiting for the jobs to settle')
+    await settleJobs(queue, ROUNDS)
+    const withJobs = await settledBytes(client)
+
+    await queue.clean(0, ROUNDS, 'completed')
+    await settleJobs(queue, 0)
+    const withoutJobs = await settledBytes(client)
+    return [
+      { name: 'memory', bytes: (withJobs - before) / ROUNDS },
+      { name: 'memoryWithoutJob', bytes: (withoutJobs - before) / ROUNDS },
+    ]
+  } finally {
+    await queue.close()
+    client.disconnect()
+    await processes.stop()
+  }
+}
+
+/** Elects, then completes on other connections: as a cron line does, which calls `curl` twice. */
+async function finishRounds({ url }: GoneUnderTest, from: number, count: number): Promise<void> {
+  for (const [verb, status] of [
+    ['elect', 202],
+    ['complete', 200],
+  ] as const) {
+    let next = from
+    const nextPath = () => (next < from + count ? `/api/v1/${verb}/cleaner/${minuteSlot(next++)}` : undefined)
+    await load({ url, connections: 32, durationMs: Number.POSITIVE_INFINITY, status, nextPath })
+  }
+}
+
+/** A name as a cron job has it: `2026-01-18T03-15`. */
+function minuteSlot(minute: number): string {
+  return new Date(Date.UTC(2026, 0, 1) + minute * 60_000).toISOString().slice(0, 16).replace(':', '-')
+}
+
+async function settleJobs(queue: Queue, completed: number): Promise<void> {
+  const startedMs = performance.now()
+  for (;;) {
+    const counts = await queue.getJobCounts('waiting', 'active', 'delayed', 'failed', 'completed')
+    const others = Object.entries(counts).reduce(
+      (sum, [state, count]) => (state === 'completed' ? sum : sum + count),
+      0,
+    )
+    if (others === 0 && counts.completed === completed) return
+    if (performance.now() - startedMs > SETTLE_WITHIN_MS) {
+      throw new Error(`expected ${completed} completed jobs and no others, got ${JSON.stringify(counts)}`)
+    }
+    await sleep(SETTLE_EVERY_MS)
+  }
+}
+
+async function settledBytes(client: Redis): Promise<number> {
+  const startedMs = performance.now()
+  let last = await usedBytes(client)
+  for (let still = 0; still < 3; ) {
+    if (performance.now() - startedMs > SETTLE_WITHIN_MS)
+      throw new Error('the memory of Redis does not settle')
+    await sleep(SETTLE_EVERY_MS)
+    const bytes = await usedBytes(client)
+    still = Math.abs(bytes - last) <= STILL_BYTES ? still + 1 : 0
+    last = bytes
+  }
+  return last
+}
+
+async function usedBytes(client: Redis): Promise<number> {
+  const bytes = /^used_memory:(\d+)/m.exec(await client.info('memory'))?.[1]
+  if (bytes === undefined) throw new Error('INFO memory: expected used_memory')
+  return Number(bytes)
+}

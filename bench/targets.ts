@@ -1,0 +1,69 @@
+import type { Figure } from './figures.ts'
+
+/** What DESIGN.md's figures have to hold against, on a machine where the limits are as in the same report. */
+export interface Target {
+  readonly name: Figure['name']
+  readonly at?: number
+  readonly about: string
+  readonly isMet: (figure: Figure) => boolean
+}
+
+const MIN_KNOWN_SHARE = 0.75
+const MIN_WINNERS_SHARE = 0.27
+const MAX_LOSERS_P99_MS = 10
+const MAX_RACE_MS = 25
+const MAX_ROUND_BYTES = 1_200
+const MAX_RECORD_BYTES = 400
+const MIN_JOBS_SHARE = 0.5
+const MAX_START_SHARE = 2
+
+const TARGETS: readonly Target[] = [
+  ...(['losers', 'elected'] as const).flatMap((name) =>
+    [1, 32].map((at) => share(name, at, MIN_KNOWN_SHARE)),
+  ),
+  share('winners', 32, MIN_WINNERS_SHARE),
+  {
+    name: 'losers',
+    at: 32,
+    about: `p99 < ${MAX_LOSERS_P99_MS} ms`,
+    isMet: ({ p99Ms = Number.NaN }) => p99Ms < MAX_LOSERS_P99_MS,
+  },
+  {
+    name: 'race',
+    about: `p50 ≤ ${MAX_RACE_MS} ms`,
+    isMet: ({ p50Ms = Number.NaN }) => p50Ms <= MAX_RACE_MS,
+  },
+  {
+    name: 'jobs',
+    about: `≥ ${MIN_JOBS_SHARE}`,
+    isMet: ({ ofLimit = Number.NaN }) => ofLimit >= MIN_JOBS_SHARE,
+  },
+  {
+    name: 'start',
+    about: `≤ ${MAX_START_SHARE}`,
+    isMet: ({ ofLimit = Number.NaN }) => ofLimit <= MAX_START_SHARE,
+  },
+  bytes('memory', MAX_ROUND_BYTES),
+  bytes('memoryWithoutJob', MAX_RECORD_BYTES),
+]
+
+export function targetsOf(figure: Figure): readonly Target[] {
+  return TARGETS.filter(({ name, at }) => name === figure.name && (at === undefined || at === figure.at))
+}
+
+function share(name: Figure['name'], at: number, min: number): Target {
+  return {
+    name,
+    at,
+    about: `≥ ${min}`,
+    isMet: ({ ofEmpty = Number.NaN }) => ofEmpty >= min,
+  }
+}
+
+function bytes(name: Figure['name'], max: number): Target {
+  return {
+    name,
+    about: `≤ ${max.toLocaleString('en')} B`,
+    isMet: (figure) => (figure.bytes ?? Number.NaN) <= max,
+  }
+}
