@@ -3,6 +3,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { GoneError } from '../errors.ts'
 import type { Parameter } from './parameters.ts'
 import { sendProblem } from './problem.ts'
+import { refusal } from './refusal.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
@@ -33,14 +34,13 @@ export interface Endpoint {
 export function serve(app: FastifyInstance, endpoint: Endpoint): void {
   const { path, methods, handler, bodyLimit } = endpoint
   const url = path.replace(/\{(\w+)\}/g, ':$1')
-  for (const method of methods)
-    app.route({
-      method,
-      url,
-      config: { docs: describe(endpoint, method) },
-      handler,
-      ...(bodyLimit && { bodyLimit }),
-    })
+  for (const method of methods) {
+    const limits = bodyLimit === undefined ? {} : { bodyLimit }
+    const route = { method, url, config: { docs: describe(endpoint, method) }, ...limits }
+    if (method === 'GET') app.route({ ...route, handler: refusing(handler) })
+    // A POST has a body, which is not to be read first.
+    else app.route({ ...route, onRequest: (request, _, done) => done(refusal(request)), handler })
+  }
 
   const others = METHODS.filter((method) => method !== 'CONNECT' && !methods.includes(method as 'GET'))
   const refuse = async (request: FastifyRequest, reply: FastifyReply) => {
@@ -50,6 +50,14 @@ export function serve(app: FastifyInstance, endpoint: Endpoint): void {
   }
   // In a hook, because a body that is no better than the method would be refused first.
   app.route({ method: others, url, onRequest: refuse, handler: refuse })
+}
+
+function refusing(handler: Endpoint['handler']): Endpoint['handler'] {
+  return (request, reply) => {
+    const refused = refusal(request)
+    if (refused) throw refused
+    return handler(request, reply)
+  }
 }
 
 /** Teaches the router the methods that Fastify leaves out, so that they too are answered 405 and not 404. */

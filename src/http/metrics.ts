@@ -1,10 +1,11 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
 import type { ElectionVerdict } from '../core/election.ts'
 import { ROUNDS_QUEUE } from '../core/job.ts'
 import type { JobQueues, Records, RoundQueue } from '../core/ports.ts'
 import type { Outcome } from '../core/record.ts'
 import type { Sweeper } from '../service/sweeper.ts'
 import { within } from '../service/within.ts'
+import { Durations } from './durations.ts'
 
 const SCRAPE_WITHIN_MS = 1_000
 
@@ -20,33 +21,32 @@ export interface MetricsParts {
 /** What Prometheus can ask of this process, and of the rounds that all processes share. */
 export class Metrics {
   readonly registry = new Registry()
-  private readonly elections: Readonly<Record<ElectionVerdict | 'error', { inc(): void }>>
+  private readonly elections: Record<ElectionVerdict | 'error', number> = {
+    elected: 0,
+    alreadyLeader: 0,
+    takenOver: 0,
+    lost: 0,
+    error: 0,
+  }
   private readonly completions: Counter<'outcome' | 'verdict'>
   private readonly submissions: Counter<'outcome'>
-  private readonly seconds: Histogram<'route'>
+  private readonly durations: Durations
 
   constructor(parts: MetricsParts) {
     const registers = [this.registry]
     collectDefaultMetrics({ register: this.registry, prefix: 'gone_' })
-    const elections = new Counter({
+    const { elections } = this
+    // Counted in plain numbers, because a loser's answer is too quick for more. From zero, so that the first error is a rise.
+    new Counter({
       name: 'gone_elections_total',
       help: 'Answers to candidates by outcome; error means that it could not be decided.',
       labelNames: ['outcome'],
       registers,
+      collect() {
+        this.reset()
+        for (const [outcome, count] of Object.entries(elections)) this.inc({ outcome }, count)
+      },
     })
-    // Labels are resolved once: a loser's answer is too quick to hash them each time. From zero, so that the first
-    // error is a rise.
-    const outcome = (name: string) => {
-      elections.inc({ outcome: name }, 0)
-      return elections.labels(name)
-    }
-    this.elections = {
-      elected: outcome('elected'),
-      alreadyLeader: outcome('alreadyLeader'),
-      takenOver: outcome('takenOver'),
-      lost: outcome('lost'),
-      error: outcome('error'),
-    }
     this.completions = new Counter({
       name: 'gone_completions_total',
       help: 'Reports by outcome (completed, failed) and verdict (recorded, alreadyRecorded, refused).',
@@ -59,18 +59,12 @@ export class Metrics {
       labelNames: ['outcome'],
       registers,
     })
-    this.seconds = new Histogram({
-      name: 'gone_request_duration_seconds',
-      help: 'Time to answer by route, without requests that wait.',
-      labelNames: ['route'],
-      buckets: [0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2],
-      registers,
-    })
+    this.durations = new Durations().register(this.registry)
     this.collectShared(parts)
   }
 
   countElection(outcome: ElectionVerdict | 'error'): void {
-    this.elections[outcome].inc()
+    this.elections[outcome] += 1
   }
 
   countCompletion(outcome: Outcome, verdict: string): void {
@@ -83,8 +77,7 @@ export class Metrics {
 
   /** The function to call with the seconds that an answer on this route took. */
   timer(route: Route): (seconds: number) => void {
-    const child = this.seconds.labels(route)
-    return (seconds) => child.observe(seconds)
+    return this.durations.timer(route)
   }
 
   private collectShared({ records, queue, jobs, sweeper }: MetricsParts): void {

@@ -10,6 +10,7 @@ import { type HistoryRoutesParts, historyRoutes } from './history-routes.ts'
 import { type JobRoutesParts, jobRoutes } from './job-routes.ts'
 import { type OpsRoutesParts, opsRoutes } from './ops-routes.ts'
 import { answerClientError, answerError, sendProblem } from './problem.ts'
+import { refusal } from './refusal.ts'
 import { type RoundRoutesParts, roundRoutes } from './round-routes.ts'
 
 export interface ServerParts extends RoundRoutesParts, HistoryRoutesParts, JobRoutesParts, OpsRoutesParts {
@@ -20,8 +21,6 @@ export interface ServerParts extends RoundRoutesParts, HistoryRoutesParts, JobRo
   readonly version: string
 }
 
-/** Longer than any path and query that we take, shorter than what Node's parser refuses by itself. */
-const MAX_URL = 4_096
 const MAX_BODY_BYTES = 16_384
 /** Deeper JSON overflows the stack of who writes it again. */
 const MAX_BODY_DEPTH = 64
@@ -58,14 +57,18 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   acceptAllMethods(app)
   app.setErrorHandler(onError)
   app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(request)))
-  app.addHook('onRequest', (request, _, done) => done(refusal(request)))
   takeJsonBodies(app)
 
   await docs(app, parts.version)
-  roundRoutes(app, parts)
-  historyRoutes(app, parts)
-  jobRoutes(app, parts)
-  opsRoutes(app, parts)
+  // The API looks for refusals by itself (see serve), because on a GET a hook would cost as much as the answer. Whatever
+  // comes after this plugin has the hook.
+  await app.register(async (api) => {
+    roundRoutes(api, parts)
+    historyRoutes(api, parts)
+    jobRoutes(api, parts)
+    opsRoutes(api, parts)
+  })
+  app.addHook('onRequest', (request, _, done) => done(refusal(request) ?? unknownPath(request)))
   app.get('/', (_, reply) => reply.redirect('/board', 302))
   await board(app, { queues: parts.queues, isReadOnly: parts.isBoardReadOnly })
   return app
@@ -85,19 +88,8 @@ function closeInTime(app: FastifyInstance): void {
   })
 }
 
-/** What is wrong with a request whatever route it takes, before its body is read. */
-function refusal(request: FastifyRequest): GoneError | undefined {
-  const { url, headers, raw } = request
-  if (url.length > MAX_URL) {
-    return new GoneError(
-      'URI_TOO_LONG',
-      `expected at most ${MAX_URL} characters of path and query, got ${url.length}`,
-    )
-  }
-  // The router would end the path here, and so take another round than the one that was meant.
-  if (url.includes('#')) return new GoneError('INVALID_URL', 'expected a path without a bare "#"; write %23')
-  if (headers.host === undefined && raw.httpVersion === '1.1')
-    return new GoneError('BAD_REQUEST', 'not a valid HTTP/1.1 request (no Host header)')
+/** Paths are judged before bodies: a path that is not there should not be answered 415. */
+function unknownPath(request: FastifyRequest): GoneError | undefined {
   return request.is404 ? notFound(request) : undefined
 }
 
