@@ -11,6 +11,8 @@ export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 export function sendProblem(reply: FastifyReply, error: GoneError): FastifyReply {
   reply.code(error.status).header('cache-control', 'no-store').type(PROBLEM_TYPE)
   if (error.retryable) reply.header('retry-after', '1')
+  // Where the next request begins on this connection is anybody's guess.
+  if (error.code === 'BAD_REQUEST') reply.header('connection', 'close')
   return reply.send(JSON.stringify(problemJson(error)))
 }
 

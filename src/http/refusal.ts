@@ -6,7 +6,7 @@ const MAX_URL = 4_096
 
 /** What is wrong with a request whatever route it takes, before its body is read. */
 export function refusal(request: FastifyRequest): GoneError | undefined {
-  const { headers, httpVersion, url = '' } = request.raw
+  const { headers, httpVersion, rawHeaders, url = '' } = request.raw
   if (url.length > MAX_URL) {
     return new GoneError(
       'URI_TOO_LONG',
@@ -17,5 +17,15 @@ export function refusal(request: FastifyRequest): GoneError | undefined {
   if (url.includes('#')) return new GoneError('INVALID_URL', 'expected a path without a bare "#"; write %23')
   if (headers.host === undefined && httpVersion === '1.1')
     return new GoneError('BAD_REQUEST', 'not a valid HTTP/1.1 request (no Host header)')
+  // Parsers of older Nodes let these pass: the path would be another round than it looks, and a header that some proxy
+  // reads differently is how requests are smuggled.
+  if (NOT_IN_URLS.test(url)) return new GoneError('BAD_REQUEST', 'expected a percent-encoded path and query')
+  for (let index = 0; index < rawHeaders.length; index += 2) {
+    if (!HEADER_NAME.test(rawHeaders[index] ?? ''))
+      return new GoneError('BAD_REQUEST', `not a header name: ${JSON.stringify(rawHeaders[index])}`)
+  }
   return undefined
 }
+
+const NOT_IN_URLS = /[^\x21-\x7e]/
+const HEADER_NAME = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/
