@@ -14,7 +14,7 @@ import { SettleWorker } from './queue/settle-worker.ts'
 import { RedisRecords } from './records/redis-records.ts'
 import { connect, disconnect, type RedisClient, type RedisTarget } from './redis/connections.ts'
 import { type EmbeddedRedis, startEmbeddedRedis } from './redis/embedded.ts'
-import { readPolicy, readReadiness, whenReachable } from './redis/readiness.ts'
+import { readPolicy, readReadiness, whenReachable, whenSettled } from './redis/readiness.ts'
 import { RedisNews } from './redis/redis-news.ts'
 import { defaultCacheDir, findRedisServer } from './redis/redis-server.ts'
 import { Completer } from './service/completer.ts'
@@ -72,9 +72,11 @@ async function assemble(
   const embedded = config.redisUrl === undefined ? await embed(config, { env, log, say }) : undefined
   if (embedded) closers.push(() => embedded.stop())
   const target = config.redisUrl ?? targetOf(embedded as EmbeddedRedis)
+  const clients: RedisClient[] = []
   const open = (kind: 'commands' | 'waiting', name: string, to: RedisTarget = target): RedisClient => {
     const client = connect(to, kind, name, log)
     closers.push(() => disconnect(client))
+    clients.push(client)
     return client
   }
 
@@ -128,6 +130,7 @@ async function assemble(
     await http.close()
   })
 
+  await whenSettled(clients)
   const url = await http.listen({ host: config.host, port: config.port }).catch((error: unknown) => {
     throw listenError(config, error)
   })

@@ -11,7 +11,7 @@ import { JobWorker } from './queue/job-worker.ts'
 import { BullRoundQueue } from './queue/round-queue.ts'
 import { RedisRecords } from './records/redis-records.ts'
 import { connect, disconnect, type RedisClient, type RedisTarget } from './redis/connections.ts'
-import { readPolicy, whenReachable } from './redis/readiness.ts'
+import { readPolicy, whenReachable, whenSettled } from './redis/readiness.ts'
 import { JobRunner } from './service/job-runner.ts'
 import type { LoadedWorker } from './worker-files.ts'
 
@@ -69,6 +69,7 @@ export async function startWorkers(
     gateUrls.map((url, index) => open('commands', `gate-${index}`, url)),
     log,
   )
+  await whenSettled(clients)
   const nowMs = () => performance.now()
   const runner = new JobRunner({ records, rounds, gate, log, nowMs, gateTtlMs })
   const running = workers.map(({ name, terms, handler }) => {

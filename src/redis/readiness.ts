@@ -73,3 +73,21 @@ export async function whenReachable(
     client.off('error', note)
   }
 }
+
+/** How long a start waits for its other clients, which as a rule take as long as the first. */
+const SETTLED_WITHIN_MS = 2_000
+
+/**
+ * Resolves when the clients are connected, or after a moment: a first request should not fail because a connection was
+ * a millisecond late, and a gate node that is down should not keep a server from starting.
+ */
+export async function whenSettled(clients: readonly RedisClient[]): Promise<void> {
+  const pending = clients.filter((client) => client.status !== 'ready')
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, SETTLED_WITHIN_MS)
+  })
+  const ready = pending.map((client) => new Promise<void>((resolve) => client.once('ready', resolve)))
+  await Promise.race([Promise.all(ready), late])
+  clearTimeout(timer)
+}

@@ -95,7 +95,7 @@ describe('gone demo', () => {
   }, 60_000)
 
   it('starts a replica and workers again that somebody else has killed', async () => {
-    const demo = startDemo('--rounds', '2')
+    const demo = startDemo('--rounds', '3')
     await demo.whenShown(ROW)
     const [replica = Number.NaN] = demo.pidsOf('demo/replica')
     for (const pid of [replica, ...demo.pidsOf('demo/worker')]) process.kill(pid, 'SIGKILL')
