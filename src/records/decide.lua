@@ -13,8 +13,15 @@ if record and record.l then
   if record.c or not record.t or now < record.e + record.x then return answer('lost', now) end
 end
 
-lead(now, candidate)
+local replaces = record and record.l
+local fence = lead(now, candidate, replaces)
 redis.call('ZADD', KEYS[4], now, ROUND)
-if not record or not record.l then return answer('elected', now) end
+if not record and candidate.leaseMs == 0 and candidate.gate == '' then
+  -- The usual case: what was written is known, and need not be read.
+  return { 'elected', now, {
+    'l', candidate.address, 'i', candidate.identity, 'f', fence, 'e', now, 'd', candidate.deadlineMs,
+  } }
+end
+if not replaces then return answer('elected', now) end
 redis.call('ZREM', KEYS[5], ROUND)
 return answer('takenOver', now, record.l, record.f)

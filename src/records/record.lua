@@ -36,17 +36,18 @@ local function trim(index, now)
   keep(index)
 end
 
--- Makes the candidate leader under a new fence. INCR comes first: where memory is full it is refused before anything
--- has changed.
-local function lead(now, who)
+-- Makes the candidate leader under a new fence, in place of another where it replaces one. INCR comes first: where memory
+-- is full it is refused before anything has changed. Each command here is a good part of what an election costs Redis.
+local function lead(now, who, replaces)
   local fence = redis.call('INCR', KEYS[2])
-  redis.call('HDEL', KEYS[1], 't', 'x', 'g')
+  if replaces then redis.call('HDEL', KEYS[1], 't', 'x', 'g') end
   redis.call('HSET', KEYS[1], 'l', who.address, 'i', who.identity, 'f', fence, 'e', now, 'd', who.deadlineMs)
   if who.leaseMs > 0 then redis.call('HSET', KEYS[1], 't', who.leaseMs, 'x', who.leaseMs) end
   if who.gate ~= '' then redis.call('HSET', KEYS[1], 'g', who.gate) end
   keep(KEYS[1])
   redis.call('ZADD', KEYS[3], now, ROUND)
-  trim(KEYS[3], now)
+  if fence % 64 == 1 then trim(KEYS[3], now) else keep(KEYS[3]) end
+  return fence
 end
 
 local function extend(record, now, leaseMs)
@@ -68,7 +69,7 @@ local function settle(outcome)
   local now, record = nowMs(), load()
   local address, identity, fence = ARGV[3], ARGV[4], ARGV[5]
   if not record or not record.l then
-    lead(now, { address = address, identity = identity, deadlineMs = ARGV[7], leaseMs = 0, gate = '' })
+    lead(now, { address = address, identity = identity, deadlineMs = ARGV[7], leaseMs = 0, gate = '' }, false)
     record = load()
     fence = ''
   end

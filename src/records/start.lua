@@ -13,7 +13,7 @@ if record and record.l then
   starts = tonumber(record.n)
   if starts >= mostStarts then return answer('spent', now) end
 end
-lead(now, { address = ARGV[3], identity = ARGV[4], deadlineMs = deadlineMs, leaseMs = 0, gate = '' })
+lead(now, { address = ARGV[3], identity = ARGV[4], deadlineMs = deadlineMs, leaseMs = 0, gate = '' }, record and record.l)
 redis.call('HSET', KEYS[1], 'n', starts + 1)
 redis.call('ZREM', KEYS[5], ROUND)
 return answer('started', now)
