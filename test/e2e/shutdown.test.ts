@@ -112,17 +112,18 @@ async function beginRequest(
 ): Promise<{ finish(): Promise<IncomingMessage>; socket: Socket }> {
   const sent = request(url + path, {
     method: 'POST',
-    headers: { 'content-type': 'application/json', 'content-length': 2 },
+    headers: { 'content-type': 'application/json', 'content-length': 2, expect: '100-continue' },
     agent: new Agent({ keepAlive: true }),
   })
   const answered = once(sent, 'response') as Promise<[IncomingMessage]>
   // Awaited only where an answer is expected; else the server cuts it off.
   answered.catch(() => undefined)
+  sent.flushHeaders()
+  // Only then has the server the request: a connection alone may still be in the kernel's queue.
+  await once(sent, 'continue')
   sent.write('{')
-  const [socket] = (await once(sent, 'socket')) as [Socket]
-  if (socket.connecting) await once(socket, 'connect')
   return {
-    socket,
+    socket: sent.socket as Socket,
     async finish() {
       sent.end('}')
       const [response] = await answered
