@@ -5,7 +5,6 @@ if record then return answer('duplicate', now) end
 redis.call('HSET', KEYS[1], 'q', ARGV[3], 's', now, 'h', ARGV[4], 'p', ARGV[5])
 if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'o', ARGV[6]) end
 keep(KEYS[1])
-redis.call('ZADD', KEYS[3], now, ROUND)
-trim(KEYS[3], now)
+list(now, 0)
 redis.call('ZADD', KEYS[4], now, ROUND .. '~s')
 return answer('submitted', now)
