@@ -16,11 +16,11 @@ end
 
 local replaces = record and record.l
 local fence = lead(now, candidate, replaces)
-redis.call('ZADD', KEYS[4], now, ROUND)
+redis.call('ZADD', OUTBOX, now, ROUND)
 if not record and candidate.leaseMs == 0 and candidate.gate == '' then
   -- The usual case: the caller knows all else that was written.
   return { 'elected', now, fence }
 end
 if not replaces then return answer('elected', now) end
-redis.call('ZREM', KEYS[5], ROUND)
+redis.call('ZREM', OVERDUE, ROUND)
 return answer('takenOver', now, record.l, record.f)

@@ -33,7 +33,6 @@ type Argument = string | number
 type Step = (...keysAndArguments: Argument[]) => Promise<unknown[]>
 type Fields = Readonly<Record<string, string>>
 
-const KEY_COUNT = 5
 const SYSTEMS_KEY = 'gone:systems'
 /** How often a process says again that a system is in use. Far below any retention. */
 const SYSTEM_REFRESH_MS = 600_000
@@ -220,18 +219,7 @@ export class RedisRecords implements Records {
   }
 
   private step(name: StepName, id: RoundId, own: Argument[]): Promise<unknown[]> {
-    const round = escapePart(id.round)
-    const system = escapePart(id.system)
-    return this.steps[name](
-      recordKeyOf(id),
-      `gone:{${system}}:fence`,
-      `gone:{${system}}:history`,
-      `gone:{${system}}:outbox`,
-      `gone:{${system}}:overdue`,
-      round,
-      this.retentionMs,
-      ...own,
-    )
+    return this.steps[name](recordKeyOf(id), escapePart(id.round), this.retentionMs, ...own)
   }
 
   /** Lists the system, before any round of it can be led, for those who look for rounds: history and sweeper. */
@@ -293,7 +281,7 @@ function defineSteps(redis: RedisClient): Readonly<Record<StepName, Step>> {
   const lua = (name: string) => readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8')
   const prelude = lua('record')
   for (const name of STEPS) {
-    redis.defineCommand(`gone_${name}`, { numberOfKeys: KEY_COUNT, lua: prelude + lua(name) })
+    redis.defineCommand(`gone_${name}`, { numberOfKeys: 1, lua: prelude + lua(name) })
   }
   // defineCommand adds methods that the client's type cannot know.
   const defined = redis as unknown as Record<string, Step>
