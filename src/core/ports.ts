@@ -1,7 +1,7 @@
 import type { Candidate, Reporter } from './candidate.ts'
 import type { CompletionVerdict } from './completion.ts'
 import type { ElectionVerdict, RenewalVerdict } from './election.ts'
-import type { Submission, SubmissionRecord } from './job.ts'
+import type { RunTerms, Submission, SubmissionRecord } from './job.ts'
 import type { Outcome, RoundRecord, Terms } from './record.ts'
 import type { RoundId } from './round.ts'
 
@@ -18,7 +18,11 @@ export interface SubmissionRuling extends Sighting {
 }
 
 /** `lost`: another leads the round. `spent`: it was started as often as it may be. */
-export type StartRuling = Ruling<'started' | 'finished' | 'lost' | 'spent'>
+export type StartRuling =
+  | { readonly verdict: 'started'; readonly fence: number; readonly runTerms: RunTerms }
+  | Ruling<'finished' | 'lost' | 'spent'>
+
+export type FinishRuling = { readonly verdict: 'recorded' | 'alreadyRecorded' } | Ruling<'refused'>
 
 /** The answer of a step that leaves a record behind. */
 export interface Ruling<Verdict> extends Sighting {
@@ -91,7 +95,6 @@ export interface OutboxEntry {
 export interface Records {
   /** Decides who leads. The only way to become a leader. */
   decide(id: RoundId, candidate: Candidate, terms: Terms, gate?: string): Promise<ElectionRuling>
-  /** Extends the lease by `leaseMs`, or by its own length. Does nothing to a round without a lease. */
   /** Notes the round's job, with its data until `acknowledge(id, 'submitted')`. The first submission is kept. */
   submit(id: RoundId, submission: Submission): Promise<SubmissionRuling>
   /**
@@ -99,8 +102,11 @@ export interface Records {
    * goes before `terms` and `maxStarts`.
    */
   start(id: RoundId, candidate: Candidate, terms: Terms, maxStarts: number): Promise<StartRuling>
+  /** Extends the lease by `leaseMs`, or by its own length. Does nothing to a round without a lease. */
   renew(id: RoundId, reporter: Reporter, leaseMs?: number): Promise<RenewalRuling>
   complete(id: RoundId, reporter: Reporter, report: Report, terms: Terms): Promise<Ruling<CompletionVerdict>>
+  /** What `complete` does, for the job that leads the round. Leaves an outbox entry only where `hasRoundJob`. */
+  finish(id: RoundId, job: Required<Reporter>, report: Report): Promise<FinishRuling>
   read(id: RoundId): Promise<Sighting>
   /** Called when a deadline has come: an unreported round enters the index of overdue rounds. */
   expire(id: RoundId): Promise<DeadlineRuling>

@@ -1,2 +1,2 @@
 -- The leader's report that the work is done.
-return settle('c')
+return answer(settle('c'))

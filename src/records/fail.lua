@@ -1,2 +1,2 @@
 -- The leader's report that it gave up.
-return settle('f')
+return answer(settle('f'))

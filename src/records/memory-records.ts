@@ -1,10 +1,11 @@
 import type { Candidate, Reporter } from '../core/candidate.ts'
 import { type CompletionVerdict, judgeCompletion } from '../core/completion.ts'
 import { judgeElection, judgeRenewal, provesLeadership } from '../core/election.ts'
-import { type Submission, type SubmissionRecord, submissionDigest } from '../core/job.ts'
+import { hasRoundJob, type Submission, type SubmissionRecord, submissionDigest } from '../core/job.ts'
 import {
   type DeadlineRuling,
   type ElectionRuling,
+  type FinishRuling,
   type HistoryMark,
   isAfter,
   type ListedRound,
@@ -19,7 +20,7 @@ import {
   type StartRuling,
   type SubmissionRuling,
 } from '../core/ports.ts'
-import { deadlineAtMs, type RoundRecord, type Terms } from '../core/record.ts'
+import { deadlineAtMs, MAX_DEADLINE_MS, type RoundRecord, type Terms } from '../core/record.ts'
 import { parseRoundKey, type RoundId, roundKey } from '../core/round.ts'
 
 /** The twin of RedisRecords in memory, for tests of what stands on records. It forgets nothing and is gone with the process. */
@@ -89,10 +90,12 @@ export class MemoryRecords implements Records, RoundNews {
     const deadlineMs = restOfDeadline(submission, nowMs) ?? terms.deadlineMs
     if (before && starts >= (ifExecutorDies === 'fail' ? 1 : maxStarts))
       return { verdict: 'spent', nowMs, record: before }
+    const place = this.places.get(key)
     const record = { ...this.lead(id, candidate, { deadlineMs }), starts: starts + 1 }
     this.records.set(key, record)
+    if (place) this.places.set(key, place)
     this.overdue.delete(key)
-    return { verdict: 'started', nowMs, record, ...(submission && { submission }) }
+    return { verdict: 'started', fence: record.fence, runTerms: submission?.runTerms ?? {} }
   }
 
   async renew(id: RoundId, reporter: Reporter, leaseMs?: number): Promise<RenewalRuling> {
@@ -128,10 +131,16 @@ export class MemoryRecords implements Records, RoundNews {
       },
     }
     this.records.set(key, record)
-    this.pending.set(`${key}~`, nowMs)
+    const submission = this.submissions.get(key)
+    if (hasRoundJob({ record, ...(submission && { submission }) })) this.pending.set(`${key}~`, nowMs)
     this.overdue.delete(key)
     for (const onFinished of this.listeners.get(key) ?? []) onFinished()
     return { verdict, nowMs, record }
+  }
+
+  async finish(id: RoundId, job: Required<Reporter>, report: Report): Promise<FinishRuling> {
+    const { verdict, ...ruling } = await this.complete(id, job, report, { deadlineMs: MAX_DEADLINE_MS })
+    return verdict === 'refused' ? { verdict, ...ruling } : { verdict }
   }
 
   async read(id: RoundId): Promise<Sighting> {

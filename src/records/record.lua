@@ -40,8 +40,8 @@ local function trim(index, now)
   keep(index)
 end
 
--- Enters the round in the history as it is under this fence, 0 while nobody leads it. An entry is current if its fence is the
--- record's. A stream, because its entries take a quarter of the memory that a sorted set's would.
+-- Enters the round in the history as it is under this fence, 0 as it is submitted. An entry counts if its fence is that of the
+-- leader over HTTP, or 0 if there is none such. A stream, because its entries take a quarter of the memory that a sorted set's would.
 local function list(now, fence)
   if RETENTION == 0 then
     redis.call('XADD', HISTORY, '*', 'r', ROUND, 'f', fence)
@@ -52,8 +52,8 @@ local function list(now, fence)
   if redis.call('PTTL', HISTORY) < RETENTION then redis.call('PEXPIRE', HISTORY, RETENTION + HOUR_MS) end
 end
 
--- Makes the candidate leader under a new fence, in place of another where it replaces one. INCR comes first: where memory
--- is full it is refused before anything has changed. Each command here is a good part of what an election costs Redis.
+-- Makes who asks leader under a new fence, in place of another where it replaces one. INCR comes first: where memory is full
+-- it is refused before anything has changed. Each command here is a good part of what an election costs Redis.
 local function lead(now, who, replaces)
   local fence = redis.call('INCR', FENCE)
   if replaces then redis.call('HDEL', RECORD, 't', 'x', 'g') end
@@ -86,6 +86,12 @@ local function besides(leader, address)
   return address
 end
 
+-- True if the round has a job in the queue `rounds`: all but those that were submitted without a deadline.
+local function hasRoundJob(record)
+  return not record.n or record.o and string.find(record.o, '"deadlineMs"', 1, true)
+end
+
+-- Records the end of the round. Returns verdict and now.
 -- ARGV: 3 address  4 identity  5 fence ('' = none)  6 detail  7 deadline ms  8 channel
 local function settle(outcome)
   local now, record = nowMs(), load()
@@ -100,11 +106,11 @@ local function settle(outcome)
   if record.c then
     local sameReporter = proven
     if record.w then sameReporter = identity == record.w end
-    if sameReporter and record.c == outcome then return answer('alreadyRecorded', now) end
-    return answer('refused', now)
+    if sameReporter and record.c == outcome then return 'alreadyRecorded', now end
+    return 'refused', now
   end
   local anybodys = string.sub(record.i, 1, 1) == '~' and fence == ''
-  if not proven and not anybodys then return answer('refused', now) end
+  if not proven and not anybodys then return 'refused', now end
 
   redis.call('HSET', RECORD, 'c', outcome, 'a', now - record.e)
   if address ~= record.l then redis.call('HSET', RECORD, 'b', besides(record.l, address)) end
@@ -112,8 +118,8 @@ local function settle(outcome)
   if ARGV[6] ~= '' then redis.call('HSET', RECORD, 'r', ARGV[6]) end
   keep(RECORD)
   redis.call('ZREM', OVERDUE, ROUND)
-  redis.call('ZADD', OUTBOX, now, ROUND .. '~')
+  if hasRoundJob(record) then redis.call('ZADD', OUTBOX, now, ROUND .. '~') end
   redis.call('PUBLISH', ARGV[8], '')
-  return answer('recorded', now)
+  return 'recorded', now
 end
 

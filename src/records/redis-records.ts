@@ -2,10 +2,11 @@ import { readFileSync } from 'node:fs'
 import type { Candidate, Reporter } from '../core/candidate.ts'
 import type { CompletionVerdict } from '../core/completion.ts'
 import type { ElectionVerdict } from '../core/election.ts'
-import { type Submission, type SubmissionRecord, submissionDigest } from '../core/job.ts'
+import { type RunTerms, type Submission, type SubmissionRecord, submissionDigest } from '../core/job.ts'
 import {
   type DeadlineRuling,
   type ElectionRuling,
+  type FinishRuling,
   type HistoryMark,
   isAfter,
   type ListedRound,
@@ -19,14 +20,14 @@ import {
   type StartRuling,
   type SubmissionRuling,
 } from '../core/ports.ts'
-import type { Completion, RoundRecord, Terms } from '../core/record.ts'
+import { type Completion, MAX_DEADLINE_MS, type RoundRecord, type Terms } from '../core/record.ts'
 import { escapePart, type RoundId, roundKey, unescapePart } from '../core/round.ts'
 import { GoneError } from '../errors.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { roundChannel } from '../redis/redis-news.ts'
 import { redisTrouble } from '../redis/trouble.ts'
 
-const STEPS = ['decide', 'renew', 'complete', 'fail', 'read', 'expire', 'submit', 'start'] as const
+const STEPS = ['decide', 'renew', 'complete', 'fail', 'finish', 'read', 'expire', 'submit', 'start'] as const
 type StepName = (typeof STEPS)[number]
 
 type Argument = string | number
@@ -89,11 +90,14 @@ export class RedisRecords implements Records {
   }
 
   async start(id: RoundId, candidate: Candidate, terms: Terms, maxStarts: number): Promise<StartRuling> {
-    return this.attempt(`start ${roundKey(id)}`, async () =>
-      rulingOf(
-        await this.step('start', id, [candidate.address, candidate.identity, terms.deadlineMs, maxStarts]),
-      ),
-    )
+    const { address, identity } = candidate
+    return this.attempt(`start ${roundKey(id)}`, async () => {
+      const reply = await this.step('start', id, [address, identity, terms.deadlineMs, maxStarts])
+      const [verdict, , fence, runTerms] = reply
+      return verdict === 'started'
+        ? { verdict, fence: Number(fence), runTerms: runTermsOf(String(runTerms)) }
+        : rulingOf(reply)
+    })
   }
 
   async renew(id: RoundId, reporter: Reporter, leaseMs = 0): Promise<RenewalRuling> {
@@ -125,6 +129,25 @@ export class RedisRecords implements Records {
     })
   }
 
+  async finish(id: RoundId, job: Required<Reporter>, { outcome, detail }: Report): Promise<FinishRuling> {
+    const { address, identity, fence } = job
+    return this.attempt(`record that ${roundKey(id)} ${outcome}`, async () => {
+      const channel = roundChannel(id)
+      const own = [
+        address,
+        identity,
+        fence,
+        detail,
+        MAX_DEADLINE_MS,
+        channel,
+        outcome === 'completed' ? 'c' : 'f',
+      ]
+      const reply = await this.step('finish', id, own)
+      const verdict = reply[0] as FinishRuling['verdict']
+      return verdict === 'refused' ? rulingOf(reply) : { verdict }
+    })
+  }
+
   async read(id: RoundId): Promise<Sighting> {
     return this.attempt(`read ${roundKey(id)}`, async () => {
       return sightingOf(await this.step('read', id, []))
@@ -150,8 +173,7 @@ export class RedisRecords implements Records {
       const seen = await Promise.all(page.map(({ id }) => this.read(id)))
       const rounds: ListedRound[] = page.flatMap(({ id, mark, fence }, index) => {
         const { record, submission } = seen[index] ?? {}
-        // A round that was led anew has a later entry; one whose record has ended has none that counts.
-        if ((record?.fence ?? 0) !== fence || !(record || submission)) return []
+        if (!(record || submission) || fence !== listedFence(record)) return []
         return [{ id, mark, ...(record && { record }), ...(submission && { submission }) }]
       })
       const last = entries.length > page.length ? page.at(-1) : undefined
@@ -324,11 +346,15 @@ function submissionOf(fields: Fields): SubmissionRecord {
     queue: fields.q ?? '',
     submittedAtMs: Number(fields.s),
     digest: fields.h ?? '',
-    runTerms: fields.o === undefined ? {} : (JSON.parse(fields.o) as SubmissionRecord['runTerms']),
+    runTerms: runTermsOf(fields.o ?? ''),
     ...(fields.p !== undefined && {
       pending: JSON.parse(fields.p) as Pick<Submission, 'data' | 'queueTerms'>,
     }),
   }
+}
+
+function runTermsOf(json: string): RunTerms {
+  return json === '' ? {} : (JSON.parse(json) as RunTerms)
 }
 
 function fieldsOf(flat: unknown): Fields {
@@ -390,6 +416,11 @@ function historyCommand(
 /** The range of a stream that begins behind the mark, which may be an entry of another system. */
 function newestAfter(system: string, { atMs, number, system: marked }: HistoryMark): string {
   return system < marked ? `${atMs}-${number}` : `(${atMs}-${number}`
+}
+
+/** The fence of the entry that counts: a round that was led anew has a later one; one led by its job has that of its submission. */
+function listedFence(record: RoundRecord | undefined): number {
+  return record && record.starts === undefined ? record.fence : 0
 }
 
 function entriesOf(system: string, reply: unknown): HistoryEntry[] {

@@ -1,5 +1,6 @@
 -- A worker starts an attempt at the round's job. The leader is the job, so a later attempt is the same leader with a
 -- higher fence. ARGV: 3 address  4 identity  5 deadline ms where the submission set none  6 most starts
+-- Returns started, now, fence and how it is run (JSON); or why it is not started, now and the record.
 local now, record = nowMs(), load()
 local starts, mostStarts, deadlineMs = 0, tonumber(ARGV[6]), tonumber(ARGV[5])
 if record and record.o then
@@ -13,7 +14,13 @@ if record and record.l then
   starts = tonumber(record.n)
   if starts >= mostStarts then return answer('spent', now) end
 end
-lead(now, { address = ARGV[3], identity = ARGV[4], deadlineMs = deadlineMs, leaseMs = 0, gate = '' }, record and record.l)
-redis.call('HSET', RECORD, 'n', starts + 1)
-redis.call('ZREM', OVERDUE, ROUND)
-return answer('started', now)
+-- First, because it is refused where memory is full.
+local fence = redis.call('INCR', FENCE)
+redis.call(
+  'HSET', RECORD, 'l', ARGV[3], 'i', ARGV[4], 'f', fence, 'e', now, 'd', deadlineMs, 'n', starts + 1
+)
+keep(RECORD)
+-- The submission has listed the round, unless its record was lost.
+if not record then list(now, 0) end
+if record and record.o then redis.call('ZREM', OVERDUE, ROUND) end
+return { 'started', now, fence, record and record.o or '' }

@@ -1,7 +1,7 @@
 import type { Reporter } from '../core/candidate.ts'
-import { hasRoundJob, JOB_IDENTITY, MAX_DEATHS, type RunTerms } from '../core/job.ts'
+import { JOB_IDENTITY, MAX_DEATHS, type RunTerms } from '../core/job.ts'
 import { isJobFailed } from '../core/job-failed.ts'
-import type { Gate, Log, Records, RoundQueue, Ruling } from '../core/ports.ts'
+import type { Gate, Log, Records, RoundQueue } from '../core/ports.ts'
 import { type Completion, MAX_DEADLINE_MS, type RoundRecord } from '../core/record.ts'
 import { formatRound, type RoundId, roundKey } from '../core/round.ts'
 import { GoneError } from '../errors.ts'
@@ -84,9 +84,14 @@ export class JobRunner {
     }
     const hold = new GateHold(this.parts, id, pass.value, askedAtMs)
     try {
-      return await this.start(attempt, hold, handler, stop)
-    } finally {
+      const end = await this.start(attempt, hold, handler, stop)
+      // Nobody needs the gate of a round that has ended, so there is no waiting until it is open.
+      if (end.kind === 'completed') void hold.release()
+      else await hold.release()
+      return end
+    } catch (error) {
       await hold.release()
+      throw error
     }
   }
 
@@ -101,29 +106,24 @@ export class JobRunner {
     // Failed attempts are counted by the queue; what is bounded here are starts that never came to an end.
     const maxStarts = attempt.number + MAX_DEATHS
     const ruling = await this.parts.records.start(id, job, { deadlineMs: MAX_DEADLINE_MS }, maxStarts)
-    const terms = ruling.submission?.runTerms ?? {}
-    const isOnce = terms.ifExecutorDies === 'fail'
-    const reporter = { ...job, fence: ruling.record.fence }
     switch (ruling.verdict) {
       case 'finished':
       case 'lost':
         return whyNot(ruling.record) ?? { kind: 'skipped', why: 'led by another' }
       case 'spent': {
+        const terms = ruling.submission?.runTerms ?? {}
+        const isOnce = terms.ifExecutorDies === 'fail'
         const reason = isOnce
           ? 'its worker died or failed, and it may be started only once'
           : `its worker died ${MAX_DEATHS} times`
-        await this.fail(id, reporter, reason)
+        await this.fail(id, { ...job, fence: ruling.record.fence }, terms, reason)
         throw new RoundFailed(reason)
       }
-      case 'started':
-        return this.execute(
-          { ...attempt, isLast: attempt.isLast || isOnce },
-          terms,
-          reporter,
-          hold,
-          handler,
-          stop,
-        )
+      case 'started': {
+        const { fence, runTerms } = ruling
+        const isLast = attempt.isLast || runTerms.ifExecutorDies === 'fail'
+        return this.execute({ ...attempt, isLast }, runTerms, { ...job, fence }, hold, handler, stop)
+      }
     }
   }
 
@@ -142,7 +142,7 @@ export class JobRunner {
     stop.addEventListener('abort', onStop)
     try {
       const result = await limits.apply(handler(runOf(reporter.fence, limits)))
-      return await this.complete(id, reporter, result)
+      return await this.complete(id, reporter, terms, result)
     } catch (error) {
       if (stop.aborted) return { kind: 'putOff', ms: 0, why: 'the worker stops' }
       // Whoever has the gate now runs the round; this attempt must not end it.
@@ -150,7 +150,7 @@ export class JobRunner {
       const isFinal = isLast || isJobFailed(error)
       if (!isFinal) throw error
       const reason = reasonOf(error)
-      await this.fail(id, reporter, reason)
+      await this.fail(id, reporter, terms, reason)
       throw new RoundFailed(reason, { cause: error })
     } finally {
       stop.removeEventListener('abort', onStop)
@@ -158,32 +158,41 @@ export class JobRunner {
     }
   }
 
-  private async complete(id: RoundId, reporter: Required<Reporter>, result: unknown): Promise<AttemptEnd> {
+  private async complete(
+    id: RoundId,
+    reporter: Required<Reporter>,
+    terms: RunTerms,
+    result: unknown,
+  ): Promise<AttemptEnd> {
     const detail = result === undefined ? '' : (JSON.stringify(result) ?? '')
     const isKept = Buffer.byteLength(detail) <= MAX_RESULT_BYTES
     const report = { outcome: 'completed', detail: isKept ? detail : '' } as const
-    const ruling = await this.parts.records.complete(id, reporter, report, { deadlineMs: MAX_DEADLINE_MS })
+    const ruling = await this.parts.records.finish(id, reporter, report)
     if (ruling.verdict === 'refused') {
       const why = `completion under fence ${reporter.fence} refused: ${late(ruling.record)}`
       this.parts.log.warn({ round: roundKey(id), fence: reporter.fence }, why)
       throw new GoneError('SUPERSEDED', `${formatRound(id)}: ${why}`)
     }
-    await this.showEnd(id, ruling)
+    await this.showEnd(id, terms)
     return { kind: 'completed', result }
   }
 
-  private async fail(id: RoundId, reporter: Required<Reporter>, reason: string): Promise<void> {
-    const report = { outcome: 'failed', detail: reason } as const
-    const ruling = await this.parts.records.complete(id, reporter, report, { deadlineMs: MAX_DEADLINE_MS })
-    const { verdict } = ruling
+  private async fail(
+    id: RoundId,
+    reporter: Required<Reporter>,
+    terms: RunTerms,
+    reason: string,
+  ): Promise<void> {
+    const { verdict } = await this.parts.records.finish(id, reporter, { outcome: 'failed', detail: reason })
     this.parts.log.warn({ round: roundKey(id), fence: reporter.fence, verdict }, `round failed: ${reason}`)
-    if (verdict !== 'refused') await this.showEnd(id, ruling)
+    if (verdict !== 'refused') await this.showEnd(id, terms)
   }
 
   /** Ends the job that watches the deadline, if there is one. What fails here is done by the sweeper. */
-  private async showEnd(id: RoundId, ruling: Ruling<unknown>): Promise<void> {
+  private async showEnd(id: RoundId, { deadlineMs }: RunTerms): Promise<void> {
+    if (deadlineMs === undefined) return
     try {
-      if (hasRoundJob(ruling)) await this.parts.rounds.close(id)
+      await this.parts.rounds.close(id)
       this.parts.records.acknowledge(id, 'finished')
     } catch (error) {
       this.parts.log.warn(

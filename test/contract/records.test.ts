@@ -338,17 +338,64 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     await records.submit(id, { queue: 'mailer', data: 1, queueTerms: {}, runTerms: {} })
     expect(await records.start(id, job, terms, 9)).toMatchObject({
       verdict: 'started',
-      record: { fence: 1, starts: 1 },
+      fence: 1,
     })
     expect((await records.decide(id, anna, terms)).verdict).toBe('lost')
     expect(await records.start(id, job, terms, 9)).toMatchObject({
       verdict: 'started',
-      record: { fence: 2, starts: 2 },
+      fence: 2,
     })
     expect((await records.complete(id, { ...job, fence: 1 }, done, terms)).verdict).toBe('refused')
     expect((await records.complete(id, { ...job, fence: 2 }, done, terms)).verdict).toBe('recorded')
     expect((await records.start(id, job, terms, 9)).verdict).toBe('finished')
     expect((await records.read(id)).submission?.queue).toBe('mailer')
+  })
+
+  it('finish a round for its job as complete does, under the current fence only', async () => {
+    const job = { address: 'worker', identity: JOB_IDENTITY }
+    await records.submit(id, { queue: 'mailer', data: 1, queueTerms: {}, runTerms: {} })
+    await records.start(id, job, terms, 9)
+    await records.start(id, job, terms, 9)
+    const late = await records.finish(id, { ...job, fence: 1 }, gaveUp)
+    expect(late).toMatchObject({ verdict: 'refused', record: { fence: 2 } })
+    expect(await records.finish(id, { ...job, fence: 2 }, done)).toEqual({ verdict: 'recorded' })
+    expect(await records.finish(id, { ...job, fence: 2 }, done)).toEqual({ verdict: 'alreadyRecorded' })
+    expect(await records.finish(id, { ...job, fence: 2 }, gaveUp)).toMatchObject({
+      verdict: 'refused',
+      record: { completion: { ...done, by: 'worker' } },
+    })
+  })
+
+  it('leave the end of a job in the outbox only where its deadline is watched', async () => {
+    const job = { address: 'worker', identity: JOB_IDENTITY, fence: 1 }
+    const watched = { system: `${system}-watched`, round: 'r' }
+    for (const [one, runTerms] of [
+      [id, {}],
+      [watched, { deadlineMs: 60_000 }],
+    ] as const) {
+      await records.submit(one, { queue: 'mailer', data: 1, queueTerms: {}, runTerms })
+      expect(await records.start(one, job, terms, 9)).toEqual({ verdict: 'started', fence: 1, runTerms })
+      await records.finish(one, job, done)
+    }
+    const entries = await records.outbox(0, 1_000)
+    const finished = entries.filter(
+      ({ step, id: { system: name } }) => step === 'finished' && name.startsWith(system),
+    )
+    expect(finished.map((entry) => entry.id)).toEqual([watched])
+  })
+
+  it('list a submitted round once, also after it was started or led', async () => {
+    const job = { address: 'worker', identity: JOB_IDENTITY }
+    const other = { system, round: 'led' }
+    for (const one of [id, other]) {
+      await records.submit(one, { queue: 'mailer', data: 1, queueTerms: {}, runTerms: {} })
+    }
+    const listed = async () => (await records.history({ system, limit: 9 })).rounds.map((round) => round.id)
+    expect(await listed()).toEqual([other, id])
+    await records.start(id, job, terms, 9)
+    await records.start(id, job, terms, 9)
+    await records.decide(other, anna, terms)
+    expect(await listed()).toEqual([other, id])
   })
 
   it('start a job no more often than it may be, and not at all where another leads', async () => {
