@@ -31,6 +31,13 @@ local function load()
   return record
 end
 
+-- The named fields alone, where all of them are not needed: half the time of load.
+local function pick(...)
+  local names, record = { ... }, {}
+  for index, value in ipairs(redis.call('HMGET', RECORD, ...)) do record[names[index]] = value or nil end
+  return record
+end
+
 local function keep(key)
   if RETENTION > 0 then redis.call('PEXPIRE', key, RETENTION) end
 end
@@ -94,11 +101,11 @@ end
 -- Records the end of the round. Returns verdict and now.
 -- ARGV: 3 address  4 identity  5 fence ('' = none)  6 detail  7 deadline ms  8 channel
 local function settle(outcome)
-  local now, record = nowMs(), load()
+  local now, record = nowMs(), pick('l', 'i', 'f', 'e', 'c', 'w', 'n', 'o')
   local address, identity, fence = ARGV[3], ARGV[4], ARGV[5]
-  if not record or not record.l then
+  if not record.l then
     lead(now, { address = address, identity = identity, deadlineMs = ARGV[7], leaseMs = 0, gate = '' }, false)
-    record = load()
+    record = pick('l', 'i', 'f', 'e')
     fence = ''
   end
 

@@ -56,7 +56,7 @@ export class RedisRecords implements Records {
   }
 
   async decide(id: RoundId, candidate: Candidate, terms: Terms, gate = ''): Promise<ElectionRuling> {
-    return this.attempt(`decide who leads ${roundKey(id)}`, async () => {
+    return this.attempt('decide who leads', id, async () => {
       // Sent together and answered together: one round trip.
       const known = this.rememberSystem(id.system)
       const decided = this.step('decide', id, [
@@ -75,7 +75,7 @@ export class RedisRecords implements Records {
   }
 
   async submit(id: RoundId, submission: Submission): Promise<SubmissionRuling> {
-    return this.attempt(`submit ${roundKey(id)}`, async () => {
+    return this.attempt('submit', id, async () => {
       const { queue, data, queueTerms, runTerms } = submission
       const known = this.rememberSystem(id.system)
       const submitted = this.step('submit', id, [
@@ -91,7 +91,7 @@ export class RedisRecords implements Records {
 
   async start(id: RoundId, candidate: Candidate, terms: Terms, maxStarts: number): Promise<StartRuling> {
     const { address, identity } = candidate
-    return this.attempt(`start ${roundKey(id)}`, async () => {
+    return this.attempt('start', id, async () => {
       const reply = await this.step('start', id, [address, identity, terms.deadlineMs, maxStarts])
       const [verdict, , fence, runTerms] = reply
       return verdict === 'started'
@@ -101,7 +101,7 @@ export class RedisRecords implements Records {
   }
 
   async renew(id: RoundId, reporter: Reporter, leaseMs = 0): Promise<RenewalRuling> {
-    return this.attempt(`renew the lease of ${roundKey(id)}`, async () => {
+    return this.attempt('renew the lease of', id, async () => {
       const reply = await this.step('renew', id, [reporter.identity, reporter.fence ?? '', leaseMs])
       return reply[0] === 'notLed' ? { verdict: 'notLed' } : rulingOf(reply)
     })
@@ -114,7 +114,7 @@ export class RedisRecords implements Records {
     terms: Terms,
   ): Promise<Ruling<CompletionVerdict>> {
     const step = report.outcome === 'completed' ? 'complete' : 'fail'
-    return this.attempt(`record that ${roundKey(id)} ${report.outcome}`, async () => {
+    return this.attempt('record the end of', id, async () => {
       const known = this.rememberSystem(id.system)
       const settled = this.step(step, id, [
         reporter.address,
@@ -131,7 +131,7 @@ export class RedisRecords implements Records {
 
   async finish(id: RoundId, job: Required<Reporter>, { outcome, detail }: Report): Promise<FinishRuling> {
     const { address, identity, fence } = job
-    return this.attempt(`record that ${roundKey(id)} ${outcome}`, async () => {
+    return this.attempt('record the end of', id, async () => {
       const channel = roundChannel(id)
       const own = [
         address,
@@ -149,13 +149,13 @@ export class RedisRecords implements Records {
   }
 
   async read(id: RoundId): Promise<Sighting> {
-    return this.attempt(`read ${roundKey(id)}`, async () => {
+    return this.attempt('read', id, async () => {
       return sightingOf(await this.step('read', id, []))
     })
   }
 
   async expire(id: RoundId): Promise<DeadlineRuling> {
-    return this.attempt(`judge the deadline of ${roundKey(id)}`, async () => {
+    return this.attempt('judge the deadline of', id, async () => {
       const reply = await this.step('expire', id, [])
       const [verdict] = reply
       return verdict === 'notLed' || verdict === 'notStarted' ? { verdict } : rulingOf(reply)
@@ -163,7 +163,7 @@ export class RedisRecords implements Records {
   }
 
   async history(query: { system?: string; after?: HistoryMark; limit: number }) {
-    return this.attempt('read the history', async () => {
+    return this.attempt('read the history', undefined, async () => {
       const systems = query.system === undefined ? await this.systems() : [query.system]
       const pages = await this.each(systems, (system) => [historyCommand(system, query)])
       const entries = systems
@@ -182,7 +182,7 @@ export class RedisRecords implements Records {
   }
 
   async overdueCount(): Promise<number> {
-    return this.attempt('count overdue rounds', async () => {
+    return this.attempt('count overdue rounds', undefined, async () => {
       const systems = await this.systems()
       const counts = await this.each(systems, (system) => [['zcard', keyOf(system, 'overdue')]])
       return counts.reduce((sum, [count]) => sum + Number(count), 0)
@@ -190,7 +190,7 @@ export class RedisRecords implements Records {
   }
 
   async outbox(ageMs: number, limit: number): Promise<readonly OutboxEntry[]> {
-    return this.attempt('read the outbox', async () => {
+    return this.attempt('read the outbox', undefined, async () => {
       const [seconds, micros] = await this.redis.time()
       const before = Number(seconds) * 1000 + Math.floor(Number(micros) / 1000) - ageMs
       const systems = await this.systems()
@@ -221,7 +221,7 @@ export class RedisRecords implements Records {
   }
 
   async acknowledgeEntry({ id, step, entry }: OutboxEntry): Promise<void> {
-    await this.attempt('acknowledge an outbox entry', async () => {
+    await this.attempt('acknowledge an outbox entry', undefined, async () => {
       if (step === 'submitted') await this.redis.hdel(recordKeyOf(id), 'p')
       await this.redis.zrem(keyOf(id.system, 'outbox'), entry)
     })
@@ -276,11 +276,12 @@ export class RedisRecords implements Records {
     return answers
   }
 
-  private async attempt<T>(what: string, run: () => Promise<T>): Promise<T> {
+  private async attempt<T>(what: string, id: RoundId | undefined, run: () => Promise<T>): Promise<T> {
     try {
       return await run()
     } catch (cause) {
-      throw new GoneError('STORE_UNAVAILABLE', `cannot ${what}: ${redisTrouble(cause)}; safe to retry`, {
+      const step = id === undefined ? what : `${what} ${roundKey(id)}`
+      throw new GoneError('STORE_UNAVAILABLE', `cannot ${step}: ${redisTrouble(cause)}; safe to retry`, {
         cause,
       })
     }

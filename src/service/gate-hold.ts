@@ -31,9 +31,14 @@ export class GateHold {
     this.timer = this.extendLater()
   }
 
-  async release(): Promise<void> {
+  /** Holds it no longer than it lasts by itself. */
+  letGo(): void {
     this.isReleased = true
     clearTimeout(this.timer)
+  }
+
+  async release(): Promise<void> {
+    this.letGo()
     await this.extending
     await this.parts.gate.release(this.id, this.value)
   }

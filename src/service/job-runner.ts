@@ -85,8 +85,8 @@ export class JobRunner {
     const hold = new GateHold(this.parts, id, pass.value, askedAtMs)
     try {
       const end = await this.start(attempt, hold, handler, stop)
-      // Nobody needs the gate of a round that has ended, so there is no waiting until it is open.
-      if (end.kind === 'completed') void hold.release()
+      // Nobody comes for the gate of a round that is done: it may end by itself, which costs no round trip.
+      if (end.kind === 'completed') hold.letGo()
       else await hold.release()
       return end
     } catch (error) {
