@@ -1,6 +1,15 @@
 import type { LoadResult } from './load.ts'
 
-export const MEASUREMENTS = ['winners', 'losers', 'unseen', 'elected', 'race', 'memory', 'jobs'] as const
+export const MEASUREMENTS = [
+  'winners',
+  'losers',
+  'unseen',
+  'elected',
+  'race',
+  'memory',
+  'jobs',
+  'growth',
+] as const
 export type Measurement = (typeof MEASUREMENTS)[number]
 
 export const LIMITS = ['empty', 'emptyRace', 'set', 'add', 'bareJobs', 'bareStart'] as const
@@ -8,13 +17,23 @@ export type Limit = (typeof LIMITS)[number]
 
 /** One line of the report. Which members it has depends on what was measured. */
 export interface Figure {
-  readonly name: Measurement | Limit | 'memoryWithoutJob' | 'start'
+  readonly name:
+    | Exclude<Measurement, 'growth'>
+    | Limit
+    | 'memoryWithoutJob'
+    | 'start'
+    | 'keptSubmissions'
+    | 'keptJobs'
+    | 'keptStart'
   /** Connections, or commands in flight. */
   readonly at?: number
   readonly perSecond?: number
   /** The rate divided by that of the empty route at as many connections: the median over pairs of neighbouring runs. */
   readonly ofEmpty?: number
-  /** Beside a bare BullMQ worker: the rate divided by its rate, or the time by its time. */
+  /**
+   * Beside a bare BullMQ worker: the rate divided by its rate, or the time by its time. With many jobs kept: the cost beside
+   * that with few.
+   */
   readonly ofLimit?: number
   readonly p50Ms?: number
   readonly p99Ms?: number

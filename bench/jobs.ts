@@ -11,14 +11,14 @@ import { startWorkers } from '../src/work.ts'
 import { type Figure, median, quantile } from './figures.ts'
 import type { Processes } from './processes.ts'
 
-const JOBS = 6_000
+export const JOBS = 6_000
 const RUNS = 5
-const IDLE_JOBS = 300
+export const IDLE_JOBS = 300
 const CONCURRENCY = 64
 const SUBMIT_AT_ONCE = 64
 
 /** Either way of running jobs: how they are queued, and how a worker is told to run them. */
-interface Way {
+export interface Way {
   submit(n: number): Promise<void>
   /** Runs a worker until `stop`; `onStart` is called as each handler starts. */
   work(concurrency: number, onStart: () => void): Promise<{ stop(): Promise<void> }>
@@ -60,11 +60,23 @@ export async function measureJobs(processes: Processes, say: (line: string) => v
 }
 
 async function throughput(way: Way, from: number): Promise<number> {
+  await submitAll(way, from, JOBS)
+  return runAll(way, JOBS)
+}
+
+/** @returns submissions a second */
+export async function submitAll(way: Way, from: number, count: number): Promise<number> {
+  const startedMs = performance.now()
   await Promise.all(
     Array.from({ length: SUBMIT_AT_ONCE }, async (_, lane) => {
-      for (let n = lane; n < JOBS; n += SUBMIT_AT_ONCE) await way.submit(from + n)
+      for (let n = lane; n < count; n += SUBMIT_AT_ONCE) await way.submit(from + n)
     }),
   )
+  return (count * 1_000) / (performance.now() - startedMs)
+}
+
+/** @returns jobs a second, from the first start to the last */
+export async function runAll(way: Way, count: number): Promise<number> {
   let started = 0
   let startedMs = 0
   const all = new Promise<number>((resolve) => {
@@ -72,7 +84,7 @@ async function throughput(way: Way, from: number): Promise<number> {
       .work(CONCURRENCY, () => {
         started += 1
         if (started === 1) startedMs = performance.now()
-        if (started === JOBS) resolve(performance.now() - startedMs)
+        if (started === count) resolve(performance.now() - startedMs)
       })
       .then((worker) => {
         stop = () => worker.stop()
@@ -81,10 +93,10 @@ async function throughput(way: Way, from: number): Promise<number> {
   let stop = async () => {}
   const elapsedMs = await all
   await stop()
-  return (JOBS * 1_000) / elapsedMs
+  return (count * 1_000) / elapsedMs
 }
 
-async function idleStarts(way: Way, from: number): Promise<number[]> {
+export async function idleStarts(way: Way, from: number): Promise<number[]> {
   let onStart = () => {}
   const worker = await way.work(1, () => onStart())
   const startsMs: number[] = []
@@ -123,9 +135,9 @@ function bareWay(path: string): Way {
   }
 }
 
-function ourWay(path: string): Way {
+export function ourWay(path: string, env: Readonly<Record<string, string>> = {}): Way {
   const log = pino({ level: 'silent' })
-  const config = readConfig({ REDIS_URL: path })
+  const config = readConfig({ REDIS_URL: path, ...env })
   const clients = [1, 2, 3].map(() => new Redis({ path }))
   const [forRecords, forJobs, forRounds] = clients as [Redis, Redis, Redis]
   const records = new RedisRecords(forRecords, config.retentionMs)

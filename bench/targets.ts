@@ -16,6 +16,7 @@ const MAX_ROUND_BYTES = 1_200
 const MAX_RECORD_BYTES = 400
 const MIN_JOBS_SHARE = 0.5
 const MAX_START_SHARE = 2
+const MAX_GROWTH = 1.3
 
 const TARGETS: readonly Target[] = [
   ...(['losers', 'elected'] as const).flatMap((name) =>
@@ -43,6 +44,11 @@ const TARGETS: readonly Target[] = [
     about: `≤ ${MAX_START_SHARE}`,
     isMet: ({ ofLimit = Number.NaN }) => ofLimit <= MAX_START_SHARE,
   },
+  ...(['keptSubmissions', 'keptJobs', 'keptStart'] as const).map((name) => ({
+    name,
+    about: `≤ ${MAX_GROWTH}`,
+    isMet: ({ ofLimit = Number.NaN }: Figure) => ofLimit <= MAX_GROWTH,
+  })),
   bytes('memory', MAX_ROUND_BYTES),
   bytes('memoryWithoutJob', MAX_RECORD_BYTES),
 ]
