@@ -115,7 +115,8 @@ function formatOf(name: string): Intl.DateTimeFormat {
 }
 
 function unknown(name: string, cause?: unknown): GoneError {
-  return new GoneError('INVALID_PARAMETER', `tz: expected a time zone like Europe/Berlin, got "${name}"`, {
+  const shown = JSON.stringify(name.slice(0, 64))
+  return new GoneError('INVALID_PARAMETER', `tz: expected a time zone like Europe/Berlin, got ${shown}`, {
     cause,
   })
 }
