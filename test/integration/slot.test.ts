@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { SlotNowJson } from '../../src/core/wire.ts'
+import { createClient, slot } from '../../src/index.ts'
 import { expectProblem, send } from '../support/requests.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
@@ -69,5 +70,20 @@ describe('GET /api/v1/slot', () => {
     } finally {
       vi.restoreAllMocks()
     }
+  })
+})
+
+describe('client.slot', () => {
+  it('answers what the server says, which is what slot() computes at that time', async () => {
+    const client = createClient({ url: server.url })
+    const times = { cron: '*/10 * * * * *', tz: 'America/New_York', gap: 'skip', overlap: 'both' } as const
+    const { now, ...told } = await client.slot(times)
+    expect(told).toEqual(slot({ ...times, now }))
+    expect((await client.slot({ every: 3_600_000 })).slot).toMatch(/:00:00\+00:00$/)
+  })
+
+  it('rejects with the code of the server', async () => {
+    const client = createClient({ url: server.url })
+    await expect(client.slot({ cron: '61 * * * *' })).rejects.toMatchObject({ code: 'INVALID_PARAMETER' })
   })
 })
