@@ -147,12 +147,12 @@ function readPart(field: Field, part: string): readonly number[] {
     throw new Misread(
       `${field.name}: ${JSON.stringify(part)} is no *, value, range a-b, or step */n or a-b/n`,
     )
-  const top = star && field === WEEKDAY ? 6 : field.max
+  const top = field === WEEKDAY ? 6 : field.max
   const from = star ? field.min : readValue(field, low)
   const until = star ? top : high === undefined ? from : readValue(field, high, true)
   if (until < from) throw new Misread(`${field.name}: ${part} ends before it begins`)
   const step = Number(stepText ?? 1)
-  if (step < 1 || step > field.max - field.min + 1) throw new Misread(`${field.name}: no step of ${stepText}`)
+  if (step < 1 || step > top - field.min + 1) throw new Misread(`${field.name}: no step of ${stepText}`)
   const values: number[] = []
   for (let value = from; value <= until; value += step) values.push(value)
   return values

@@ -88,7 +88,7 @@ describe('an expression', () => {
           taken += 1
         }
       }),
-      { numRuns: 3_000 },
+      { numRuns: 10_000 },
     )
     expect(taken).toBeGreaterThan(200)
   })
