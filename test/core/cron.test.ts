@@ -40,43 +40,51 @@ function backwards(cron: string, lastMs: number): number[] {
   return found
 }
 
-const value = (min: number, max: number, words: readonly string[] = []) =>
-  fc.oneof({ weight: 5, arbitrary: fc.integer({ min, max }).map(String) }, fc.constantFrom('*', ...words))
-const part = (min: number, max: number, words: readonly string[] = []) =>
-  fc.oneof(
-    value(min, max, words),
-    fc.integer({ min: 0, max: max + 2 }).map((step) => `*/${step}`),
-    fc.tuple(value(min, max, words), value(min, max, words)).map(([a, b]) => `${a}-${b}`),
-    fc
-      .tuple(value(min, max), value(min, max), fc.integer({ min: 0, max: 9 }))
-      .map(([a, b, n]) => `${a}-${b}/${n}`),
+/** A part of a field; `slack` says by how much its values may be out of range. */
+function part(min: number, max: number, slack: number, words: readonly string[] = []): fc.Arbitrary<string> {
+  const number = fc.integer({ min: min - slack, max: max + slack })
+  const value = fc.oneof({ weight: 4, arbitrary: number.map(String) }, fc.constantFrom('*', ...words))
+  const range = fc
+    .tuple(number, number)
+    .map(([a, b]) => (slack > 0 ? `${a}-${b}` : `${Math.min(a, b)}-${Math.max(a, b)}`))
+  const step = fc.integer({ min: slack > 0 ? 0 : 1, max: max - min + slack })
+  return fc.oneof(
+    value,
+    range,
+    step.map((by) => `*/${by}`),
+    fc.tuple(range, step).map(([from, by]) => `${from}/${by}`),
+    ...(words.length > 0 && slack > 0 ? [fc.tuple(value, value).map(([a, b]) => `${a}-${b}`)] : []),
   )
+}
+
 const list = (arbitrary: fc.Arbitrary<string>) =>
   fc.array(arbitrary, { minLength: 1, maxLength: 3 }).map((parts) => parts.join(','))
-const days = fc.oneof(
-  { weight: 3, arbitrary: part(0, 32) },
-  fc.constantFrom('L', 'LW', '15W', '1W', '31W', '30W', '?'),
-)
-const weekdays = fc.oneof(
-  { weight: 3, arbitrary: part(0, 8, ['SUN', 'mon', 'Sat', 'FRI']) },
-  fc.constantFrom('MON#1', '5#5', 'FRIL', '0L', '2#3', '7#1', '6#6', '?'),
-)
-const expressions = fc
-  .tuple(
-    fc.option(list(part(-1, 60)), { freq: 3 }),
-    list(part(0, 60)),
-    list(part(0, 24)),
-    fc.oneof(days, list(days.filter((day) => day !== 'LW'))),
-    list(part(0, 13, ['JAN', 'feb', 'Dec'])),
-    fc.tuple(fc.constantFrom('', '', '+'), list(weekdays)).map((parts) => parts.join('')),
-  )
-  .map((fields) => fields.filter((field) => field !== null).join(' '))
+
+function expressionsWith(slack: number): fc.Arbitrary<string> {
+  const marked = fc.constantFrom('L', '15W', '1W', '31W', '30W', '?')
+  const days = list(fc.oneof({ weight: 3, arbitrary: part(1, 31, slack) }, marked))
+  const nth = fc.constantFrom('MON#1', '5#5', 'FRIL', '0L', '2#3', '7#1', '?', ...(slack > 0 ? ['6#6'] : []))
+  const weekday = fc.oneof({ weight: 3, arbitrary: part(0, 6, slack, ['SUN', 'mon', 'Sat', 'FRI']) }, nth)
+  return fc
+    .tuple(
+      fc.option(list(part(0, 59, slack)), { freq: 3 }),
+      list(part(0, 59, slack)),
+      list(part(0, 23, slack)),
+      fc.oneof({ weight: 5, arbitrary: days }, fc.constant('LW')),
+      list(part(1, 12, slack, ['JAN', 'feb', 'Dec'])),
+      fc.tuple(fc.constantFrom('', '', '+'), list(weekday)).map((parts) => parts.join('')),
+    )
+    .map((fields) => fields.filter((field) => field !== null).join(' '))
+}
 
 describe('an expression', () => {
-  it('is read as croner reads it, whatever it is', () => {
+  it.each([
+    ['that is right', 0, 1_000],
+    ['that may be wrong', 2, 0],
+  ])('%s is read as croner reads it', (_, slack, enough) => {
     let taken = 0
     fc.assert(
-      fc.property(expressions, (cron) => {
+      fc.property(expressionsWith(slack), (cron) => {
         const [theirs, found] = [byCroner(cron), byUs(cron)]
         // croner lets the end of a range pass that its steps do not reach, such as 1-13/7 of the months.
         if (found === undefined && theirs !== undefined && /-\d+\/\d/.test(cron)) return
@@ -90,9 +98,9 @@ describe('an expression', () => {
           taken += 1
         }
       }),
-      { numRuns: 5_000 },
+      { numRuns: 2_000 },
     )
-    expect(taken).toBeGreaterThan(200)
+    expect(taken).toBeGreaterThan(enough)
   })
 
   it.each([
