@@ -9,7 +9,16 @@ import { Durations } from './durations.ts'
 
 const SCRAPE_WITHIN_MS = 1_000
 
-export type Route = 'elect' | 'elected' | 'complete' | 'completed' | 'renew' | 'fail' | 'round' | 'history'
+export type Route =
+  | 'elect'
+  | 'elected'
+  | 'complete'
+  | 'completed'
+  | 'renew'
+  | 'fail'
+  | 'round'
+  | 'history'
+  | 'slot'
 
 export interface MetricsParts {
   readonly records: Records
