@@ -22,6 +22,7 @@ export type Route =
   | 'round'
   | 'history'
   | 'schedule'
+  | 'slot'
 
 export interface MetricsParts {
   readonly records: Records
