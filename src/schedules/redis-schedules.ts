@@ -11,7 +11,7 @@ import type {
 import { GoneError } from '../errors.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { redisTrouble } from '../redis/trouble.ts'
-import { scheduleOf, textOf } from './schedule-text.ts'
+import { type ScheduleText, scheduleOf, textOf } from './schedule-text.ts'
 
 const STEPS = ['read', 'save', 'remove', 'list', 'late', 'wakes'] as const
 type StepName = (typeof STEPS)[number]
@@ -22,8 +22,8 @@ const NAMES_KEY = 'gone:{schedules}:names'
 const WAKES_KEY = 'gone:{schedules}:wakes'
 const PREFIX = 'gone:{schedules}:of:'
 
-/** Of a hash `r`, `s` and `t`; null where there is no such schedule. */
-type Fields = readonly [string | null, string | null, string | null]
+/** Revision, spec and state, a line each; null where there is no such schedule. */
+type Stored = string | null
 
 /** Schedules in Redis: one Lua script a step, all keys in one Cluster slot. Nothing here expires. */
 export class RedisSchedules implements ScheduleStore {
@@ -34,13 +34,11 @@ export class RedisSchedules implements ScheduleStore {
   }
 
   async read(id: ScheduleId): Promise<ScheduleSighting> {
-    const [nowMs, fields] = (await this.step('read', `read schedule ${scheduleKey(id)}`, memberOf(id))) as [
-      number,
-      Fields,
-    ]
-    const [revision, spec, state] = fields
-    if (revision === null || spec === null || state === null) return { nowMs, revision: 0 }
-    return { nowMs, revision: Number(revision), schedule: scheduleOf(id, { spec, state }) }
+    const reply = await this.step('read', `read schedule ${scheduleKey(id)}`, memberOf(id))
+    const [nowMs, stored] = reply as [number, Stored]
+    if (stored === null) return { nowMs, revision: 0 }
+    const { revision, text } = parse(stored)
+    return { nowMs, revision, schedule: scheduleOf(id, text) }
   }
 
   async save(
@@ -69,7 +67,7 @@ export class RedisSchedules implements ScheduleStore {
     // "!" is what sorts next to the blank after the system.
     const to = system === undefined ? '+' : `(${escapePart(system)}!`
     const reply = await this.step('list', 'list the schedules', from, to, limit + 1)
-    const [nowMs, found] = reply as [number, [string, Fields][]]
+    const [nowMs, found] = reply as [number, [string, Stored][]]
     const schedules = found.slice(0, limit).flatMap(listed)
     const last = found.length > limit ? found[limit - 1] : undefined
     return { schedules, nowMs, ...(last && { next: idOf(last[0]) }) }
@@ -131,10 +129,15 @@ function idOf(member: string): ScheduleId {
   return { system: unescapePart(system), name: unescapePart(name) }
 }
 
-function listed([member, [, spec, state]]: [string, Fields]): ListedSchedule[] {
-  if (spec === null || state === null) return []
+function listed([member, stored]: [string, Stored]): ListedSchedule[] {
+  if (stored === null) return []
   const id = idOf(member)
-  return [{ id, schedule: scheduleOf(id, { spec, state }) }]
+  return [{ id, schedule: scheduleOf(id, parse(stored).text) }]
+}
+
+function parse(stored: string): { readonly revision: number; readonly text: ScheduleText } {
+  const [revision = '', spec = '', state = ''] = stored.split('\n')
+  return { revision: Number(revision), text: { spec, state } }
 }
 
 function wakesOf(reply: unknown): { wakes: Wake[]; nowMs: number } {
