@@ -9,25 +9,37 @@ export const MEASUREMENTS = [
   'memory',
   'jobs',
   'growth',
+  'schedules',
 ] as const
 export type Measurement = (typeof MEASUREMENTS)[number]
 
 export const LIMITS = ['empty', 'emptyRace', 'set', 'add', 'bareJobs', 'bareStart'] as const
 export type Limit = (typeof LIMITS)[number]
 
+/** What is measured of schedules. */
+export type ScheduleFigure =
+  | 'scheduleMake'
+  | 'scheduleRearm'
+  | 'scheduleTick'
+  | 'scheduleList'
+  | 'scheduleLateness'
+  | 'scheduleMemory'
+
 /** One line of the report. Which members it has depends on what was measured. */
 export interface Figure {
   readonly name:
-    | Exclude<Measurement, 'growth'>
+    | Exclude<Measurement, 'growth' | 'schedules'>
     | Limit
     | 'memoryWithoutJob'
     | 'start'
     | 'keptSubmissions'
     | 'keptJobs'
     | 'keptStart'
+    | ScheduleFigure
   /** Connections, or commands in flight. */
   readonly at?: number
   readonly perSecond?: number
+  readonly seconds?: number
   /** The rate divided by that of the empty route at as many connections: the median over pairs of neighbouring runs. */
   readonly ofEmpty?: number
   /**

@@ -7,6 +7,7 @@ import { Processes } from './processes.ts'
 import { measureRace } from './race.ts'
 import { measureRates, RATES } from './rates.ts'
 import { asJson, asMarkdown, asTable } from './report.ts'
+import { measureSchedules } from './schedules.ts'
 
 interface BenchOptions {
   readonly json?: true
@@ -67,6 +68,7 @@ async function measure({ only = USUAL, seconds }: BenchOptions): Promise<Figure[
   if (only.includes('memory')) figures.push(...(await measureMemory(processes, say)))
   if (only.includes('jobs')) figures.push(...(await measureJobs(processes, say)))
   if (only.includes('growth')) figures.push(...(await measureGrowth(processes, say)))
+  if (only.includes('schedules')) figures.push(...(await measureSchedules(processes, say)))
   return figures
 }
 

@@ -12,12 +12,14 @@ import { type OpsRoutesParts, opsRoutes } from './ops-routes.ts'
 import { answerClientError, answerError, sendProblem } from './problem.ts'
 import { refusal } from './refusal.ts'
 import { type RoundRoutesParts, roundRoutes } from './round-routes.ts'
+import { type ScheduleRoutesParts, scheduleRoutes } from './schedule-routes.ts'
 import { type SlotRoutesParts, slotRoutes } from './slot-routes.ts'
 
 export interface ServerParts
   extends RoundRoutesParts,
     HistoryRoutesParts,
     JobRoutesParts,
+    ScheduleRoutesParts,
     OpsRoutesParts,
     SlotRoutesParts {
   /** All queues there are now, for the board. */
@@ -72,6 +74,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     roundRoutes(api, parts)
     historyRoutes(api, parts)
     jobRoutes(api, parts)
+    scheduleRoutes(api, parts)
     slotRoutes(api, parts)
     opsRoutes(api, parts)
   })
