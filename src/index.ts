@@ -24,7 +24,21 @@ export {
 } from './client/define-worker.ts'
 export type { Duration } from './client/duration.ts'
 export type { Lead, OnceEnd, OnceOptions } from './client/once.ts'
+export type { ScheduledJob, ScheduleOptions } from './client/schedule-body.ts'
+export type { LastSlotJson, NextSlotJson, ScheduleJson } from './client/schedule-types.ts'
+export type {
+  Backfilled,
+  BackfillOptions,
+  ListSchedulesOptions,
+  NextOptions,
+  NextSlots,
+  PutSchedule,
+  Schedules,
+  TriggeredRound,
+  TriggerOptions,
+} from './client/schedules.ts'
 export type { SubmitOptions, Submitted } from './client/submit.ts'
+export type { Time } from './client/time.ts'
 export type { FinishedRound, WaitOptions } from './client/wait.ts'
 export { JobFailed } from './core/job-failed.ts'
 export type { RoundState } from './core/record.ts'

@@ -1,0 +1,201 @@
+import { outcomeOf } from './outcome.ts'
+import { type ScheduleOptions, scheduleBody } from './schedule-body.ts'
+import type { NextSlotJson, ScheduleJson } from './schedule-types.ts'
+import { segmentOf } from './segment.ts'
+import { type Time, timeText } from './time.ts'
+import { type Call, type Reply, send, type TransportOptions } from './transport.ts'
+
+interface CallOptions {
+  /** Ends the call; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal
+}
+
+export interface ListSchedulesOptions extends CallOptions {
+  /** Only those of this system. */
+  readonly system?: string
+}
+
+export interface TriggerOptions extends CallOptions {
+  /** Calls with the same one are one trigger. Default: one of its own for each call. */
+  readonly id?: string
+}
+
+export interface BackfillOptions extends CallOptions {
+  /** The first and the last slot are due at or between them. */
+  readonly from: Time
+  readonly to: Time
+  /** At most so many slots, up to 1000. Default 100. */
+  readonly max?: number
+}
+
+export interface NextOptions extends CallOptions {
+  /** How many. Default 10. */
+  readonly n?: number
+}
+
+export interface PutSchedule {
+  /** True if there was none of this name. A repetition after a lost answer is not told apart: then false. */
+  readonly isNew: boolean
+  readonly schedule: ScheduleJson
+}
+
+/** A round that was made by hand; `link` is its path on the server. */
+export interface TriggeredRound {
+  readonly round: string
+  readonly link: string
+  readonly now: string
+}
+
+export interface Backfilled {
+  readonly rounds: readonly BackfilledRound[]
+  readonly now: string
+}
+
+interface BackfilledRound {
+  readonly slot: string
+  readonly round: string
+  /** False if it was submitted before. */
+  readonly isFirst: boolean
+}
+
+export interface NextSlots {
+  readonly slots: readonly NextSlotJson[]
+  readonly now: string
+}
+
+/**
+ * What makes rounds come by themselves. Every call is safe to repeat, and is repeated while it cannot be answered. Where
+ * nothing else is said, a name without a schedule is GoneError `NO_SUCH_SCHEDULE`.
+ */
+export interface Schedules {
+  /** Makes the schedule, or makes it what is given here: what is left out has its default, not its former value. */
+  put(system: string, name: string, schedule: ScheduleOptions, options?: CallOptions): Promise<PutSchedule>
+  /** Undefined if there is none. */
+  get(system: string, name: string, options?: CallOptions): Promise<ScheduleJson | undefined>
+  /** All of them, by system and name, from as many pages as there are. */
+  list(options?: ListSchedulesOptions): Promise<readonly ScheduleJson[]>
+  /** False if there was none, as after a repetition whose first answer got lost. Rounds that were submitted stay. */
+  remove(system: string, name: string, options?: CallOptions): Promise<boolean>
+  /** What falls into a pause is not run, also not later. */
+  pause(system: string, name: string, options?: CallOptions): Promise<ScheduleJson>
+  resume(system: string, name: string, options?: CallOptions): Promise<ScheduleJson>
+  /** Runs the job now, beside its slots. */
+  trigger(system: string, name: string, options?: TriggerOptions): Promise<TriggeredRound>
+  /** Submits slots that have passed, oldest first. Those that were submitted before are not run again. */
+  backfill(system: string, name: string, options: BackfillOptions): Promise<Backfilled>
+  /** The slots to come. */
+  next(system: string, name: string, options?: NextOptions): Promise<NextSlots>
+}
+
+/** The most that the server gives at a time. */
+const PAGE_SIZE = 1_000
+/** A million schedules: a server that never ends its list has a defect. */
+const MAX_PAGES = 1_000
+
+/** The schedules of the server that is reached by `transport`. */
+export function schedulesOn(transport: TransportOptions): Schedules {
+  const ask = (question: Question) => askOf(transport, question)
+  return {
+    async put(system, name, schedule, { signal } = {}) {
+      const path = pathOf(system, name)
+      const body = scheduleBody(schedule)
+      const reply = await ask({ method: 'PUT', path, body, accepts: [200, 201], answers: 'next', signal })
+      return { isNew: reply.status === 201, schedule: reply.json as ScheduleJson }
+    },
+    async get(system, name, { signal } = {}) {
+      const none = outcomeOf({ NO_SUCH_SCHEDULE: () => ({ json: undefined }) })
+      const question = { path: pathOf(system, name), answers: 'next', signal } as const
+      return (await ask(question).catch(none)).json as ScheduleJson | undefined
+    },
+    async list({ system, signal } = {}) {
+      const all: ScheduleJson[] = []
+      let cursor: string | undefined
+      for (let page = 0; page < MAX_PAGES; page++) {
+        const query = { system, limit: String(PAGE_SIZE), cursor }
+        const { json } = await ask({ path: PATH, query, answers: 'schedules', signal })
+        const { schedules, next } = json as { schedules: readonly ScheduleJson[]; next?: string }
+        all.push(...schedules)
+        if (next === undefined) break
+        cursor = next
+      }
+      return all
+    },
+    async remove(system, name, { signal } = {}) {
+      const none = outcomeOf({ NO_SUCH_SCHEDULE: () => ({ status: 404 }) })
+      const path = pathOf(system, name)
+      const question = { method: 'DELETE', path, accepts: [204], answers: 'next', signal } as const
+      return (await ask(question).catch(none)).status === 204
+    },
+    async pause(system, name, { signal } = {}) {
+      const path = `${pathOf(system, name)}/pause`
+      return (await ask({ method: 'POST', path, answers: 'next', signal })).json as ScheduleJson
+    },
+    async resume(system, name, { signal } = {}) {
+      const path = `${pathOf(system, name)}/resume`
+      return (await ask({ method: 'POST', path, answers: 'next', signal })).json as ScheduleJson
+    },
+    async trigger(system, name, { id = triggerId(), signal } = {}) {
+      const path = `${pathOf(system, name)}/trigger`
+      const reply = await ask({
+        method: 'POST',
+        path,
+        body: { id },
+        accepts: [202],
+        answers: 'round',
+        signal,
+      })
+      return reply.json as TriggeredRound
+    },
+    async backfill(system, name, { from, to, max, signal }) {
+      const path = `${pathOf(system, name)}/backfill`
+      const body = { from: timeText('from', from), to: timeText('to', to), max }
+      const reply = await ask({ method: 'POST', path, body, accepts: [202], answers: 'rounds', signal })
+      return reply.json as Backfilled
+    },
+    async next(system, name, { n, signal } = {}) {
+      const path = `${pathOf(system, name)}/next`
+      const query = { n: n === undefined ? undefined : String(n) }
+      return (await ask({ path, query, answers: 'slots', signal })).json as NextSlots
+    },
+  }
+}
+
+interface Question {
+  readonly method?: Call['method']
+  readonly path: string
+  readonly query?: Call['query']
+  readonly body?: object
+  readonly accepts?: readonly number[]
+  /** A member that the answer has for sure. */
+  readonly answers: string
+  readonly signal: AbortSignal | undefined
+}
+
+function askOf(transport: TransportOptions, question: Question): Promise<Reply> {
+  const { method = 'GET', path, query = {}, body, accepts = [200], answers, signal } = question
+  return send(transport, {
+    method,
+    path,
+    query,
+    accepts,
+    headers: { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) },
+    isAnswer: (json) => typeof json === 'object' && json !== null && Object.hasOwn(json, answers),
+    isRepeatable: true,
+    ...(body && { body: JSON.stringify(body) }),
+    ...(signal && { signal }),
+  })
+}
+
+const PATH = '/api/v1/schedules'
+
+function pathOf(system: string, name: string): string {
+  return `${PATH}/${segmentOf('system', system)}/${segmentOf('name', name)}`
+}
+
+/** Such as `2026-11-22T08:00:00Z-k3x9q1`: with the longest name it is still a round's. */
+function triggerId(): string {
+  const random = [...crypto.getRandomValues(new Uint8Array(6))]
+    .map((byte) => (byte % 36).toString(36))
+    .join('')
+  return `${new Date().toISOString().slice(0, 19)}Z-${random}`
+}
