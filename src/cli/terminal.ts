@@ -5,6 +5,8 @@ import { GoneError } from '../errors.ts'
 /** What a command says to the shell. `notNow`: lost, not yet, refused. `unknown`: nobody could tell, or bad usage. */
 export const EXIT = { done: 0, notNow: 1, unknown: 2 } as const
 
+export type Colors = ReturnType<typeof colorsOf>
+
 type Stream = Pick<WriteStream, 'isTTY'>
 
 /** Colours where a person looks, and plain text in pipes, logs and dumb terminals. See https://no-color.org */

@@ -1,0 +1,58 @@
+import type { ScheduleJson } from '../../client/schedule-types.ts'
+import { formatDuration } from '../../core/duration.ts'
+import type { Colors } from '../terminal.ts'
+import { membersOf } from './members.ts'
+import { titleOf } from './plan.ts'
+import { bothTimes } from './times.ts'
+import { jobText, nextText, whenText } from './words.ts'
+
+/** Said in lines of their own. */
+const SAID = ['cron', 'every', 'at', 'tz', 'job.worker', 'job.data']
+
+/** A schedule for people: a line for each thing that is not as usual. */
+export function detailsText(schedule: ScheduleJson, colors: Colors): string {
+  const { system, last, createdAt, updatedAt } = schedule
+  const terms = [...membersOf(schedule, system)]
+    .filter(([member]) => !SAID.includes(member) && !SAID.some((said) => member.startsWith(`${said}.`)))
+    .map(([member, value]): [string, string] => [
+      member,
+      typeof value === 'string' ? value : JSON.stringify(value),
+    ])
+  const rows: [string, string][] = [
+    ['when', whenText(schedule)],
+    ['job', jobText(schedule, system)],
+    ...terms,
+    ['next', nextOf(schedule, colors)],
+    ['last', last === null ? 'none yet' : lastText(last)],
+    ['set', `${createdAt}${updatedAt === createdAt ? '' : `, changed ${updatedAt}`}`],
+  ]
+  const width = Math.max(...rows.map(([title]) => title.length)) + 2
+  const lines = rows.map(([title, text]) => `  ${colors.dim(title.padEnd(width))}${text}`)
+  return [colors.bold(titleOf(schedule)), ...lines].join('\n')
+}
+
+function nextOf(schedule: ScheduleJson, colors: Colors): string {
+  const { next, now, paused } = schedule
+  if (paused || next === null) return nextText(schedule, colors)
+  return `${bothTimes(next)}, in ${spanText(Date.parse(next.at) - Date.parse(now))}`
+}
+
+function lastText({ slot, latenessMs, submitted, skipped }: NonNullable<ScheduleJson['last']>): string {
+  return `${slot}, ${(latenessMs / 1_000).toFixed(1)} s late; ${submitted} submitted, ${skipped} skipped so far`
+}
+
+/** The two largest units of a span, such as `13 h 40 min`. */
+export function spanText(ms: number): string {
+  const units = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['min', 60_000],
+    ['s', 1_000],
+  ] as const
+  const index = units.findIndex(([, unit]) => ms >= unit)
+  if (index < 0) return formatDuration(0)
+  const [first, second] = units.slice(index, index + 2)
+  if (first === undefined) return ''
+  const rest = second && Math.floor((ms % first[1]) / second[1])
+  return `${Math.floor(ms / first[1])} ${first[0]}${rest ? ` ${rest} ${second[0]}` : ''}`
+}

@@ -1,0 +1,75 @@
+import type { ScheduleJson } from '../../client/schedule-types.ts'
+import type { Colors } from '../terminal.ts'
+import { changeText, type MemberChange, memberChanges } from './members.ts'
+import type { ScheduleFile, WantedSchedule } from './schedule-file.ts'
+import { jobText, whenText } from './words.ts'
+
+/** What an apply does, or would do, with one schedule. */
+export type PlannedStep = { readonly system: string; readonly name: string } & (
+  | { readonly kind: 'added'; readonly wanted: WantedSchedule }
+  | { readonly kind: 'changed'; readonly wanted: WantedSchedule; readonly members: readonly MemberChange[] }
+  | { readonly kind: 'removed' }
+  /** On the server, not in the file, and not to be removed. */
+  | { readonly kind: 'kept' }
+)
+
+/**
+ * The steps that make the file true: those of the file in its order, then what else there is in its systems. What is as
+ * the file wants it is left out.
+ *
+ * @param current what the file's systems have
+ */
+export function planOf(
+  { schedules }: ScheduleFile,
+  current: readonly ScheduleJson[],
+  { prune }: { readonly prune: boolean },
+): readonly PlannedStep[] {
+  const found = new Map(current.map((schedule) => [titleOf(schedule), schedule]))
+  const steps = schedules.flatMap((wanted): PlannedStep[] => {
+    const { system, name, body } = wanted
+    const before = found.get(titleOf(wanted))
+    if (!before) return [{ kind: 'added', system, name, wanted }]
+    const members = memberChanges(before, body, system)
+    return members.length === 0 ? [] : [{ kind: 'changed', system, name, wanted, members }]
+  })
+  const inFile = new Set(schedules.map(titleOf))
+  const others = current.filter((schedule) => !inFile.has(titleOf(schedule)))
+  const kind = prune ? 'removed' : 'kept'
+  return [...steps, ...others.map(({ system, name }) => ({ kind, system, name }) as const)]
+}
+
+/** The step, and below it the members that change. */
+export function stepText(step: PlannedStep, { green, yellow, red, dim }: Colors): string {
+  const title = titleOf(step)
+  switch (step.kind) {
+    case 'added': {
+      const { body, system } = step.wanted
+      return green(`+ ${title}: ${whenText(body)}, ${jobText(body, system)}`)
+    }
+    case 'changed':
+      return [`~ ${title}`, ...step.members.map((change) => `    ${changeText(change)}`)].map(yellow).join('\n')
+    case 'removed':
+      return red(`- ${title}`)
+    case 'kept':
+      return dim(`  ${title}: kept, not in the file (--prune removes it)`)
+  }
+}
+
+/** Such as `1 added, 2 changed, 1 removed`; `1 to add` for what is not done. */
+export function countsText(steps: readonly PlannedStep[], isDone: boolean): string {
+  const counts = WORDS.map(({ kind, done, toDo }) => {
+    const count = steps.filter((step) => step.kind === kind).length
+    return count === 0 ? undefined : `${count} ${isDone ? done : toDo}`
+  })
+  return counts.filter(Boolean).join(', ')
+}
+
+const WORDS = [
+  { kind: 'added', done: 'added', toDo: 'to add' },
+  { kind: 'changed', done: 'changed', toDo: 'to change' },
+  { kind: 'removed', done: 'removed', toDo: 'to remove' },
+] as const
+
+export function titleOf({ system, name }: { readonly system: string; readonly name: string }): string {
+  return `${system}/${name}`
+}
