@@ -25,16 +25,13 @@ export {
 export type { Duration } from './client/duration.ts'
 export type { Lead, OnceEnd, OnceOptions } from './client/once.ts'
 export type { ScheduledJob, ScheduleOptions } from './client/schedule-body.ts'
-export type { LastSlotJson, NextSlotJson, ScheduleJson } from './client/schedule-types.ts'
 export type {
-  Backfilled,
   BackfillOptions,
+  ListedScheduleJson,
   ListSchedulesOptions,
   NextOptions,
-  NextSlots,
   PutSchedule,
   Schedules,
-  TriggeredRound,
   TriggerOptions,
 } from './client/schedules.ts'
 export type { SubmitOptions, Submitted } from './client/submit.ts'
@@ -42,5 +39,13 @@ export type { Time } from './client/time.ts'
 export type { FinishedRound, WaitOptions } from './client/wait.ts'
 export { JobFailed } from './core/job-failed.ts'
 export type { RoundState } from './core/record.ts'
+export type {
+  BackfillJson,
+  LastSlotJson,
+  NextSlotsJson,
+  ScheduleJson,
+  SlotJson,
+  TriggerJson,
+} from './core/schedule-wire.ts'
 export type { LedRoundJson, RoundJson, SubmittedRoundJson } from './core/wire.ts'
 export { type ErrorCode, GoneError } from './errors.ts'

@@ -5,6 +5,7 @@ import { addDemo } from './demo.ts'
 import { addOnce } from './once.ts'
 import { addReady } from './ready.ts'
 import { addRoundCommands } from './round-commands.ts'
+import { addSchedule } from './schedule/schedule.ts'
 import { addServe } from './serve.ts'
 import { EXIT, exitWith } from './terminal.ts'
 import { addWork } from './work.ts'
@@ -42,6 +43,7 @@ addDemo(program)
 addServe(program)
 addOnce(program)
 addRoundCommands(program)
+addSchedule(program)
 addReady(program)
 addWork(program)
 

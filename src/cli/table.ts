@@ -1,10 +1,11 @@
+import { stripVTControlCharacters } from 'node:util'
 import Table from 'cli-table3'
 import type { Colors } from './terminal.ts'
 
 interface TableLook {
   readonly colors: Colors
-  /** Of each column, with its blank before or two after; what is longer ends in "…". Missing: as wide as needed. */
-  readonly widths?: readonly (number | null)[]
+  /** Of each column; what is longer ends in "…". Missing: as wide as needed. */
+  readonly widths?: readonly number[] | undefined
 }
 
 /** Columns under dim titles, without lines. */
@@ -29,6 +30,47 @@ export function tableOf(
   table.push(...rows.map((row) => [...row]))
   return withoutTrailingBlanks(table.toString())
 }
+
+const GAP = 2
+const MIN_WIDTH = 8
+
+/**
+ * The widths with which a table fits so many columns of a terminal; undefined if it does anyway.
+ *
+ * @param shrinking the columns of the table that may become narrower, the first one first
+ */
+export function widthsWithin(
+  columns: number,
+  rows: readonly (readonly string[])[],
+  shrinking: readonly number[],
+): readonly number[] | undefined {
+  const widths: number[] = []
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, widthOf(cell))
+  }
+  let excess = widths.reduce((sum, width) => sum + width + GAP, -GAP) - columns
+  if (excess <= 0) return undefined
+  for (const index of shrinking) {
+    const width = widths[index] ?? 0
+    const narrower = Math.min(width, Math.max(MIN_WIDTH, width - excess))
+    excess -= width - narrower
+    widths[index] = narrower
+  }
+  return widths
+}
+
+/** East Asian characters and emoji take two columns, accents none. */
+function widthOf(text: string): number {
+  let width = 0
+  for (const char of stripVTControlCharacters(text).normalize()) {
+    if (/\p{Mn}|\p{Me}/u.test(char)) continue
+    width += WIDE.test(char) ? 2 : 1
+  }
+  return width
+}
+
+const WIDE =
+  /\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}|\p{Emoji_Presentation}|[\uff01-\uff60]/u
 
 function withoutTrailingBlanks(text: string): string {
   return text.replace(/ +$/gm, '')

@@ -1,6 +1,12 @@
+import type {
+  BackfillJson,
+  NextSlotsJson,
+  ScheduleJson,
+  ScheduleListJson,
+  TriggerJson,
+} from '../core/schedule-wire.ts'
 import { outcomeOf } from './outcome.ts'
 import { type ScheduleOptions, scheduleBody } from './schedule-body.ts'
-import type { NextSlotJson, ScheduleJson } from './schedule-types.ts'
 import { segmentOf } from './segment.ts'
 import { type Time, timeText } from './time.ts'
 import { type Call, type Reply, send, type TransportOptions } from './transport.ts'
@@ -39,29 +45,8 @@ export interface PutSchedule {
   readonly schedule: ScheduleJson
 }
 
-/** A round that was made by hand; `link` is its path on the server. */
-export interface TriggeredRound {
-  readonly round: string
-  readonly link: string
-  readonly now: string
-}
-
-export interface Backfilled {
-  readonly rounds: readonly BackfilledRound[]
-  readonly now: string
-}
-
-interface BackfilledRound {
-  readonly slot: string
-  readonly round: string
-  /** False if it was submitted before. */
-  readonly isFirst: boolean
-}
-
-export interface NextSlots {
-  readonly slots: readonly NextSlotJson[]
-  readonly now: string
-}
+/** A schedule as it is listed: all have been read at about the same moment. */
+export type ListedScheduleJson = ScheduleListJson['schedules'][number]
 
 /**
  * What makes rounds come by themselves. Every call is safe to repeat, and is repeated while it cannot be answered. Where
@@ -73,18 +58,21 @@ export interface Schedules {
   /** Undefined if there is none. */
   get(system: string, name: string, options?: CallOptions): Promise<ScheduleJson | undefined>
   /** All of them, by system and name, from as many pages as there are. */
-  list(options?: ListSchedulesOptions): Promise<readonly ScheduleJson[]>
+  list(options?: ListSchedulesOptions): Promise<readonly ListedScheduleJson[]>
   /** False if there was none, as after a repetition whose first answer got lost. Rounds that were submitted stay. */
   remove(system: string, name: string, options?: CallOptions): Promise<boolean>
   /** What falls into a pause is not run, also not later. */
   pause(system: string, name: string, options?: CallOptions): Promise<ScheduleJson>
   resume(system: string, name: string, options?: CallOptions): Promise<ScheduleJson>
   /** Runs the job now, beside its slots. */
-  trigger(system: string, name: string, options?: TriggerOptions): Promise<TriggeredRound>
-  /** Submits slots that have passed, oldest first. Those that were submitted before are not run again. */
-  backfill(system: string, name: string, options: BackfillOptions): Promise<Backfilled>
+  trigger(system: string, name: string, options?: TriggerOptions): Promise<TriggerJson>
+  /**
+   * Submits slots that have passed, oldest first. Those that were submitted before are not run again. Where there are
+   * more than `max`, `next` is the `from` to go on with.
+   */
+  backfill(system: string, name: string, options: BackfillOptions): Promise<BackfillJson>
   /** The slots to come. */
-  next(system: string, name: string, options?: NextOptions): Promise<NextSlots>
+  next(system: string, name: string, options?: NextOptions): Promise<NextSlotsJson>
 }
 
 /** The most that the server gives at a time. */
@@ -108,12 +96,12 @@ export function schedulesOn(transport: TransportOptions): Schedules {
       return (await ask(question).catch(none)).json as ScheduleJson | undefined
     },
     async list({ system, signal } = {}) {
-      const all: ScheduleJson[] = []
+      const all: ListedScheduleJson[] = []
       let cursor: string | undefined
       for (let page = 0; page < MAX_PAGES; page++) {
         const query = { system, limit: String(PAGE_SIZE), cursor }
         const { json } = await ask({ path: PATH, query, answers: 'schedules', signal })
-        const { schedules, next } = json as { schedules: readonly ScheduleJson[]; next?: string }
+        const { schedules, next } = json as ScheduleListJson
         all.push(...schedules)
         if (next === undefined) break
         cursor = next
@@ -144,18 +132,18 @@ export function schedulesOn(transport: TransportOptions): Schedules {
         answers: 'round',
         signal,
       })
-      return reply.json as TriggeredRound
+      return reply.json as TriggerJson
     },
     async backfill(system, name, { from, to, max, signal }) {
       const path = `${pathOf(system, name)}/backfill`
       const body = { from: timeText('from', from), to: timeText('to', to), max }
       const reply = await ask({ method: 'POST', path, body, accepts: [202], answers: 'rounds', signal })
-      return reply.json as Backfilled
+      return reply.json as BackfillJson
     },
     async next(system, name, { n, signal } = {}) {
       const path = `${pathOf(system, name)}/next`
       const query = { n: n === undefined ? undefined : String(n) }
-      return (await ask({ path, query, answers: 'slots', signal })).json as NextSlots
+      return (await ask({ path, query, answers: 'slots', signal })).json as NextSlotsJson
     },
   }
 }

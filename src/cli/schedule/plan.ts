@@ -1,4 +1,4 @@
-import type { ScheduleJson } from '../../client/schedule-types.ts'
+import type { ListedScheduleJson } from '../../client/schedules.ts'
 import type { Colors } from '../terminal.ts'
 import { changeText, type MemberChange, memberChanges } from './members.ts'
 import type { ScheduleFile, WantedSchedule } from './schedule-file.ts'
@@ -21,15 +21,15 @@ export type PlannedStep = { readonly system: string; readonly name: string } & (
  */
 export function planOf(
   { schedules }: ScheduleFile,
-  current: readonly ScheduleJson[],
+  current: readonly ListedScheduleJson[],
   { prune }: { readonly prune: boolean },
 ): readonly PlannedStep[] {
   const found = new Map(current.map((schedule) => [titleOf(schedule), schedule]))
   const steps = schedules.flatMap((wanted): PlannedStep[] => {
-    const { system, name, body } = wanted
+    const { system, name, full } = wanted
     const before = found.get(titleOf(wanted))
     if (!before) return [{ kind: 'added', system, name, wanted }]
-    const members = memberChanges(before, body, system)
+    const members = memberChanges(before, full)
     return members.length === 0 ? [] : [{ kind: 'changed', system, name, wanted, members }]
   })
   const inFile = new Set(schedules.map(titleOf))
@@ -38,16 +38,20 @@ export function planOf(
   return [...steps, ...others.map(({ system, name }) => ({ kind, system, name }) as const)]
 }
 
+const MAX_JOB = 60
+
 /** The step, and below it the members that change. */
 export function stepText(step: PlannedStep, { green, yellow, red, dim }: Colors): string {
   const title = titleOf(step)
   switch (step.kind) {
     case 'added': {
-      const { body, system } = step.wanted
-      return green(`+ ${title}: ${whenText(body)}, ${jobText(body, system)}`)
+      const { full } = step.wanted
+      return green(`+ ${title}: ${whenText(full)}, ${jobText(full, MAX_JOB)}`)
     }
     case 'changed':
-      return [`~ ${title}`, ...step.members.map((change) => `    ${changeText(change)}`)].map(yellow).join('\n')
+      return [`~ ${title}`, ...step.members.map((change) => `    ${changeText(change)}`)]
+        .map(yellow)
+        .join('\n')
     case 'removed':
       return red(`- ${title}`)
     case 'kept':

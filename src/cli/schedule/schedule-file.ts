@@ -9,8 +9,11 @@ import {
   parseAllDocuments,
   type YAMLMap,
 } from 'yaml'
+import { checkIdentifier } from '../../core/round.ts'
+import { scheduleId } from '../../core/schedule.ts'
+import { readScheduleBody } from '../../core/schedule-body.ts'
+import { type FullScheduleBody, fullBody, type ScheduleBody } from '../../core/schedule-wire.ts'
 import { GoneError } from '../../errors.ts'
-import { DURATIONS, NESTED } from './members.ts'
 
 /** The schedules that a file wants, in its order. */
 export interface ScheduleFile {
@@ -22,8 +25,10 @@ export interface ScheduleFile {
 export interface WantedSchedule {
   readonly system: string
   readonly name: string
-  /** As the file has it; the server checks it. */
-  readonly body: Readonly<Record<string, unknown>>
+  /** As the file has it. */
+  readonly body: ScheduleBody
+  /** As the server will write it, if it is of our version. */
+  readonly full: FullScheduleBody
   /** Such as `schedules.yaml:7`: the line of a member like `job.attempts`, or of the schedule if it has no line. */
   where(member: string): string
 }
@@ -74,7 +79,10 @@ class Reader {
     const parts = this.pairsOf(document.contents, '', offsetOf(document.contents))
     for (const [name, pair] of parts) {
       if (name !== 'system' && name !== 'schedules' && !name.startsWith('x-'))
-        throw this.mistake(offsetOf(pair.key), `"${name}": expected "system", "schedules" or a name from "x-"`)
+        throw this.mistake(
+          offsetOf(pair.key),
+          `"${name}": expected "system", "schedules" or a name from "x-"`,
+        )
     }
     const start = offsetOf(document.contents)
     const [systemPair, schedulesPair] = [parts.get('system'), parts.get('schedules')]
@@ -88,8 +96,13 @@ class Reader {
   private systemOf({ key, value }: MapPair): string {
     const system = isScalar(value) ? value.value : undefined
     const offset = offsetOf(key)
-    if (typeof system !== 'string' || system === '')
+    if (typeof system !== 'string')
       throw this.mistake(offset, `system: expected a name, got ${shown(system)}`)
+    try {
+      checkIdentifier('system', system)
+    } catch (cause) {
+      throw this.mistake(offset, (cause as GoneError).message)
+    }
     const earlier = this.systems.get(system)
     if (earlier !== undefined)
       throw this.mistake(offset, `system: "${system}" has its schedules in line ${this.lineOf(earlier)}`)
@@ -102,18 +115,29 @@ class Reader {
     const title = `${system}/${name}: `
     const node = isAlias(pair.value) ? pair.value.resolve(document) : pair.value
     this.pairsOf(node, title, start)
-    const body = (node as YAMLMap).toJS(document) as Record<string, unknown>
+    const body = this.plain(node as YAMLMap, document, title)
     const where = (member: string) => this.place(offsetOfMember(pair, member.split('.')) ?? start)
-    for (const [member, value] of valuesOf(body)) {
-      const rule = ruleOf(member, value)
-      if (rule) throw new GoneError('CONFIG', `${where(member)}: ${title}${member}: ${rule}, got ${shown(value)}`)
+    try {
+      scheduleId(system, name)
+      return { system, name, body, full: fullBody(readScheduleBody(body, system)), where }
+    } catch (cause) {
+      if (!(cause instanceof GoneError)) throw cause
+      throw inFile({ system, name, where }, cause)
     }
-    return { system, name, body, where }
+  }
+
+  private plain(node: YAMLMap, document: Document, title: string): ScheduleBody {
+    try {
+      return node.toJS(document) as ScheduleBody
+    } catch (cause) {
+      // Of an alias whose anchor is missing or comes later.
+      throw this.mistake(offsetOf(node), `${title}${(cause as Error).message}`)
+    }
   }
 
   private pairsOf(node: unknown, title: string, offset: number): Map<string, MapPair> {
     if (!isMap(node)) throw this.mistake(offset, `${title}expected a map, got ${shownNode(node)}`)
-    return new Map(node.items.map((pair) => [String(valueOf(pair.key)), pair as MapPair]))
+    return new Map(node.items.map((pair) => [String(scalarOf(pair.key)), pair as MapPair]))
   }
 
   private place(offset: number): string {
@@ -124,39 +148,30 @@ class Reader {
     return Math.max(1, this.lines.linePos(offset).line)
   }
 
-  /** A cron that begins with `*` is the mistake that everybody makes once. */
+  /** With the line as it is. A cron that begins with `*` is the mistake that everybody makes once. */
   private advice(offset: number, message: string): string {
-    const line = this.text.split('\n')[this.lineOf(offset) - 1] ?? ''
-    return /:\s+\*/.test(line) ? `${message}; a value that begins with "*" needs quotes` : message
+    const line = this.text.split('\n')[this.lineOf(offset) - 1]?.trim() ?? ''
+    const hint = /:\s+\*/.test(line) ? '; a value that begins with "*" needs quotes' : ''
+    return `${message}, in ${shown(line)}${hint}`
   }
 }
 
-/** The members that the file has, nested ones by their path. */
-function valuesOf(body: Readonly<Record<string, unknown>>, prefix = ''): [string, unknown][] {
-  return Object.entries(body).flatMap(([name, value]): [string, unknown][] => {
-    const path = `${prefix}${name}`
-    const isOpened = NESTED.includes(path) && isPlainMap(value)
-    return isOpened ? valuesOf(value, `${path}.`) : [[path, value]]
-  })
-}
-
-/** What the SDK would send as something else than it is here. */
-function ruleOf(member: string, value: unknown): string | undefined {
-  if (NESTED.includes(member)) return 'expected a map'
-  if (DURATIONS.includes(member) && typeof value !== 'string') return 'expected a duration like "30s" or "10m"'
-  if (value === null && member !== 'job.data') return 'expected a value'
-  return undefined
-}
-
-function isPlainMap(value: unknown): value is Record<string, unknown> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value)
+/** What is wrong with a schedule, with its line in the file. Messages begin with the member that they are about. */
+export function inFile(
+  wanted: Pick<WantedSchedule, 'system' | 'name' | 'where'>,
+  error: GoneError,
+): GoneError {
+  const { system, name, where } = wanted
+  const member = /^"?([A-Za-z.]+)"?:/.exec(error.message)?.[1] ?? ''
+  const code = error.code.startsWith('INVALID') ? 'CONFIG' : error.code
+  return new GoneError(code, `${where(member)}: ${system}/${name}: ${error.message}`, { cause: error })
 }
 
 function offsetOfMember(pair: MapPair, path: readonly string[]): number | undefined {
   const [name, ...rest] = path
   if (name === undefined) return offsetOf(pair.key)
   if (!isMap(pair.value)) return undefined
-  const inner = pair.value.items.find(({ key }) => String(valueOf(key)) === name)
+  const inner = pair.value.items.find(({ key }) => String(scalarOf(key)) === name)
   return inner && (offsetOfMember(inner, rest) ?? offsetOf(inner.key))
 }
 
@@ -164,12 +179,12 @@ function offsetOf(node: unknown): number {
   return (node as { range?: readonly number[] } | null)?.range?.[0] ?? 0
 }
 
-function valueOf(node: unknown): unknown {
+function scalarOf(node: unknown): unknown {
   return isScalar(node) ? node.value : null
 }
 
 function shownNode(node: unknown): string {
-  return isSeq(node) ? 'a list' : shown(valueOf(node))
+  return isSeq(node) ? 'a list' : shown(scalarOf(node))
 }
 
 function shown(value: unknown): string {

@@ -45,7 +45,9 @@ export function addSet(schedule: Command): void {
   addTimes(command)
   addTerms(command)
   addJob(command)
-  addAskOptions(command).addHelpText('after', helpText(EXAMPLES, ['it is as asked for'])).action(set)
+  addAskOptions(command)
+    .addHelpText('after', helpText(EXAMPLES, ['it is as asked for']))
+    .action(set)
 }
 
 function addTimes(command: Command): void {
@@ -95,10 +97,9 @@ function addJob(command: Command): void {
     .addOption(new Option('--data <json>', 'what the worker is given').argParser(json))
     .addOption(new Option('--attempts <number>', 'how often a round is tried').argParser(whole))
     .addOption(
-      new Option(
-        '--backoff <type:delay>',
-        'what a new attempt waits: fixed:10s or exponential:1s',
-      ).argParser(backoff),
+      new Option('--backoff <type:delay>', 'what a new attempt waits: fixed:10s or exponential:1s').argParser(
+        backoff,
+      ),
     )
     .option('--job-timeout <duration>', 'how long an attempt may take')
     .addOption(new Option('--priority <number>', '1 goes first').argParser(whole))
@@ -117,7 +118,7 @@ function set(system: string, name: string, options: SetOptions): Promise<void> {
     const wanted = scheduleOf(options) as unknown as ScheduleOptions
     const before = await schedules.get(system, name)
     const { isNew, schedule } = await schedules.put(system, name, wanted)
-    const changes = before === undefined ? [] : memberChanges(before, schedule, system)
+    const changes = before === undefined ? [] : memberChanges(before, schedule)
     const verb = isNew ? 'made' : changes.length > 0 ? 'changed' : 'unchanged:'
     const first = `${colors.green(`${verb} ${system}/${name}`)}, ${nextText(schedule, colors)}`
     return {

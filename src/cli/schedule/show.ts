@@ -1,6 +1,5 @@
 import { type Command, Option } from 'commander'
-import type { ScheduleJson } from '../../client/schedule-types.ts'
-import type { NextSlots } from '../../client/schedules.ts'
+import type { NextSlotsJson, ScheduleJson } from '../../core/schedule-wire.ts'
 import { type Answer, type AskOptions, addAskOptions, ask, given, helpText } from '../ask.ts'
 import { whole } from '../option-values.ts'
 import type { Colors } from '../terminal.ts'
@@ -46,7 +45,10 @@ function addList(schedule: Command): void {
   addAskOptions(command)
     .addHelpText(
       'after',
-      helpText(['gone schedule list', 'gone schedule list cleaner --json'], ['shown, also if there are none']),
+      helpText(
+        ['gone schedule list', 'gone schedule list cleaner --json'],
+        ['shown, also if there are none'],
+      ),
     )
     .action((system: string | undefined, options: AskOptions) =>
       ask(options, async ({ schedules }, colors): Promise<Answer> => {
@@ -61,7 +63,7 @@ function addList(schedule: Command): void {
 
 async function answerNext(
   found: ScheduleJson | undefined,
-  next: NextSlots,
+  next: NextSlotsJson,
   colors: Colors,
 ): Promise<Answer> {
   const { slotTable } = await import('./tables.ts')
