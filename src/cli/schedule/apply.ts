@@ -6,7 +6,7 @@ import type { Schedules } from '../../client/schedules.ts'
 import { GoneError } from '../../errors.ts'
 import { type Answer, type AskOptions, addAskOptions, ask, helpText } from '../ask.ts'
 import type { Colors } from '../terminal.ts'
-import { countsText, type PlannedStep, planOf, stepText } from './plan.ts'
+import { type PlannedStep, planOf, stepText, summaryText } from './plan.ts'
 
 interface ApplyOptions extends AskOptions {
   readonly dryRun?: boolean
@@ -57,25 +57,27 @@ const MEANINGS = [
 async function apply(
   schedules: Schedules,
   path: string,
-  { dryRun = false, prune = false }: ApplyOptions,
+  options: ApplyOptions,
   colors: Colors,
 ): Promise<Answer> {
+  const { dryRun = false, prune = false } = options
   const { readScheduleFile } = await import('./schedule-file.ts')
   const file = readScheduleFile(path === '-' ? 'stdin' : path, await textAt(path))
   const current = await Promise.all(file.systems.map((system) => schedules.list({ system })))
   const steps = planOf(file, current.flat(), { prune })
-  if (!dryRun) await takeSteps(schedules, steps)
-  const count = steps.filter(({ kind }) => kind !== 'kept').length
+  if (!dryRun) await takeSteps(schedules, steps, (taken) => showTaken(taken, options, colors))
+  const lines = steps.map((step) => stepText(step, colors))
   return {
-    isDone: !dryRun || count === 0,
-    text: [...steps.map((step) => stepText(step, colors)), summary(steps, count, dryRun)].join('\n'),
+    isDone: !dryRun || steps.every(({ kind }) => kind === 'kept'),
+    text: [...lines, summaryText(steps, { isDone: !dryRun })].join('\n'),
     json: { isDryRun: dryRun, steps: steps.map(stepJson) },
   }
 }
 
-function summary(steps: readonly PlannedStep[], count: number, dryRun: boolean): string {
-  if (count === 0) return 'nothing to change'
-  return `${countsText(steps, !dryRun)}${dryRun ? '; nothing is changed by --dry-run' : ''}`
+/** What was done before an error. */
+function showTaken(taken: readonly PlannedStep[], { json }: ApplyOptions, colors: Colors): void {
+  if (json) return
+  for (const step of taken) process.stdout.write(`${stepText(step, colors)}\n`)
 }
 
 function stepJson(step: PlannedStep): object {
@@ -98,36 +100,32 @@ async function textAt(path: string): Promise<string> {
 const AT_ONCE = 8
 
 /**
- * Takes the steps, some at a time; what comes after an error is not begun.
+ * Takes the steps, some at a time; after an error none is begun.
  *
- * @throws GoneError of the first step that failed, which says how many were taken
+ * @param showTaken told before the error is thrown
+ * @throws GoneError of the first step that failed
  */
-async function takeSteps(schedules: Schedules, steps: readonly PlannedStep[]): Promise<void> {
+async function takeSteps(
+  schedules: Schedules,
+  steps: readonly PlannedStep[],
+  showTaken: (taken: readonly PlannedStep[]) => void,
+): Promise<void> {
   const todo = steps.filter(({ kind }) => kind !== 'kept').values()
-  const trouble: unknown[] = []
-  let taken = 0
+  const taken: PlannedStep[] = []
+  const errors: unknown[] = []
   const takeOneByOne = async () => {
     for (const step of todo) {
-      if (trouble.length > 0) return
-      try {
-        await takeStep(schedules, step)
-        taken += 1
-      } catch (error) {
-        trouble.push(error)
-      }
+      if (errors.length > 0) return
+      await takeStep(schedules, step).then(
+        () => taken.push(step),
+        (error) => errors.push(error),
+      )
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, takeOneByOne))
-  const [error] = trouble
-  if (error instanceof GoneError && taken > 0)
-    throw new GoneError(
-      error.code,
-      `${error.message} (before that: ${taken} changed; apply again to go on)`,
-      {
-        cause: error,
-      },
-    )
-  if (error) throw error
+  if (errors.length === 0) return
+  showTaken(taken)
+  throw errors[0]
 }
 
 async function takeStep(schedules: Schedules, step: PlannedStep): Promise<void> {

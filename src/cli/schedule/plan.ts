@@ -55,17 +55,22 @@ export function stepText(step: PlannedStep, { green, yellow, red, dim }: Colors)
     case 'removed':
       return red(`- ${title}`)
     case 'kept':
-      return dim(`  ${title}: kept, not in the file (--prune removes it)`)
+      return dim(`  ${title}: kept, not in the file`)
   }
 }
 
-/** Such as `1 added, 2 changed, 1 removed`; `1 to add` for what is not done. */
-export function countsText(steps: readonly PlannedStep[], isDone: boolean): string {
-  const counts = WORDS.map(({ kind, done, toDo }) => {
-    const count = steps.filter((step) => step.kind === kind).length
-    return count === 0 ? undefined : `${count} ${isDone ? done : toDo}`
-  })
-  return counts.filter(Boolean).join(', ')
+/** Such as `1 added, 2 changed, 1 kept (--prune removes it)`, or what is yet to be done. */
+export function summaryText(steps: readonly PlannedStep[], { isDone }: { readonly isDone: boolean }): string {
+  const count = (kind: PlannedStep['kind']) => steps.filter((step) => step.kind === kind).length
+  const counts = WORDS.filter(({ kind }) => count(kind) > 0).map(
+    ({ kind, done, toDo }) => `${count(kind)} ${isDone ? done : toDo}`,
+  )
+  const kept = count('kept')
+  return [
+    counts.length === 0 ? 'nothing to change' : counts.join(', '),
+    ...(kept > 0 ? [`${kept} kept (--prune removes ${kept === 1 ? 'it' : 'them'})`] : []),
+    ...(counts.length > 0 && !isDone ? ['nothing changed by --dry-run'] : []),
+  ].join('; ')
 }
 
 const WORDS = [

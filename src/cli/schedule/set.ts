@@ -31,7 +31,7 @@ interface SetOptions extends AskOptions {
 
 const EXAMPLES = [
   'gone schedule set cleaner nightly --cron "0 2 * * *" --tz Europe/Berlin --worker hello',
-  'gone schedule set cleaner quarterly --every 15m --worker hello --overlap skip --grace 5m',
+  'gone schedule set cleaner sweep --every 15m --worker hello --overlap skip --grace 5m',
   'gone schedule set cleaner once --at 2027-01-01T08:00:00Z --worker hello --data \'{"a":1}\'',
 ]
 
