@@ -8,6 +8,8 @@ import { GoneError } from './errors.ts'
 import { RedlockGate } from './gate/redlock-gate.ts'
 import { Metrics } from './http/metrics.ts'
 import { buildServer } from './http/server.ts'
+import { BullAlarms } from './queue/alarm-queue.ts'
+import { AlarmWorker } from './queue/alarm-worker.ts'
 import { BullJobQueues } from './queue/job-queues.ts'
 import { BullRoundQueue } from './queue/round-queue.ts'
 import { SettleWorker } from './queue/settle-worker.ts'
@@ -17,13 +19,20 @@ import { type EmbeddedRedis, startEmbeddedRedis } from './redis/embedded.ts'
 import { readPolicy, readReadiness, whenReachable, whenSettled } from './redis/readiness.ts'
 import { RedisNews } from './redis/redis-news.ts'
 import { defaultCacheDir, findRedisServer } from './redis/redis-server.ts'
+import { RedisSchedules } from './schedules/redis-schedules.ts'
+import { Canceller } from './service/canceller.ts'
 import { Completer } from './service/completer.ts'
 import { Dispatcher } from './service/dispatcher.ts'
 import { callIdentities, Elector } from './service/elector.ts'
 import { Reader } from './service/reader.ts'
 import { RoundMemory } from './service/round-memory.ts'
+import { Schedules } from './service/schedules.ts'
+import { SlotTally } from './service/slot-tally.ts'
 import { Standby } from './service/standby.ts'
 import { Sweeper } from './service/sweeper.ts'
+import { Ticker } from './service/ticker.ts'
+import { Timetables } from './service/timetables.ts'
+import { Watchdog } from './service/watchdog.ts'
 import { VERSION } from './version.ts'
 
 export interface GoneServer {
@@ -109,17 +118,41 @@ async function assemble(
   closers.push(() => sweeper.stop())
   closers.push(() => settleWorker.stop())
 
+  const completer = new Completer(shared)
+  const dispatcher = new Dispatcher({ records, jobs, rounds: queue, log })
+  const store = new RedisSchedules(commands)
+  const alarms = new BullAlarms(open('commands', 'alarms'))
+  closers.push(() => alarms.stop())
+  const timetables = new Timetables()
+  const slots = new SlotTally()
+  const canceller = new Canceller({ records, completer, jobs, log })
+  const ticker = new Ticker({
+    store,
+    alarms,
+    dispatcher,
+    records,
+    canceller,
+    timetables,
+    observer: slots,
+    log,
+  })
+  const alarmWorker = new AlarmWorker({ client: open('waiting', 'ring'), alarms, ticker, log })
+  const watchdog = new Watchdog(store, alarms, ticker, log)
+  closers.push(() => alarmWorker.stop())
+  closers.push(() => watchdog.stop())
+
   const http = await buildServer({
     elector,
     standby,
-    completer: new Completer(shared),
+    completer,
     reader: new Reader(records, memory, nowMs),
-    metrics: new Metrics({ records, queue, jobs, sweeper }),
+    metrics: new Metrics({ records, queue, jobs, sweeper, schedules: store, slots, watchdog }),
     readiness: () => readReadiness(commands, config.allowEviction),
     callIdentity: callIdentities(randomBytes(6).toString('base64url')),
     deadlineMs: config.deadlineMs,
-    queues: async () => [queue.queue, ...(await jobs.all())],
-    dispatcher: new Dispatcher({ records, jobs, rounds: queue, log }),
+    queues: async () => [queue.queue, alarms.queue, ...(await jobs.all())],
+    dispatcher,
+    schedules: new Schedules({ store, ticker, dispatcher, timetables, log }),
     maxSubmissionBytes: config.maxSubmissionBytes,
     isBoardReadOnly: config.boardReadOnly,
     log,
@@ -136,6 +169,8 @@ async function assemble(
   })
   settleWorker.start()
   sweeper.start()
+  alarmWorker.start()
+  watchdog.start()
   return { url, ...(embedded && { dataDir: config.dataDir }), stop }
 }
 

@@ -12,8 +12,14 @@ import { type OpsRoutesParts, opsRoutes } from './ops-routes.ts'
 import { answerClientError, answerError, sendProblem } from './problem.ts'
 import { refusal } from './refusal.ts'
 import { type RoundRoutesParts, roundRoutes } from './round-routes.ts'
+import { type ScheduleRoutesParts, scheduleRoutes } from './schedule-routes.ts'
 
-export interface ServerParts extends RoundRoutesParts, HistoryRoutesParts, JobRoutesParts, OpsRoutesParts {
+export interface ServerParts
+  extends RoundRoutesParts,
+    HistoryRoutesParts,
+    JobRoutesParts,
+    ScheduleRoutesParts,
+    OpsRoutesParts {
   /** All queues there are now, for the board. */
   readonly queues: () => Promise<readonly Queue[]>
   readonly isBoardReadOnly: boolean
@@ -66,6 +72,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     roundRoutes(api, parts)
     historyRoutes(api, parts)
     jobRoutes(api, parts)
+    scheduleRoutes(api, parts)
     opsRoutes(api, parts)
   })
   app.addHook('onRequest', (request, _, done) => done(refusal(request) ?? unknownPath(request)))
