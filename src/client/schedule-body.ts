@@ -1,6 +1,6 @@
 import { type Duration, durationText } from './duration.ts'
 import { type SubmitOptions, submissionBody } from './submit.ts'
-import { type Time, timeText } from './time.ts'
+import { secondText, type Time } from './time.ts'
 
 /** When a schedule's rounds come: one of the three. */
 type When =
@@ -44,11 +44,11 @@ export function scheduleBody(options: ScheduleOptions): object {
   return {
     ...rest,
     every: durationText(every),
-    at: timeText('at', at),
+    at: secondText('at', at, 'up'),
     jitter: durationText(jitter),
     catchUp: catchUp && { ...catchUp, window: durationText(catchUp.window) },
-    startAt: timeText('startAt', startAt),
-    endAt: timeText('endAt', endAt),
+    startAt: secondText('startAt', startAt, 'up'),
+    endAt: secondText('endAt', endAt, 'down'),
     job: job && submissionBody(job),
     expect: expect && { ...expect, grace: durationText(expect.grace) },
   }

@@ -8,7 +8,7 @@ import type {
 import { outcomeOf } from './outcome.ts'
 import { type ScheduleOptions, scheduleBody } from './schedule-body.ts'
 import { segmentOf } from './segment.ts'
-import { type Time, timeText } from './time.ts'
+import { secondText, type Time } from './time.ts'
 import { type Call, type Reply, send, type TransportOptions } from './transport.ts'
 
 interface CallOptions {
@@ -136,7 +136,7 @@ export function schedulesOn(transport: TransportOptions): Schedules {
     },
     async backfill(system, name, { from, to, max, signal }) {
       const path = `${pathOf(system, name)}/backfill`
-      const body = { from: timeText('from', from), to: timeText('to', to), max }
+      const body = { from: secondText('from', from, 'up'), to: secondText('to', to, 'down'), max }
       const reply = await ask({ method: 'POST', path, body, accepts: [202], answers: 'rounds', signal })
       return reply.json as BackfillJson
     },
