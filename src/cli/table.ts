@@ -37,7 +37,7 @@ const MIN_WIDTH = 8
 /**
  * The widths with which a table fits so many columns of a terminal; undefined if it does anyway.
  *
- * @param shrinking the columns of the table that may become narrower, the first one first
+ * @param shrinking the columns of the table that may become narrower, the widest one first
  */
 export function widthsWithin(
   columns: number,
@@ -48,13 +48,12 @@ export function widthsWithin(
   for (const row of rows) {
     for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, widthOf(cell))
   }
-  let excess = widths.reduce((sum, width) => sum + width + GAP, -GAP) - columns
+  const excess = widths.reduce((sum, width) => sum + width + GAP, -GAP) - columns
   if (excess <= 0) return undefined
-  for (const index of shrinking) {
-    const width = widths[index] ?? 0
-    const narrower = Math.min(width, Math.max(MIN_WIDTH, width - excess))
-    excess -= width - narrower
-    widths[index] = narrower
+  for (let over = excess; over > 0; over--) {
+    const [widest] = shrinking.toSorted((a, b) => (widths[b] ?? 0) - (widths[a] ?? 0))
+    if (widest === undefined || (widths[widest] ?? 0) <= MIN_WIDTH) break
+    widths[widest] = (widths[widest] ?? 0) - 1
   }
   return widths
 }

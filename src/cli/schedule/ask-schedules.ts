@@ -36,6 +36,11 @@ export function addNamed<Options extends AskOptions>(schedule: Command, named: N
     )
 }
 
+/** As the server says it. */
+export function noSuchSchedule({ system, name }: Named): string {
+  return `${system}/${name}: there is no such schedule`
+}
+
 /** That there is no such schedule is an answer. */
 function notThere({ yellow }: Colors) {
   return (error: unknown): Answer => {

@@ -3,7 +3,7 @@ import type { BackfillJson } from '../../core/schedule-wire.ts'
 import { type AskOptions, given } from '../ask.ts'
 import { whole } from '../option-values.ts'
 import type { Colors } from '../terminal.ts'
-import { addNamed } from './ask-schedules.ts'
+import { addNamed, noSuchSchedule } from './ask-schedules.ts'
 import { nextText } from './words.ts'
 
 interface BackfillCommandOptions extends AskOptions {
@@ -47,9 +47,7 @@ export function addControl(schedule: Command): void {
     done: 'removed',
     async run(schedules, { system, name }, _, { green, yellow }) {
       const isDone = await schedules.remove(system, name)
-      const text = isDone
-        ? green(`removed ${system}/${name}`)
-        : yellow(`${system}/${name}: there is no such schedule`)
+      const text = isDone ? green(`removed ${system}/${name}`) : yellow(noSuchSchedule({ system, name }))
       return { isDone, text, json: { removed: isDone } }
     },
   })
@@ -77,9 +75,7 @@ function addBackfill(schedule: Command): void {
   addNamed<BackfillCommandOptions>(schedule, {
     name: 'backfill',
     about: 'submit the slots of a time that has passed, oldest first',
-    examples: [
-      'gone schedule backfill cleaner nightly --from 2026-11-01T00:00:00Z --to 2026-11-08T00:00:00Z',
-    ],
+    examples: ['gone schedule backfill db nightly --from 2026-11-01T00:00:00Z --to 2026-11-08T00:00:00Z'],
     done: 'submitted, now or before',
     addOptions: (command) =>
       command

@@ -34,8 +34,9 @@ export function detailsText(schedule: ScheduleJson, colors: Colors): string {
 
 function nextOf(schedule: ScheduleJson, colors: Colors): string {
   const { next, now, paused } = schedule
-  if (paused || next === null) return nextText(schedule, colors)
-  return `${bothTimes(next)}, in ${spanText(Date.parse(next.at) - Date.parse(now))}`
+  const inMs = next === null ? 0 : Date.parse(next.at) - Date.parse(now)
+  if (paused || next === null || inMs <= 0) return nextText(schedule, colors)
+  return `${bothTimes(next)}, in ${spanText(inMs)}`
 }
 
 function lastText({ round, latenessMs }: NonNullable<ScheduleJson['last']>): string {

@@ -3,7 +3,7 @@ import type { NextSlotsJson, ScheduleJson } from '../../core/schedule-wire.ts'
 import { type Answer, type AskOptions, addAskOptions, ask, given, helpText } from '../ask.ts'
 import { whole } from '../option-values.ts'
 import type { Colors } from '../terminal.ts'
-import { addNamed } from './ask-schedules.ts'
+import { addNamed, noSuchSchedule } from './ask-schedules.ts'
 import { detailsText } from './details.ts'
 
 /** `gone schedule get`, `list` and `next`. */
@@ -13,10 +13,10 @@ export function addShow(schedule: Command): void {
     about: 'show a schedule: what was set, its next run and its latest',
     examples: ['gone schedule get cleaner nightly', 'gone schedule get cleaner nightly --json'],
     done: 'shown',
-    async run(schedules, { system, name }, _, colors) {
-      const found = await schedules.get(system, name)
+    async run(schedules, id, _, colors) {
+      const found = await schedules.get(id.system, id.name)
       if (found) return { isDone: true, text: detailsText(found, colors), json: found }
-      return { isDone: false, text: colors.yellow(`${system}/${name}: no such schedule`), json: null }
+      return { isDone: false, text: colors.yellow(noSuchSchedule(id)), json: null }
     },
   })
   addList(schedule)

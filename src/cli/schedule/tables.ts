@@ -6,7 +6,7 @@ import { titleOf } from './plan.ts'
 import { localTime, utcTime } from './times.ts'
 import { shortWhen } from './words.ts'
 
-/** One schedule a line. Where `columns` are too few, expressions are shortened first, then names. */
+/** One schedule a line. Where `columns` are too few, names and expressions are shortened. */
 export function scheduleTable(
   schedules: readonly ListedScheduleJson[],
   colors: Colors,
@@ -18,7 +18,7 @@ export function scheduleTable(
     ...nextCells(schedule, colors),
   ])
   const titles = ['schedule', 'when', 'next run, local', 'in UTC']
-  return tableOf(titles, rows, { colors, widths: widthsWithin(columns, [titles, ...rows], [1, 0]) })
+  return tableOf(titles, rows, { colors, widths: widthsWithin(columns, [titles, ...rows], [0, 1]) })
 }
 
 /** One run a line. */

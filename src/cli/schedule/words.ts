@@ -21,10 +21,9 @@ export function jobText({ job: { worker, data } }: FullScheduleBody, max = Numbe
 }
 
 /** Such as `next run 2026-11-23 02:00 +01 (01:00 UTC)`. */
-export function nextText(
-  { paused, next }: Pick<ScheduleJson, 'paused' | 'next'>,
-  { yellow }: Colors,
-): string {
+export function nextText({ paused, next, now }: ScheduleJson, { yellow }: Colors): string {
   if (paused) return yellow('paused')
-  return next === null ? yellow('no more runs') : `next run ${bothTimes(next)}`
+  if (next === null) return yellow('no more runs')
+  const isDue = Date.parse(next.at) <= Date.parse(now)
+  return `${isDue ? 'due since' : 'next run'} ${bothTimes(next)}`
 }
