@@ -1,5 +1,4 @@
 import { stripVTControlCharacters } from 'node:util'
-import Table from 'cli-table3'
 import type { Colors } from './terminal.ts'
 
 interface TableLook {
@@ -8,34 +7,27 @@ interface TableLook {
   readonly widths?: readonly number[] | undefined
 }
 
-/** Columns under dim titles, without lines. */
-export function tableOf(
-  titles: readonly string[],
-  rows: readonly (readonly string[])[],
-  { colors, widths }: TableLook,
-): string {
-  const edges = ['top', 'bottom', 'mid', 'left', 'right'].flatMap((side) => [
-    side,
-    `${side}-mid`,
-    `${side}-left`,
-    `${side}-right`,
-  ])
-  const blank = Object.fromEntries([...edges, 'left-mid', 'mid-mid', 'right-mid'].map((side) => [side, '']))
-  const table = new Table({
-    head: titles.map((title) => colors.dim(title)),
-    ...(widths && { colWidths: [...widths] }),
-    chars: { ...blank, middle: '  ' },
-    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true },
-  })
-  table.push(...rows.map((row) => [...row]))
-  return withoutTrailingBlanks(table.toString())
-}
-
 const GAP = 2
 const MIN_WIDTH = 8
 
 /**
- * The widths with which a table fits so many columns of a terminal; undefined if it does anyway.
+ * Columns under dim titles, without lines. A cell has one line and is of one colour as a whole.
+ *
+ * 10,000 rows take 0.1 s, with cli-table3 they took 5 s (`gone schedule list`, 2 cores).
+ */
+export function tableOf(
+  titles: readonly string[],
+  rows: readonly (readonly string[])[],
+  { colors, widths = widthsOf([titles, ...rows]) }: TableLook,
+): string {
+  return [titles.map((title) => colors.dim(title)), ...rows]
+    .map((row) => row.map((cell, index) => fitted(cell, widths[index] ?? 0)).join(' '.repeat(GAP)))
+    .map((line) => line.trimEnd())
+    .join('\n')
+}
+
+/**
+ * The widths with which a table fits so many columns of a terminal.
  *
  * @param shrinking the columns of the table that may become narrower, the widest one first
  */
@@ -43,13 +35,9 @@ export function widthsWithin(
   columns: number,
   rows: readonly (readonly string[])[],
   shrinking: readonly number[],
-): readonly number[] | undefined {
-  const widths: number[] = []
-  for (const row of rows) {
-    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, widthOf(cell))
-  }
+): readonly number[] {
+  const widths = widthsOf(rows)
   const excess = widths.reduce((sum, width) => sum + width + GAP, -GAP) - columns
-  if (excess <= 0) return undefined
   for (let over = excess; over > 0; over--) {
     const [widest] = shrinking.toSorted((a, b) => (widths[b] ?? 0) - (widths[a] ?? 0))
     if (widest === undefined || (widths[widest] ?? 0) <= MIN_WIDTH) break
@@ -58,19 +46,42 @@ export function widthsWithin(
   return widths
 }
 
+function widthsOf(rows: readonly (readonly string[])[]): number[] {
+  const widths: number[] = []
+  for (const row of rows) {
+    for (const [index, cell] of row.entries()) widths[index] = Math.max(widths[index] ?? 0, widthOf(cell))
+  }
+  return widths
+}
+
+function fitted(cell: string, width: number): string {
+  const missing = width - widthOf(cell)
+  return missing >= 0 ? cell + ' '.repeat(missing) : shortened(cell, width)
+}
+
+function shortened(cell: string, width: number): string {
+  const text = stripVTControlCharacters(cell)
+  let kept = ''
+  for (const char of text) {
+    if (widthOf(kept + char) > width - 1) break
+    kept += char
+  }
+  const short = `${kept}…`
+  return cell.replace(text, () => short) + ' '.repeat(width - widthOf(short))
+}
+
 /** East Asian characters and emoji take two columns, accents none. */
-function widthOf(text: string): number {
+function widthOf(cell: string): number {
+  const text = stripVTControlCharacters(cell)
+  if (/^[ -~]*$/.test(text)) return text.length
   let width = 0
-  for (const char of stripVTControlCharacters(text).normalize()) {
-    if (/\p{Mn}|\p{Me}/u.test(char)) continue
+  for (const char of text.normalize()) {
+    if (NONE.test(char)) continue
     width += WIDE.test(char) ? 2 : 1
   }
   return width
 }
 
+const NONE = /\p{Mn}|\p{Me}|\p{Cf}/u
 const WIDE =
   /\p{Script=Han}|\p{Script=Hiragana}|\p{Script=Katakana}|\p{Script=Hangul}|\p{Emoji_Presentation}|[\uff01-\uff60]/u
-
-function withoutTrailingBlanks(text: string): string {
-  return text.replace(/ +$/gm, '')
-}
