@@ -8,7 +8,6 @@ interface TableLook {
 }
 
 const GAP = 2
-const MIN_WIDTH = 8
 
 /**
  * Columns under dim titles, without lines. A cell has one line and is of one colour as a whole.
@@ -29,19 +28,20 @@ export function tableOf(
 /**
  * The widths with which a table fits so many columns of a terminal.
  *
- * @param shrinking the columns of the table that may become narrower, the widest one first
+ * @param shrinking columns of the table that may become narrower, first the first one to its `min`
  */
 export function widthsWithin(
   columns: number,
   rows: readonly (readonly string[])[],
-  shrinking: readonly number[],
+  shrinking: readonly { readonly index: number; readonly min: number }[],
 ): readonly number[] {
   const widths = widthsOf(rows)
-  const excess = widths.reduce((sum, width) => sum + width + GAP, -GAP) - columns
-  for (let over = excess; over > 0; over--) {
-    const [widest] = shrinking.toSorted((a, b) => (widths[b] ?? 0) - (widths[a] ?? 0))
-    if (widest === undefined || (widths[widest] ?? 0) <= MIN_WIDTH) break
-    widths[widest] = (widths[widest] ?? 0) - 1
+  let excess = widths.reduce((sum, width) => sum + width + GAP, -GAP) - columns
+  for (const { index, min } of shrinking) {
+    const width = widths[index] ?? 0
+    const narrower = Math.min(width, Math.max(min, width - Math.max(0, excess)))
+    widths[index] = narrower
+    excess -= width - narrower
   }
   return widths
 }
@@ -68,6 +68,17 @@ function shortened(cell: string, width: number): string {
   }
   const short = `${kept}…`
   return cell.replace(text, () => short) + ' '.repeat(width - widthOf(short))
+}
+
+/** The end of a text that is too long, after a "…". */
+export function endWithin(text: string, width: number): string {
+  if (widthOf(text) <= width) return text
+  let kept = ''
+  for (const char of [...text].toReversed()) {
+    if (widthOf(char + kept) > width - 1) break
+    kept = char + kept
+  }
+  return `…${kept}`
 }
 
 /** East Asian characters and emoji take two columns, accents none. */

@@ -30,7 +30,7 @@ describe('the table of schedules', () => {
   it('fits a terminal, and is whole in a pipe', () => {
     const narrow = scheduleTable([nightly, weekdays], plain, 80)
     expect(longest(narrow)).toBe(80)
-    expect(narrow).toContain('0 8 1-7,15-21 * MO…  2026-11-23 08:00 +01  2026-11-23 07:00')
+    expect(narrow).toContain(`${'a'.repeat(25)}…  0 8 1-7,15-…  2026-11-23 08:00 +01  2026-11-23 07:00`)
     const whole = scheduleTable([nightly, weekdays], plain)
     expect(whole).toContain(`${weekdays.system}/weekdays  0 8 1-7,15-21 * MON-FRI  2026-11-23`)
   })
@@ -63,6 +63,7 @@ describe('the table of slots', () => {
   it('fits a terminal', () => {
     const long = { ...slot, round: `${'n'.repeat(100)}@${slot.slot}` }
     expect(longest(slotTable([long], plain, 80))).toBe(80)
+    expect(slotTable([long], plain, 80)).toContain('  …nnnnnnnn@2027-03-28T02:30:00+01:00')
     expect(slotTable([long], plain)).toContain(long.round)
   })
 })

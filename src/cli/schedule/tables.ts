@@ -1,35 +1,52 @@
 import type { ListedScheduleJson } from '../../client/schedules.ts'
 import type { SlotJson } from '../../core/schedule-wire.ts'
-import { tableOf, widthsWithin } from '../table.ts'
+import { endWithin, tableOf, widthsWithin } from '../table.ts'
 import type { Colors } from '../terminal.ts'
 import { titleOf } from './plan.ts'
 import { localTime, utcTime } from './times.ts'
 import { shortWhen } from './words.ts'
 
-/** One schedule a line. Where `columns` are too few, names and expressions are shortened. */
+const MIN_WHEN = 12
+const MIN_NAME = 12
+
+/** One schedule a line. Where `columns` are too few, expressions are shortened first, then names. */
 export function scheduleTable(
   schedules: readonly ListedScheduleJson[],
   colors: Colors,
   columns = Number.POSITIVE_INFINITY,
 ): string {
+  const titles = ['schedule', 'when', 'next run, local', 'in UTC']
   const rows = schedules.map((schedule) => [
     titleOf(schedule),
     whenOf(schedule),
     ...nextCells(schedule, colors),
   ])
-  const titles = ['schedule', 'when', 'next run, local', 'in UTC']
-  return tableOf(titles, rows, { colors, widths: widthsWithin(columns, [titles, ...rows], [0, 1]) })
+  const widths = widthsWithin(
+    columns,
+    [titles, ...rows],
+    [
+      { index: 1, min: MIN_WHEN },
+      { index: 0, min: MIN_NAME },
+    ],
+  )
+  return tableOf(titles, rows, { colors, widths })
 }
 
-/** One run a line. */
+/** One run a line. Where `columns` are too few, the beginnings of rounds are left out: they are all the same. */
 export function slotTable(
   slots: readonly SlotJson[],
   colors: Colors,
   columns = Number.POSITIVE_INFINITY,
 ): string {
   const titles = ['local', 'in UTC', 'round']
-  const rows = slots.map((slot) => [localTime(slot, { weekday: true }), utcTime(slot), slot.round])
-  return tableOf(titles, rows, { colors, widths: widthsWithin(columns, [titles, ...rows], [2]) })
+  const rows = slots.map((slot): [string, string, string] => [
+    localTime(slot, { weekday: true }),
+    utcTime(slot),
+    slot.round,
+  ])
+  const widths = widthsWithin(columns, [titles, ...rows], [{ index: 2, min: MIN_NAME }])
+  const shown = rows.map(([local, utc, round]) => [local, utc, endWithin(round, widths[2] ?? 0)])
+  return tableOf(titles, shown, { colors, widths })
 }
 
 /** Of what comes once the next run says when. */
