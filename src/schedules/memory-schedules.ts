@@ -37,7 +37,7 @@ export class MemorySchedules implements ScheduleStore {
       .filter(({ id }) => system === undefined || id.system === system)
       .filter(({ id }) => after === undefined || compare(id, after) > 0)
       .sort((a, b) => compare(a.id, b.id))
-    const schedules = found.slice(0, limit)
+    const schedules = found.slice(0, limit).map(({ id, schedule }) => ({ id, schedule }))
     const last = found.length > limit ? schedules.at(-1) : undefined
     return { schedules, nowMs: this.nowMs(), ...(last && { next: last.id }) }
   }

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { planOf, stepText, summaryText } from '../../src/cli/schedule/plan.ts'
 import { readScheduleFile } from '../../src/cli/schedule/schedule-file.ts'
 import type { ScheduleBody, ScheduleJson } from '../../src/core/schedule-wire.ts'
-import { shownSchedule } from '../support/schedules.ts'
+import { shownSchedule } from '../support/shown-schedule.ts'
 
 const plain = pc.createColors(false)
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { detailsText, spanText } from '../../src/cli/schedule/details.ts'
 import { scheduleTable, slotTable } from '../../src/cli/schedule/tables.ts'
 import { bothTimes, localTime, utcTime } from '../../src/cli/schedule/times.ts'
-import { shownSchedule } from '../support/schedules.ts'
+import { shownSchedule } from '../support/shown-schedule.ts'
 
 const plain = pc.createColors(false)
 const berlin = { tz: 'Europe/Berlin', job: { worker: 'hello' } }
@@ -63,7 +63,7 @@ describe('the table of slots', () => {
   it('fits a terminal', () => {
     const long = { ...slot, round: `${'n'.repeat(100)}@${slot.slot}` }
     expect(longest(slotTable([long], plain, 80))).toBe(80)
-    expect(slotTable([long], plain, 80)).toContain('  …nnnnnnnn@2027-03-28T02:30:00+01:00')
+    expect(slotTable([long], plain, 80)).toContain('  …nnnnnnnnn@2027-03-28T02:30:00+01:00')
     expect(slotTable([long], plain)).toContain(long.round)
   })
 })

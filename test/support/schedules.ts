@@ -1,30 +1,60 @@
-import { scheduleId } from '../../src/core/schedule.ts'
-import { readScheduleBody } from '../../src/core/schedule-body.ts'
-import { type ScheduleBody, type ScheduleJson, scheduleJson } from '../../src/core/schedule-wire.ts'
-import { Timetable } from '../../src/core/timetable.ts'
+import { expect } from 'vitest'
+import type { ScheduleJson } from '../../src/core/schedule-wire.ts'
+import type { RoundJson } from '../../src/core/wire.ts'
 
-/** A Sunday. */
-const NOW_MS = Date.parse('2026-11-22T11:00:00Z')
+/** Calls a server about schedules of the system `shop`. */
+export interface ScheduleCalls {
+  put(name: string, body: object): Promise<{ readonly status: number; readonly json: ScheduleJson }>
+  call(
+    method: string,
+    path: string,
+    body?: object,
+  ): Promise<{ readonly status: number; readonly json: never }>
+  get(name: string): Promise<ScheduleJson>
+  /** All rounds of the schedule there are, oldest slot first. */
+  rounds(name: string): Promise<readonly RoundJson[]>
+  metric(line: string): Promise<number>
+}
 
-/** A schedule as the server would show it, an hour after it was made. */
-export function shownSchedule(
-  system: string,
-  name: string,
-  body: ScheduleBody,
-  { isPaused = false } = {},
-): ScheduleJson {
-  const spec = readScheduleBody(body, system)
-  const next = new Timetable(spec.timing).after(NOW_MS)
-  const json = scheduleJson(scheduleId(system, name), {
-    spec,
-    isPaused,
-    createdAtMs: NOW_MS - 3_600_000,
-    updatedAtMs: NOW_MS - 3_600_000,
-    cursorMs: NOW_MS,
-    ...(next && { next }),
-    held: [],
-    lastSkipped: 0,
-    counts: { submitted: 0, skipped: 0, missed: 0 },
-  })
-  return { ...json, now: new Date(NOW_MS).toISOString() }
+export function callSchedules(url: string): ScheduleCalls {
+  async function call(method: string, path: string, body?: object) {
+    const reply = await fetch(`${url}/api/v1/schedules/shop/${path}`, {
+      method,
+      ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
+    })
+    const text = await reply.text()
+    return { status: reply.status, json: (text ? JSON.parse(text) : undefined) as never }
+  }
+  return {
+    call,
+    put: (name, body) => call('PUT', name, body),
+    async get(name) {
+      const { status, json } = await call('GET', name)
+      expect(status).toBe(200)
+      return json
+    },
+    async rounds(name) {
+      const found: RoundJson[] = []
+      let cursor: string | undefined
+      do {
+        const query = `system=shop&limit=1000${cursor ? `&cursor=${cursor}` : ''}`
+        const page = (await (await fetch(`${url}/api/v1/rounds?${query}`)).json()) as {
+          rounds: RoundJson[]
+          next?: string
+        }
+        found.push(...page.rounds.filter(({ round }) => round.startsWith(`${name}@`)))
+        cursor = page.next
+      } while (cursor)
+      return found.sort((a, b) => (a.round < b.round ? -1 : 1))
+    },
+    async metric(line) {
+      const text = await (await fetch(`${url}/metrics`)).text()
+      return Number(
+        text
+          .split('\n')
+          .find((each) => each.startsWith(`${line} `))
+          ?.split(' ')[1],
+      )
+    },
+  }
 }
