@@ -55,10 +55,18 @@ export interface ListedRound {
   readonly submission?: SubmissionRecord
 }
 
-/** Where a page of the history ends; the next page holds what was elected before, or at the same ms and sorts lower. */
+/** The place of a round in the history: by time, among those of one ms by number, among systems by name, all downwards. */
 export interface HistoryMark {
-  readonly electedAtMs: number
-  readonly key: string
+  readonly atMs: number
+  readonly number: number
+  readonly system: string
+}
+
+/** True if `mark` comes later in the history, which is newest first. */
+export function isAfter(mark: HistoryMark, other: HistoryMark): boolean {
+  if (mark.atMs !== other.atMs) return mark.atMs < other.atMs
+  if (mark.number !== other.number) return mark.number < other.number
+  return mark.system < other.system
 }
 
 /**
