@@ -169,7 +169,9 @@ export class RedisRecords implements Records {
       for (const { id, mark } of entriesOf(system, entries)) {
         if (!firsts.has(id.round)) firsts.set(id.round, { id, cameAtMs: mark.atMs })
       }
-      return Promise.all([...firsts.values()].map(async (first) => ({ ...first, ...(await this.read(first.id)) })))
+      return Promise.all(
+        [...firsts.values()].map(async (first) => ({ ...first, ...(await this.read(first.id)) })),
+      )
     })
   }
 

@@ -243,12 +243,12 @@ describe("a slot's round", () => {
 })
 
 describe('the next look', () => {
-  const after = (at: number, round?: SeenRound) => nextLookMs(slot, terms, round, DUE + at) - DUE
+  const next = (at: number, round?: SeenRound) => nextLookMs(slot, terms, round, DUE + at) - DUE
   it('comes sooner for a young slot, and at each turn of its own', () => {
-    expect(after(0)).toBe(1 * S)
-    expect(after(10 * S)).toBe(15 * S)
-    expect(after(4.9 * MIN)).toBe(5 * MIN)
-    expect(after(20 * MIN)).toBe(20.5 * MIN)
-    expect(after(10 * MIN - 1 * S, came(0, 'led'))).toBe(10 * MIN)
+    expect(next(0)).toBe(1 * S)
+    expect(next(10 * S)).toBe(15 * S)
+    expect(next(4.9 * MIN)).toBe(5 * MIN)
+    expect(next(20 * MIN)).toBe(20.5 * MIN)
+    expect(next(10 * MIN - 1 * S, came(0, 'led'))).toBe(10 * MIN)
   })
 })
