@@ -15,3 +15,10 @@ export function formatDuration(ms: number): string {
   }
   return `${ms} ms`
 }
+
+/** Writes a duration as it is read, in the largest unit that divides it: `1h`, `90s`, `1500ms`. */
+export function durationText(ms: number): string {
+  if (ms === 0) return '0'
+  const unit = (['d', 'h', 'm', 's'] as const).find((name) => ms % UNITS_MS[name] === 0) ?? 'ms'
+  return `${ms / UNITS_MS[unit]}${unit}`
+}

@@ -4,9 +4,13 @@ import type { RoundRecord } from './record.ts'
 /** The queue of the rounds led over HTTP; no worker may have its name. */
 export const ROUNDS_QUEUE = 'rounds'
 
+/** The queue of the schedules' alarms; no worker may have its name. */
+export const ALARMS_QUEUE = 'alarms'
+
 /** A worker's name is its file's and its queue's. Escaped system names are among them. */
 export function isWorkerName(name: string): boolean {
-  return /^[A-Za-z0-9_%-][A-Za-z0-9_.%-]{0,383}$/.test(name) && name !== ROUNDS_QUEUE
+  const isOurs = name === ROUNDS_QUEUE || name === ALARMS_QUEUE
+  return /^[A-Za-z0-9_%-][A-Za-z0-9_.%-]{0,383}$/.test(name) && !isOurs
 }
 
 /** What a new attempt waits after a failed one. */
@@ -85,7 +89,8 @@ export function submissionDigest({ queue, data }: Pick<Submission, 'queue' | 'da
     .slice(0, 22)
 }
 
-function canonicalJson(value: unknown): string {
+/** JSON that is the same for the same data, in whatever order its members are written. */
+export function canonicalJson(value: unknown): string {
   return JSON.stringify(value, (_, member: unknown) => {
     if (typeof member !== 'object' || member === null || Array.isArray(member)) return member
     return Object.fromEntries(Object.entries(member).sort(([a], [b]) => (a < b ? -1 : 1)))

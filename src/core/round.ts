@@ -23,14 +23,18 @@ export function roundId(system: string, round: string): RoundId {
 }
 
 /**
- * Checks one name: 1 to 128 bytes of valid, NFC-normalised UTF-8 without control, format or separator characters,
+ * Checks one name: 1 to 128 bytes, or at most `maxBytes`, of valid, NFC-normalised UTF-8 without control, format or separator characters,
  * without `/`, and neither `.` nor `..`, which HTTP clients resolve away.
  *
  * @throws GoneError `INVALID_IDENTIFIER`
  */
-export function checkIdentifier(part: 'system' | 'round', value: string): void {
-  if (PLAIN.test(value)) return
-  const rule = brokenRule(value)
+export function checkIdentifier(
+  part: 'system' | 'round' | 'name',
+  value: string,
+  maxBytes = MAX_BYTES,
+): void {
+  if (PLAIN.test(value) && value.length <= maxBytes) return
+  const rule = brokenRule(value, maxBytes)
   if (rule !== undefined) throw new GoneError('INVALID_IDENTIFIER', `${part}: ${rule}`)
 }
 
@@ -75,9 +79,9 @@ export function unescapePart(escaped: string): string {
   return decodeURIComponent(escaped)
 }
 
-function brokenRule(value: string): string | undefined {
+function brokenRule(value: string, maxBytes: number): string | undefined {
   const bytes = Buffer.byteLength(value, 'utf8')
-  if (bytes === 0 || bytes > MAX_BYTES) return `expected 1 to ${MAX_BYTES} bytes, got ${bytes}`
+  if (bytes === 0 || bytes > maxBytes) return `expected 1 to ${maxBytes} bytes, got ${bytes}`
   const shown = JSON.stringify(value)
   if (value === '.' || value === '..') return `expected a name, got ${shown}, which stands for a folder`
   if (value.includes('/')) return `must not contain "/", got ${shown}`

@@ -280,6 +280,11 @@ function slotOf(wallMs: number, offsetMs: number): Slot {
   return { key: formatWall(wallMs, offsetMs), dueMs: wallMs - offsetMs }
 }
 
+/** What the clocks of a zone show at an instant, as a slot's key is written. */
+export function instantIn(tz: string, ms: number): string {
+  return formatInstant(Zone.named(tz), ms)
+}
+
 function formatInstant(zone: Zone, ms: number): string {
   const offsetMs = zone.offsetMs(ms)
   return formatWall(ms + offsetMs, offsetMs)

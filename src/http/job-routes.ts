@@ -1,6 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 
 import { escapePart, type RoundId } from '../core/round.ts'
+import { readSubmission, SUBMISSION_EXAMPLE } from '../core/submission.ts'
 import { roundJson } from '../core/wire.ts'
 import type { Dispatcher } from '../service/dispatcher.ts'
 import { type Endpoint, serve } from './api.ts'
@@ -8,7 +9,6 @@ import type { Metrics } from './metrics.ts'
 import { readBody, readQuery } from './parameters.ts'
 import { sendJson } from './replies.ts'
 import { roundOf } from './requests.ts'
-import { readSubmission, SUBMISSION_EXAMPLE } from './submission.ts'
 
 export interface JobRoutesParts {
   readonly dispatcher: Dispatcher

@@ -1,7 +1,7 @@
-import { formatDuration, parseDuration } from '../core/duration.ts'
-import { type Backoff, isWorkerName, type QueueTerms, type RunTerms, type Submission } from '../core/job.ts'
-import { MAX_DEADLINE_MS } from '../core/record.ts'
 import { GoneError } from '../errors.ts'
+import { formatDuration, parseDuration } from './duration.ts'
+import { type Backoff, isWorkerName, type QueueTerms, type RunTerms, type Submission } from './job.ts'
+import { MAX_DEADLINE_MS } from './record.ts'
 
 /** The members of a submission's body, with an example value each. */
 export const SUBMISSION_EXAMPLE = {
@@ -17,7 +17,7 @@ export const SUBMISSION_EXAMPLE = {
   ifExecutorDies: 'rerun',
 } as const
 
-type Body = Readonly<Record<string, unknown>>
+export type Body = Readonly<Record<string, unknown>>
 
 const MAX_ATTEMPTS = 100
 /** BullMQ's own bound. */
@@ -43,7 +43,7 @@ export function readSubmission(body: Body, ownQueue: string, nowMs: number): Sub
 function readWorker(worker: unknown, ownQueue: string): string {
   const name = worker ?? ownQueue
   if (typeof name === 'string' && isWorkerName(name)) return name
-  throw invalid('worker', 'a name of letters, digits, "_", "-" or "." other than "rounds"', name)
+  throw invalid('worker', 'a name of letters, digits, "_", "-" or "." other than "rounds" and "alarms"', name)
 }
 
 function readQueueTerms(body: Body, nowMs: number): QueueTerms {
@@ -78,7 +78,7 @@ function readDelay({ delay, at }: Body, nowMs: number): number | undefined {
   throw invalid('at', `an ISO 8601 time with its zone, at most ${formatDuration(MAX_DEADLINE_MS)} ahead`, at)
 }
 
-const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/
+export const ISO = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/
 
 function readBackoff(backoff: unknown): Backoff {
   const { type, delay, ...rest } = (typeof backoff === 'object' && backoff ? backoff : {}) as Body
@@ -88,7 +88,8 @@ function readBackoff(backoff: unknown): Backoff {
   return { type, delayMs: duration('backoff.delay', delay, 0, MAX_DEADLINE_MS) }
 }
 
-function duration(name: string, value: unknown, minMs: number, maxMs: number): number {
+/** @throws GoneError `INVALID_BODY` */
+export function duration(name: string, value: unknown, minMs: number, maxMs: number): number {
   const ms = typeof value === 'string' ? parseDuration(value) : undefined
   if (ms !== undefined && ms >= minMs && ms <= maxMs) return ms
   throw invalid(
@@ -98,12 +99,13 @@ function duration(name: string, value: unknown, minMs: number, maxMs: number): n
   )
 }
 
-function whole(name: string, value: unknown, min: number, max: number): number {
+/** @throws GoneError `INVALID_BODY` */
+export function whole(name: string, value: unknown, min: number, max: number): number {
   if (typeof value === 'number' && Number.isInteger(value) && value >= min && value <= max) return value
   throw invalid(name, `an integer from ${min} to ${max}`, value)
 }
 
-function invalid(name: string, rule: string, value: unknown): GoneError {
+export function invalid(name: string, rule: string, value: unknown): GoneError {
   const shown = JSON.stringify(value) ?? 'nothing'
   const short = shown.length > 64 ? `${shown.slice(0, 64)}…` : shown
   return new GoneError('INVALID_BODY', `${name}: expected ${rule}, got ${short}`)
