@@ -3,6 +3,7 @@ import type { Queue } from 'bullmq'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { Log } from '../core/ports.ts'
 import { GoneError } from '../errors.ts'
+import { type AlertRoutesParts, alertRoutes } from './alert-routes.ts'
 import { acceptAllMethods } from './api.ts'
 import { board } from './board.ts'
 import { docs } from './docs.ts'
@@ -13,7 +14,12 @@ import { answerClientError, answerError, sendProblem } from './problem.ts'
 import { refusal } from './refusal.ts'
 import { type RoundRoutesParts, roundRoutes } from './round-routes.ts'
 
-export interface ServerParts extends RoundRoutesParts, HistoryRoutesParts, JobRoutesParts, OpsRoutesParts {
+export interface ServerParts
+  extends RoundRoutesParts,
+    HistoryRoutesParts,
+    JobRoutesParts,
+    AlertRoutesParts,
+    OpsRoutesParts {
   /** All queues there are now, for the board. */
   readonly queues: () => Promise<readonly Queue[]>
   readonly isBoardReadOnly: boolean
@@ -66,6 +72,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     roundRoutes(api, parts)
     historyRoutes(api, parts)
     jobRoutes(api, parts)
+    alertRoutes(api, parts)
     opsRoutes(api, parts)
   })
   app.addHook('onRequest', (request, _, done) => done(refusal(request) ?? unknownPath(request)))
