@@ -31,10 +31,16 @@ local function openAlert(watch, kind)
   return text and cjson.decode(text)
 end
 
--- An answer's piece of news; where it is to be told it is in the outbox by then.
+-- A piece of news; where it is to be told it is in the outbox by then.
 local function tell(event, alert, now, tells)
   if tells then redis.call('ZADD', KEYS[10], now, alert.id .. '-' .. event) end
-  return { event, cjson.encode(alert) }
+  return { event, alert.id }
+end
+
+-- The news for the answer, with the alerts as the step leaves them.
+local function told(news)
+  for _, one in ipairs(news) do one[2] = redis.call('HGET', KEYS[5], one[2]) end
+  return news
 end
 
 local function trim(now)

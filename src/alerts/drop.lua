@@ -9,4 +9,4 @@ for _, kind in ipairs(KINDS) do
   local alert = openAlert(ARGV[2], kind)
   if alert then news[#news + 1] = resolve(ARGV[2], alert, ARGV[4], now, ARGV[5] == '1') end
 end
-return { 'dropped', now, news }
+return { 'dropped', now, told(news) }

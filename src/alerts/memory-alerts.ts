@@ -117,7 +117,8 @@ export class MemoryAlerts implements Alerts {
     if (watch?.version !== version || progress.cursorMs < watch.progress.cursorMs) return undefined
     this.counter += 1
     this.watches.set(key, { version: this.counter, progress, lookMs: Math.ceil(nextLookMs) })
-    return news.flatMap((one) => this.apply(key, id, one, tells))
+    const told = news.flatMap((one) => this.apply(key, id, one, tells))
+    return told.map(({ event, alert }) => ({ event, alert: shown(this.kept.get(alert.id) as KeptAlert) }))
   }
 
   async alerts({ state, after, limit }: { state?: AlertState; after?: string; limit: number }) {

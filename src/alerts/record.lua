@@ -5,7 +5,7 @@ local watch = ARGV[2]
 local version, cursor = string.match(redis.call('HGET', KEYS[4], watch) or '', '^(%d+) (%d+) ')
 if version ~= ARGV[5] or tonumber(ARGV[6]) < tonumber(cursor) then return { 'superseded' } end
 
-local now, tells, told = nowMs(), ARGV[10] == '1', {}
+local now, tells, happened = nowMs(), ARGV[10] == '1', {}
 redis.call('HSET', KEYS[4], watch, whole(redis.call('INCR', KEYS[11])) .. ' ' .. ARGV[6] .. ' ' .. ARGV[7])
 redis.call('ZADD', KEYS[3], ARGV[8], watch)
 
@@ -26,14 +26,14 @@ local function bad(news)
     alert.lastSlot, alert.lastDueMs, alert.lastRound, alert.detail = news.slot, news.dueMs, news.round, news.detail
   end
   save(alert)
-  if isNew then told[#told + 1] = tell('opened', alert, now, tells) end
+  if isNew then happened[#happened + 1] = tell('opened', alert, now, tells) end
 end
 
 local function good(news)
   for _, kind in ipairs(KINDS) do
     local alert = openAlert(watch, kind)
     if alert and alert.lastDueMs < news.dueMs then
-      told[#told + 1] = resolve(watch, alert, news.resolution, now, tells)
+      happened[#happened + 1] = resolve(watch, alert, news.resolution, now, tells)
     end
   end
 end
@@ -41,10 +41,10 @@ end
 local function came(news)
   local alert = openAlert(watch, 'missed')
   if alert and alert.lastSlot == news.slot then
-    told[#told + 1] = resolve(watch, alert, news.resolution, now, tells)
+    happened[#happened + 1] = resolve(watch, alert, news.resolution, now, tells)
   end
 end
 
 local steps = { bad = bad, good = good, came = came }
 for _, news in ipairs(cjson.decode(ARGV[9])) do steps[news.kind](news) end
-return { 'recorded', now, told }
+return { 'recorded', now, told(happened) }

@@ -157,4 +157,6 @@ export interface ScheduleWatch {
   readonly sinceMs: number
   /** While it is paused nothing is expected. */
   readonly isPaused: boolean
+  /** A slot due up to here that has no round was left out by the schedule's policy. */
+  readonly leftOutUntilMs?: number
 }

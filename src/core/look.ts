@@ -12,6 +12,8 @@ import type { Slot, Timetable } from './timetable.ts'
 export interface SlotFacts {
   readonly round?: SeenRound
   readonly candidates?: number
+  /** Nothing comes for it, and nothing was to. */
+  readonly isLeftOut?: boolean
 }
 
 /** The clock of an outside system may be ahead by so much, or a quarter of the time between slots where that is shorter. */
@@ -57,8 +59,8 @@ export function lookAt(
   const open: { slot: FollowedSlot; round?: SeenRound }[] = []
   for (const [index, slot] of slots.entries()) {
     const seen = facts[index] ?? {}
-    // Its record has ended, and with it what could be said of it.
-    if (slot.round !== undefined && seen.round === undefined) continue
+    // Or its record has ended, and with it what could be said of it.
+    if (seen.isLeftOut || (slot.round !== undefined && seen.round === undefined)) continue
     const { findings, isOver } = judgeSlot(slot, terms, seen, nowMs)
     const { round } = seen
     news.push(...tellCome(slot, round))

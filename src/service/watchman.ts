@@ -51,6 +51,8 @@ interface Watched {
   readonly isPaused: boolean
   /** Slots whose rounds may come before are not counted. */
   readonly countedFromMs: number
+  /** Slots due up to here that have no round were left out on purpose. */
+  readonly leftOutUntilMs: number
 }
 
 /**
@@ -178,7 +180,7 @@ export class Watchman {
   private async watched({ id, record }: TakenWatch): Promise<Watched | undefined> {
     if (id.of === 'schedule') {
       const found = await this.parts.schedules?.find(id)
-      return found && { ...found, countedFromMs: 0 }
+      return found && { leftOutUntilMs: 0, ...found, countedFromMs: 0 }
     }
     if (record === undefined) return undefined
     const { expectation, updatedAtMs } = record
@@ -187,11 +189,13 @@ export class Watchman {
       sinceMs: updatedAtMs,
       isPaused: false,
       countedFromMs: updatedAtMs + COUNTED_AFTER_MS,
+      leftOutUntilMs: 0,
     }
   }
 
   private async facts(id: WatchId, watched: Watched, slot: FollowedSlot, nowMs: number): Promise<SlotFacts> {
     const round = await this.roundOf(id, watched.expectation, slot, nowMs)
+    if (round === undefined && slot.dueMs <= watched.leftOutUntilMs) return { isLeftOut: true }
     const isCounted = watched.expectation.replicas !== undefined && slot.beginMs >= watched.countedFromMs
     if (round === undefined || !isCounted) return { ...(round && { round }) }
     const candidates = await this.parts.census.count({ system: id.system, round: round.round })

@@ -251,6 +251,14 @@ describe.each(Object.entries(worlds))('alerts %s', (_, makeWorld) => {
     expect(await alerts.openCounts()).toMatchObject({ missed: 1, failed: 0 })
   })
 
+  it('tell of alerts as they are when the look is recorded', async () => {
+    await alerts.put(report, expectation)
+    expect(await tell(bad('missed', 1), bad('missed', 2), bad('late', 3, 'r'))).toEqual([
+      'opened missed 2',
+      'opened late 1',
+    ])
+  })
+
   it('do not resolve an alert by a slot that is older than its last bad one', async () => {
     await alerts.put(report, expectation)
     await tell(bad('missed', 2))
