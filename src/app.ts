@@ -11,6 +11,8 @@ import { RedlockGate } from './gate/redlock-gate.ts'
 import { tellAlert } from './hook/alert-hook.ts'
 import { Metrics } from './http/metrics.ts'
 import { buildServer } from './http/server.ts'
+import { BullAlarms } from './queue/alarm-queue.ts'
+import { AlarmWorker } from './queue/alarm-worker.ts'
 import { BullAlertQueue } from './queue/alert-queue.ts'
 import { AlertWorker } from './queue/alert-worker.ts'
 import { BullJobQueues } from './queue/job-queues.ts'
@@ -22,6 +24,8 @@ import { type EmbeddedRedis, startEmbeddedRedis } from './redis/embedded.ts'
 import { readPolicy, readReadiness, whenReachable, whenSettled } from './redis/readiness.ts'
 import { RedisNews } from './redis/redis-news.ts'
 import { defaultCacheDir, findRedisServer } from './redis/redis-server.ts'
+import { RedisSchedules } from './schedules/redis-schedules.ts'
+import { Canceller } from './service/canceller.ts'
 import { Completer } from './service/completer.ts'
 import { Dispatcher } from './service/dispatcher.ts'
 import { callIdentities, Elector } from './service/elector.ts'
@@ -29,8 +33,13 @@ import { Expectations } from './service/expectations.ts'
 import { Reader } from './service/reader.ts'
 import { RollCall } from './service/roll-call.ts'
 import { RoundMemory } from './service/round-memory.ts'
+import { Schedules } from './service/schedules.ts'
+import { SlotTally } from './service/slot-tally.ts'
 import { Standby } from './service/standby.ts'
 import { Sweeper } from './service/sweeper.ts'
+import { Ticker } from './service/ticker.ts'
+import { Timetables } from './service/timetables.ts'
+import { Watchdog } from './service/watchdog.ts'
 import { Watchman } from './service/watchman.ts'
 import { VERSION } from './version.ts'
 
@@ -132,17 +141,42 @@ async function assemble(
     ...(teller && { queue: teller.queue }),
   })
   closers.push(() => watchman.stop())
+  const completer = new Completer(shared)
+  const dispatcher = new Dispatcher({ records, jobs, rounds: queue, log })
+  const store = new RedisSchedules(commands)
+  const alarms = new BullAlarms(open('commands', 'alarms'))
+  closers.push(() => alarms.stop())
+  const timetables = new Timetables()
+  const slots = new SlotTally()
+  const canceller = new Canceller({ records, completer, jobs, log })
+  const ticker = new Ticker({
+    store,
+    alarms,
+    dispatcher,
+    records,
+    canceller,
+    timetables,
+    observer: slots,
+    log,
+  })
+  const alarmWorker = new AlarmWorker({ client: open('waiting', 'ring'), alarms, ticker, log })
+  const watchdog = new Watchdog(store, alarms, ticker, log)
+  closers.push(() => alarmWorker.stop())
+  closers.push(() => watchdog.stop())
 
   const http = await buildServer({
     elector,
     standby,
-    completer: new Completer(shared),
+    completer,
     reader: new Reader(records, memory, nowMs),
     metrics: new Metrics({
       records,
       queue,
       jobs,
       sweeper,
+      schedules: store,
+      slots,
+      watchdog,
       alerts,
       watchman,
       ...(teller && { deliveries: teller.worker.counts }),
@@ -150,8 +184,14 @@ async function assemble(
     readiness: () => readReadiness(commands, config.allowEviction),
     callIdentity: callIdentities(randomBytes(6).toString('base64url')),
     deadlineMs: config.deadlineMs,
-    queues: async () => [queue.queue, ...(teller ? [teller.queue.queue] : []), ...(await jobs.all())],
-    dispatcher: new Dispatcher({ records, jobs, rounds: queue, log }),
+    queues: async () => [
+      queue.queue,
+      alarms.queue,
+      ...(teller ? [teller.queue.queue] : []),
+      ...(await jobs.all()),
+    ],
+    dispatcher,
+    schedules: new Schedules({ store, ticker, dispatcher, timetables, log }),
     expectations: new Expectations(alerts, watchman, rollCall),
     rollCall,
     maxSubmissionBytes: config.maxSubmissionBytes,
@@ -174,6 +214,8 @@ async function assemble(
   rollCall.start()
   watchman.start()
   teller?.worker.start()
+  alarmWorker.start()
+  watchdog.start()
   return { url, ...(embedded && { dataDir: config.dataDir }), stop }
 }
 

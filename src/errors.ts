@@ -23,6 +23,7 @@ export const ERROR_CODES = {
   BAD_REQUEST: { status: 400, retryable: false, title: 'the request is not valid HTTP' },
   FOREIGN_ORIGIN: { status: 403, retryable: false, title: 'the board takes changes only from its own page' },
   NOT_FOUND: { status: 404, retryable: false, title: 'no such path' },
+  NO_SUCH_SCHEDULE: { status: 404, retryable: false, title: 'there is no such schedule' },
   NOT_LED: { status: 404, retryable: false, title: 'nobody has led this round' },
   NO_SUCH_EXPECTATION: { status: 404, retryable: false, title: 'there is no such expectation' },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false, title: 'the path does not take this method' },

@@ -171,6 +171,8 @@ export interface RoundQueue {
 export interface JobQueues {
   /** Makes the round's job exist in its queue. Harmless if it exists: the first one's data is kept. */
   add(id: RoundId, submission: Pick<Submission, 'queue' | 'data' | 'queueTerms'>): Promise<void>
+  /** Takes the round's job out of its queue, unless a worker has it. */
+  remove(id: RoundId, queue: string): Promise<void>
   /** Jobs by queue and BullMQ state, of all queues that have been submitted to. */
   counts(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>>
 }

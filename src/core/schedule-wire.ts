@@ -1,6 +1,5 @@
 import { durationText } from './duration.ts'
 import type { Submission } from './job.ts'
-import type { RoundId } from './round.ts'
 import {
   type Overlap,
   roundOfSlot,
@@ -166,10 +165,6 @@ export function slotJson(id: ScheduleId, { timing }: ScheduleSpec, slot: Slot): 
     at: iso(slot.dueMs),
     local: localTime(slot, timing.tz),
   }
-}
-
-export function linkOf({ system, round }: RoundId): string {
-  return `/api/v1/rounds/${encodeURIComponent(system)}/${encodeURIComponent(round)}`
 }
 
 function jobBody({ queue, data, queueTerms, runTerms }: Submission): FullScheduleBody['job'] {

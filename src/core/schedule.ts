@@ -64,7 +64,7 @@ export interface Schedule {
 export const MAX_NAME_BYTES = 100
 export const DEFAULT_CATCH_UP = { windowMs: 3_600_000, max: 10 } as const
 /** A tick is never quite punctual: a slot so late is on time, whatever the catch-up window. The watchdog is within it. */
-export const ON_TIME_MS = 15_000
+export const ON_TIME_MS = 10_000
 
 /**
  * @throws GoneError `INVALID_IDENTIFIER` naming the part, the rule and the value

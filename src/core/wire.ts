@@ -98,3 +98,8 @@ function detailJson(outcome: Outcome, detail: string): { result?: unknown; reaso
 function iso(ms: number): string {
   return new Date(ms).toISOString()
 }
+
+/** Where a round is found. */
+export function linkOf({ system, round }: RoundId): string {
+  return `/api/v1/rounds/${encodeURIComponent(system)}/${encodeURIComponent(round)}`
+}

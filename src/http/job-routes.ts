@@ -1,8 +1,8 @@
 import type { FastifyInstance } from 'fastify'
 
-import { escapePart, type RoundId } from '../core/round.ts'
+import { escapePart } from '../core/round.ts'
 import { readSubmission, SUBMISSION_EXAMPLE } from '../core/submission.ts'
-import { roundJson } from '../core/wire.ts'
+import { linkOf, roundJson } from '../core/wire.ts'
 import type { Dispatcher } from '../service/dispatcher.ts'
 import type { RollCall } from '../service/roll-call.ts'
 import { type Endpoint, serve } from './api.ts'
@@ -58,8 +58,4 @@ function submitEndpoint(parts: JobRoutesParts): Endpoint {
       return sendJson(reply, dispatch.isFirst ? 202 : 200, { ...round, link: linkOf(id) }, dispatch.record)
     },
   }
-}
-
-function linkOf({ system, round }: RoundId): string {
-  return `/api/v1/rounds/${encodeURIComponent(system)}/${encodeURIComponent(round)}`
 }

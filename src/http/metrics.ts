@@ -1,18 +1,30 @@
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client'
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
 import { ALERT_KINDS } from '../core/alert.ts'
 import type { Alerts } from '../core/alert-ports.ts'
 import type { ElectionVerdict } from '../core/election.ts'
 import { ROUNDS_QUEUE } from '../core/job.ts'
 import type { JobQueues, Records, RoundQueue } from '../core/ports.ts'
 import type { Outcome } from '../core/record.ts'
+import type { ScheduleStore } from '../core/schedule-ports.ts'
+import type { SlotTally } from '../service/slot-tally.ts'
 import type { Sweeper } from '../service/sweeper.ts'
+import type { Watchdog } from '../service/watchdog.ts'
 import type { Watchman } from '../service/watchman.ts'
 import { within } from '../service/within.ts'
 import { Durations } from './durations.ts'
 
 const SCRAPE_WITHIN_MS = 1_000
 
-export type Route = 'elect' | 'elected' | 'complete' | 'completed' | 'renew' | 'fail' | 'round' | 'history'
+export type Route =
+  | 'elect'
+  | 'elected'
+  | 'complete'
+  | 'completed'
+  | 'renew'
+  | 'fail'
+  | 'round'
+  | 'history'
+  | 'schedule'
 
 export interface MetricsParts {
   readonly records: Records
@@ -23,6 +35,9 @@ export interface MetricsParts {
   readonly watchman: Pick<Watchman, 'counts'>
   /** How deliveries of alerts went; missing where none are made. */
   readonly deliveries?: Readonly<Record<'delivered' | 'retried' | 'givenUp', number>>
+  readonly schedules: ScheduleStore
+  readonly slots: SlotTally
+  readonly watchdog: Watchdog
 }
 
 /** What Prometheus can ask of this process, and of the rounds that all processes share. */
@@ -69,6 +84,7 @@ export class Metrics {
     this.durations = new Durations().register(this.registry)
     this.collectShared(parts)
     this.collectAlerts(parts)
+    this.collectSchedules(parts)
   }
 
   countElection(outcome: ElectionVerdict | 'error'): void {
@@ -86,6 +102,47 @@ export class Metrics {
   /** The function to call with the seconds that an answer on this route took. */
   timer(route: Route): (seconds: number) => void {
     return this.durations.timer(route)
+  }
+
+  private collectSchedules({ schedules, slots, watchdog }: MetricsParts): void {
+    const registers = [this.registry]
+    new Gauge({
+      name: 'gone_schedules',
+      help: 'Schedules there are. Missing while Redis cannot answer.',
+      registers,
+      async collect() {
+        this.reset()
+        const count = await withinScrape(schedules.count())
+        if (count === undefined) this.remove()
+        else this.set(count)
+      },
+    })
+    new Counter({
+      name: 'gone_slots_total',
+      help: 'Slots that this process accounted for: submitted, skipped by the overlap policy, or missed and too old or too many to be made up for.',
+      labelNames: ['outcome'],
+      registers,
+      collect() {
+        this.reset()
+        for (const [outcome, count] of Object.entries(slots.counts)) this.inc({ outcome }, count)
+      },
+    })
+    const lateness = new Histogram({
+      name: 'gone_slot_lateness_seconds',
+      help: 'From when a slot was due to its submission.',
+      buckets: [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 60, 600, 3_600],
+      registers,
+    })
+    slots.onSubmitted = (latenessMs) => lateness.observe(latenessMs / 1_000)
+    new Counter({
+      name: 'gone_alarms_rearmed_total',
+      help: 'Schedules that had gone silent, whose alarm the watchdog of this process set again.',
+      registers,
+      collect() {
+        this.reset()
+        this.inc(watchdog.rearmed)
+      },
+    })
   }
 
   private collectShared({ records, queue, jobs, sweeper }: MetricsParts): void {

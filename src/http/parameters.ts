@@ -70,7 +70,7 @@ export const reason: Parameter<string> = {
 }
 
 export const system: Parameter<string> = {
-  about: 'Only rounds of this system.',
+  about: 'Only those of this system.',
   example: 'cleaner',
   parse: (text) => {
     checkIdentifier('system', text)
@@ -89,8 +89,14 @@ export const state: Parameter<RoundState> = {
 }
 
 export const limit: Parameter<number> = {
-  about: `How many rounds to a page, up to ${MAX_LIMIT}; 100 by default.`,
+  about: `How many to a page, up to ${MAX_LIMIT}; 100 by default.`,
   example: '20',
+  parse: (text, name) => parseWhole(text, name, 1, MAX_LIMIT),
+}
+
+export const count: Parameter<number> = {
+  about: `How many, up to ${MAX_LIMIT}; 10 by default.`,
+  example: '5',
   parse: (text, name) => parseWhole(text, name, 1, MAX_LIMIT),
 }
 

@@ -13,12 +13,14 @@ import { type OpsRoutesParts, opsRoutes } from './ops-routes.ts'
 import { answerClientError, answerError, sendProblem } from './problem.ts'
 import { refusal } from './refusal.ts'
 import { type RoundRoutesParts, roundRoutes } from './round-routes.ts'
+import { type ScheduleRoutesParts, scheduleRoutes } from './schedule-routes.ts'
 
 export interface ServerParts
   extends RoundRoutesParts,
     HistoryRoutesParts,
     JobRoutesParts,
     AlertRoutesParts,
+    ScheduleRoutesParts,
     OpsRoutesParts {
   /** All queues there are now, for the board. */
   readonly queues: () => Promise<readonly Queue[]>
@@ -73,6 +75,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     historyRoutes(api, parts)
     jobRoutes(api, parts)
     alertRoutes(api, parts)
+    scheduleRoutes(api, parts)
     opsRoutes(api, parts)
   })
   app.addHook('onRequest', (request, _, done) => done(refusal(request) ?? unknownPath(request)))

@@ -30,6 +30,10 @@ export class BullJobQueues implements JobQueues {
     })
   }
 
+  async remove(id: RoundId, queue: string): Promise<void> {
+    await this.open(queue).remove(roundKey(id))
+  }
+
   async counts(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>> {
     const queues = await this.all()
     const counts = await Promise.all(queues.map((queue) => queue.getJobCounts(...STATES)))

@@ -15,6 +15,8 @@ export class GateHold {
   isLost = false
   /** Called once when that happens. */
   onLost: (reason: GoneError) => void = () => {}
+  /** Called each time the gate was extended: the time to look whether the round is still to be run. */
+  onExtended: () => void = () => {}
   private isReleased = false
   private validUntilMs: number
   private timer: NodeJS.Timeout
@@ -49,7 +51,10 @@ export class GateHold {
     const sentAtMs = nowMs()
     const isHeld = sentAtMs < this.validUntilMs && (await gate.extend(this.id, this.value, gateTtlMs))
     if (this.isReleased) return
-    if (isHeld) this.validUntilMs = sentAtMs + gateTtlMs
+    if (isHeld) {
+      this.validUntilMs = sentAtMs + gateTtlMs
+      this.onExtended()
+    }
     // One extension may fail while there is time for another before the gate ends.
     if (nowMs() + gateTtlMs / 3 < this.validUntilMs) {
       this.timer = this.extendLater()

@@ -139,6 +139,13 @@ export class JobRunner {
     const limits = new Limits(terms.timeoutMs ?? attempt.timeoutMs)
     const onStop = () => limits.end(stop.reason)
     hold.onLost = (reason) => limits.end(reason)
+    let wasEnded = false
+    hold.onExtended = () =>
+      void this.endedByOther(id).then((why) => {
+        if (why === undefined) return
+        wasEnded = true
+        limits.end(why)
+      })
     stop.addEventListener('abort', onStop)
     try {
       const result = await limits.apply(handler(runOf(reporter.fence, limits)))
@@ -147,6 +154,7 @@ export class JobRunner {
       if (stop.aborted) return { kind: 'putOff', ms: 0, why: 'the worker stops' }
       // Whoever has the gate now runs the round; this attempt must not end it.
       if (hold.isLost) throw error
+      if (wasEnded) throw new RoundFailed(reasonOf(error), { cause: error })
       const isFinal = isLast || isJobFailed(error)
       if (!isFinal) throw error
       const reason = reasonOf(error)
@@ -155,6 +163,19 @@ export class JobRunner {
     } finally {
       stop.removeEventListener('abort', onStop)
       limits.lift()
+    }
+  }
+
+  /** Why the round has ended while its handler runs: a schedule may cancel it. */
+  private async endedByOther(id: RoundId): Promise<GoneError | undefined> {
+    try {
+      const { completion } = (await this.parts.records.read(id)).record ?? {}
+      if (completion === undefined) return undefined
+      const why = `${endedBy(completion)}${completion.detail && `: ${completion.detail}`}`
+      return new GoneError('SUPERSEDED', `${formatRound(id)}: ${why}`)
+    } catch {
+      // Then the next look, or the completion, says so.
+      return undefined
     }
   }
 

@@ -16,9 +16,17 @@ const DYING = fileURLToPath(new URL('./dying-facade.ts', import.meta.url))
 const WORKING = /"msg":"working"/
 const STARTED_WITHIN_MS = 20_000
 
-/** A real `gone serve` of its own on a free port. `env` is added to this process' environment. */
-export function startServeProcess(env: Record<string, string>): Promise<ServeProcess> {
-  return startProcess([MAIN, 'serve', '--port', '0'], env)
+const SKEW = new URL('./skew.ts', import.meta.url).href
+
+/**
+ * A real `gone serve` of its own on a free port. `env` is added to this process' environment.
+ *
+ * @param skewMs how far its clock is ahead
+ */
+export function startServeProcess(env: Record<string, string>, skewMs = 0): Promise<ServeProcess> {
+  const serve = [MAIN, 'serve', '--port', '0']
+  if (skewMs === 0) return startProcess(serve, env)
+  return startProcess(['--import', SKEW, ...serve], { ...env, CLOCK_SKEW_MS: String(skewMs) })
 }
 
 /** A facade that is killed at one await, see `dying-facade.ts`. */

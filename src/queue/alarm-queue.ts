@@ -1,0 +1,89 @@
+import { readFileSync } from 'node:fs'
+import { Queue } from 'bullmq'
+import { ALARMS_QUEUE } from '../core/job.ts'
+import { parseScheduleKey, type ScheduleId, scheduleKey } from '../core/schedule.ts'
+import type { Alarms, Wake } from '../core/schedule-ports.ts'
+import { GoneError } from '../errors.ts'
+import type { RedisClient } from '../redis/connections.ts'
+import { redisTrouble } from '../redis/trouble.ts'
+import { QUEUE_PREFIX } from './round-queue.ts'
+
+/** BullMQ rings by the clocks of our processes; where that of the store is another one, alarms are set to ring right by it. */
+const TOLERATED_SKEW_MS = 1_000
+const SCHEDULERS_KEY = `${QUEUE_PREFIX}:${ALARMS_QUEUE}:repeat`
+/** What BullMQ says where the job that it would add is the one that rings now. */
+const COLLISION = -10
+
+type Missing = (key: string, ...ids: string[]) => Promise<string[]>
+
+/**
+ * The alarms: one BullMQ Job Scheduler a schedule, its id `<system>~<name>`. BullMQ computes no time of its own: when a
+ * scheduler rings next is said each time by who has ticked it, as its pattern, an ISO 8601 time.
+ */
+export class BullAlarms implements Alarms {
+  readonly queue: Queue
+  private readonly missingAlarms: Missing
+
+  /** @param client one with a command timeout: a dead Redis must be an answer, not a hang */
+  constructor(client: RedisClient) {
+    this.queue = new Queue(ALARMS_QUEUE, {
+      connection: client,
+      prefix: QUEUE_PREFIX,
+      skipWaitingForReady: true,
+      skipVersionCheck: true,
+      settings: { repeatStrategy: (_, { pattern }) => Date.parse(pattern ?? '') },
+    })
+    // Connection trouble is the client's to log; without a listener it would end the process.
+    this.queue.on('error', () => undefined)
+    const lua = readFileSync(new URL('./missing-alarms.lua', import.meta.url), 'utf8')
+    client.defineCommand('gone_missing_alarms', { numberOfKeys: 1, lua })
+    // defineCommand adds methods that the client's type cannot know.
+    const defined = client as unknown as { gone_missing_alarms: Missing }
+    this.missingAlarms = (...all) => defined.gone_missing_alarms(...all)
+  }
+
+  async set({ id, atMs }: Wake, nowMs: number): Promise<void> {
+    await this.ring(id, atMs, nowMs)
+  }
+
+  /** Like `set`; false if the job that rings now is the very one that would be set, and is still to ring then. */
+  async ring(id: ScheduleId, atMs: number, nowMs: number): Promise<boolean> {
+    const skewMs = Date.now() - nowMs
+    const ringsAtMs = Math.abs(skewMs) < TOLERATED_SKEW_MS ? atMs : atMs + skewMs
+    const key = scheduleKey(id)
+    const pattern = new Date(ringsAtMs).toISOString()
+    return attempt(`set the alarm of ${key}`, async () => {
+      try {
+        await this.queue.upsertJobScheduler(key, { pattern }, { name: key })
+        return true
+      } catch (error) {
+        if (error instanceof Error && 'code' in error && error.code === COLLISION) return false
+        throw error
+      }
+    })
+  }
+
+  async remove(id: ScheduleId): Promise<void> {
+    const key = scheduleKey(id)
+    await attempt(`remove the alarm of ${key}`, () => this.queue.removeJobScheduler(key))
+  }
+
+  async missing(ids: readonly ScheduleId[]): Promise<readonly ScheduleId[]> {
+    const missing = () => this.missingAlarms(SCHEDULERS_KEY, ...ids.map(scheduleKey))
+    return (await attempt('look for alarms', missing)).map(parseScheduleKey)
+  }
+
+  async stop(): Promise<void> {
+    await this.queue.close()
+  }
+}
+
+async function attempt<T>(what: string, run: () => Promise<T>): Promise<T> {
+  try {
+    return await run()
+  } catch (cause) {
+    throw new GoneError('STORE_UNAVAILABLE', `cannot ${what}: ${redisTrouble(cause)}; safe to retry`, {
+      cause,
+    })
+  }
+}

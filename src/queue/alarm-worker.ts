@@ -1,0 +1,88 @@
+import { DelayedError, type Job, Worker } from 'bullmq'
+import { ALARMS_QUEUE } from '../core/job.ts'
+import type { Log } from '../core/ports.ts'
+import { parseScheduleKey } from '../core/schedule.ts'
+import { GoneError } from '../errors.ts'
+import type { RedisClient } from '../redis/connections.ts'
+import type { Ticker } from '../service/ticker.ts'
+import { pause } from '../service/within.ts'
+import type { BullAlarms } from './alarm-queue.ts'
+import { closeWorker } from './close-worker.ts'
+import { QUEUE_PREFIX } from './round-queue.ts'
+
+export interface AlarmWorkerParts {
+  /** A client that waits for Redis as long as it takes. */
+  readonly client: RedisClient
+  readonly alarms: BullAlarms
+  readonly ticker: Ticker
+  readonly log: Log
+}
+
+const CONCURRENCY = 64
+/** A process that dies in a tick keeps its alarm from ringing so long; the watchdog is as quick. */
+const LOCK_MS = 10_000
+/** An alarm that is early by the store's clock waits for it so long, and then is set again. */
+const WAIT_MS = 1_000
+const RETRY_MS = 1_000
+const STOP_WITHIN_MS = 1_500
+
+/** Ticks a schedule when its alarm rings. */
+export class AlarmWorker {
+  private readonly worker: Worker
+  private readonly stopping = new AbortController()
+
+  constructor(private readonly parts: AlarmWorkerParts) {
+    this.worker = new Worker(ALARMS_QUEUE, (job, token) => this.ring(job, token), {
+      connection: parts.client,
+      prefix: QUEUE_PREFIX,
+      autorun: false,
+      concurrency: CONCURRENCY,
+      lockDuration: LOCK_MS,
+      stalledInterval: LOCK_MS / 2,
+      maxStalledCount: 1_000_000,
+      removeOnComplete: { count: 0 },
+      removeOnFail: { count: 0 },
+      skipVersionCheck: true,
+      // Before it hands a job out BullMQ asks when the next one comes. That is known only once this one was ticked.
+      settings: { repeatStrategy: () => undefined },
+    })
+    this.worker.on('error', (error) => parts.log.debug({ cause: String(error) }, 'alarm worker'))
+    this.worker.on('failed', (job, error) => parts.log.error({ alarm: job?.id, err: error }, 'alarm failed'))
+  }
+
+  start(): void {
+    this.worker.run().catch((error) => this.parts.log.error({ cause: String(error) }, 'alarm worker ended'))
+  }
+
+  /** Ends what is being ticked. Where Redis does not answer it is cut off: another process ticks it again. */
+  async stop(): Promise<void> {
+    this.stopping.abort()
+    await closeWorker(this.worker, this.parts.client, STOP_WITHIN_MS)
+  }
+
+  private async ring(job: Job, token: string | undefined): Promise<void> {
+    const id = parseScheduleKey(job.name)
+    const { ticker, alarms, log } = this.parts
+    try {
+      let { nowMs, wakeMs, isIdle } = await ticker.settle(id)
+      if (isIdle && wakeMs !== undefined) {
+        // It rang early by the store's clock. Where it is much too early, other processes may find it so again and again.
+        await pause(Math.min(wakeMs - nowMs, WAIT_MS), this.stopping.signal)
+        ;({ nowMs, wakeMs, isIdle } = await ticker.settle(id))
+      }
+      if (wakeMs === undefined) return await alarms.remove(id)
+      const isSet = await alarms.ring(id, wakeMs, nowMs)
+      if (!isSet) await putOff(job, token, Math.max(1, wakeMs - nowMs))
+    } catch (error) {
+      if (!(error instanceof GoneError) || !error.retryable) throw error
+      // A store that cannot answer must not end the alarm.
+      log.debug({ alarm: job.id, cause: error.message }, 'tick put off')
+      return putOff(job, token, RETRY_MS)
+    }
+  }
+}
+
+async function putOff(job: Job, token: string | undefined, ms: number): Promise<never> {
+  await job.moveToDelayed(Date.now() + ms, token)
+  throw new DelayedError()
+}

@@ -1,0 +1,222 @@
+import type { Log } from '../core/ports.ts'
+import { type RoundId, roundId } from '../core/round.ts'
+import {
+  isSame,
+  roundOfSlot,
+  type Schedule,
+  type ScheduleId,
+  type ScheduleSpec,
+  scheduleKey,
+} from '../core/schedule.ts'
+import type { SchedulePage, ScheduleSighting, ScheduleStore } from '../core/schedule-ports.ts'
+import { beginOf, wakeOf } from '../core/tick.ts'
+import type { Slot } from '../core/timetable.ts'
+import { GoneError } from '../errors.ts'
+import type { Dispatcher } from './dispatcher.ts'
+import type { Ticker } from './ticker.ts'
+import type { Timetables } from './timetables.ts'
+
+export interface SchedulesParts {
+  readonly store: ScheduleStore
+  readonly ticker: Ticker
+  readonly dispatcher: Dispatcher
+  readonly timetables: Timetables
+  readonly log: Log
+}
+
+/** A schedule as it is after what was asked. */
+export interface SeenSchedule {
+  readonly nowMs: number
+  readonly schedule: Schedule
+}
+
+export interface BackfilledSlot {
+  readonly slot: Slot
+  readonly round: RoundId
+  readonly isFirst: boolean
+}
+
+/** Others may change the schedule while we do; so often in a row they do not. */
+const MAX_TRIES = 30
+const BACKFILL_AT_ONCE = 16
+
+/** What can be asked of schedules. Each call may be sent again where its answer was lost. */
+export class Schedules {
+  constructor(private readonly parts: SchedulesParts) {}
+
+  /**
+   * Makes the schedule be as asked. What was due before is accounted for as it was asked then; a new timing begins now.
+   *
+   * @throws GoneError `STORE_UNAVAILABLE`
+   */
+  async put(id: ScheduleId, spec: ScheduleSpec): Promise<SeenSchedule & { readonly isNew: boolean }> {
+    const isNew = { value: false }
+    const seen = await this.change(id, ({ schedule, nowMs }) => {
+      isNew.value = schedule === undefined
+      if (schedule && isSame(schedule.spec, spec)) return schedule
+      return schedule ? this.replaced(schedule, spec, nowMs) : this.made(spec, nowMs)
+    })
+    return { ...seen, isNew: isNew.value }
+  }
+
+  /** @throws GoneError `NO_SUCH_SCHEDULE` */
+  async get(id: ScheduleId): Promise<SeenSchedule> {
+    return known(id, await this.parts.store.read(id))
+  }
+
+  async list(query: {
+    readonly system?: string
+    readonly after?: ScheduleId
+    readonly limit: number
+  }): Promise<SchedulePage> {
+    return this.parts.store.list(query)
+  }
+
+  /** Its rounds stay as they are. @throws GoneError `NO_SUCH_SCHEDULE` */
+  async remove(id: ScheduleId): Promise<void> {
+    if (!(await this.parts.store.remove(id))) throw noSuchSchedule(id)
+    this.parts.log.info({ schedule: scheduleKey(id) }, 'schedule removed')
+    await this.setAlarm(id)
+  }
+
+  /** What was due before is submitted; from now on nothing is. @throws GoneError `NO_SUCH_SCHEDULE` */
+  async pause(id: ScheduleId): Promise<SeenSchedule> {
+    return this.change(id, (seen) => {
+      const { schedule } = known(id, seen)
+      return schedule.isPaused ? schedule : { ...schedule, isPaused: true, updatedAtMs: seen.nowMs }
+    })
+  }
+
+  /** What fell into the pause is not run. @throws GoneError `NO_SUCH_SCHEDULE` */
+  async resume(id: ScheduleId): Promise<SeenSchedule> {
+    return this.change(id, (seen) => {
+      const { schedule } = known(id, seen)
+      if (!schedule.isPaused) return schedule
+      return { ...this.from(schedule, seen.nowMs), isPaused: false, updatedAtMs: seen.nowMs }
+    })
+  }
+
+  /**
+   * Submits the schedule's job now, as a round of its own beside the slots.
+   *
+   * @param triggerId tells triggers apart: the same again is the same round
+   */
+  async trigger(
+    id: ScheduleId,
+    triggerId: string,
+  ): Promise<{ readonly round: RoundId; readonly nowMs: number }> {
+    const { schedule } = await this.get(id)
+    const round = roundId(id.system, `${id.name}+${triggerId}`)
+    const { nowMs } = await this.parts.dispatcher.submit(round, schedule.spec.job)
+    return { round, nowMs }
+  }
+
+  /** Submits the slots due in [fromMs, toMs], oldest first, at most `max`; those that were submitted before stay as they are. */
+  async backfill(
+    id: ScheduleId,
+    { fromMs, toMs, max }: { readonly fromMs: number; readonly toMs: number; readonly max: number },
+  ): Promise<{
+    readonly slots: readonly BackfilledSlot[]
+    readonly nowMs: number
+    readonly nextMs?: number
+  }> {
+    const { schedule, nowMs } = await this.get(id)
+    if (toMs > nowMs)
+      throw new GoneError(
+        'INVALID_BODY',
+        `to: expected a time that has passed, got ${new Date(toMs).toISOString()}: what is to come will come by itself`,
+      )
+    const timetable = this.parts.timetables.of(schedule.spec)
+    const due = timetable.between(fromMs - 1, toMs, max)
+    const slots: BackfilledSlot[] = []
+    for (let from = 0; from < due.length; from += BACKFILL_AT_ONCE) {
+      const batch = due.slice(from, from + BACKFILL_AT_ONCE).map(async (slot) => {
+        const round = roundOfSlot(id, slot)
+        const { isFirst } = await this.parts.dispatcher.submit(round, schedule.spec.job)
+        return { slot, round, isFirst }
+      })
+      slots.push(...(await Promise.all(batch)))
+    }
+    const last = due.at(-1)
+    const rest = last && timetable.between(last.dueMs, toMs, 1)[0]
+    return { slots, nowMs, ...(rest && { nextMs: rest.dueMs }) }
+  }
+
+  /** The slots that come next, whether or not the schedule is paused. */
+  async next(id: ScheduleId, count: number): Promise<SeenSchedule & { readonly slots: readonly Slot[] }> {
+    const { schedule, nowMs } = await this.get(id)
+    const slots = this.parts.timetables.of(schedule.spec).between(nowMs, Number.POSITIVE_INFINITY, count)
+    return { schedule, nowMs, slots: slots.slice(0, count) }
+  }
+
+  private made(spec: ScheduleSpec, nowMs: number): Schedule {
+    const schedule: Schedule = {
+      spec,
+      isPaused: false,
+      createdAtMs: nowMs,
+      updatedAtMs: nowMs,
+      cursorMs: 0,
+      held: [],
+      lastSkipped: 0,
+      counts: { submitted: 0, skipped: 0, missed: 0 },
+    }
+    return this.from(schedule, beginOf(spec, nowMs))
+  }
+
+  private replaced(schedule: Schedule, spec: ScheduleSpec, nowMs: number): Schedule {
+    const changed = { ...schedule, spec, updatedAtMs: nowMs }
+    return isSame(schedule.spec.timing, spec.timing) ? changed : this.from(changed, beginOf(spec, nowMs))
+  }
+
+  /** The schedule with its cursor there. */
+  private from(schedule: Schedule, cursorMs: number): Schedule {
+    const { next: _, ...rest } = schedule
+    const next = this.parts.timetables.of(schedule.spec).after(cursorMs)
+    return { ...rest, cursorMs, ...(next && { next }) }
+  }
+
+  /** Stores the change and sets the alarm. What is due by then is accounted for first. */
+  private async change(id: ScheduleId, to: (seen: ScheduleSighting) => Schedule): Promise<SeenSchedule> {
+    for (let tries = 0; tries < MAX_TRIES; tries += 1) {
+      const seen = await this.parts.store.read(id)
+      const { schedule: before, nowMs, revision } = seen
+      const after = to(seen)
+      if (after === before) return { nowMs, schedule: after }
+      const isDue = before?.isPaused === false && before.next !== undefined && before.next.dueMs <= nowMs
+      if (isDue) {
+        await this.parts.ticker.settle(id)
+        continue
+      }
+      const wakeMs = wakeOf(after, nowMs)
+      if ((await this.parts.store.save(id, revision, after, wakeMs)) === undefined) continue
+      this.parts.log.info({ schedule: scheduleKey(id), isPaused: after.isPaused }, 'schedule stored')
+      await this.setAlarm(id)
+      return { nowMs, schedule: after }
+    }
+    throw new GoneError(
+      'STORE_UNAVAILABLE',
+      `schedule ${scheduleKey(id)} changes all the time; safe to retry`,
+    )
+  }
+
+  /** The schedule is stored: where its alarm cannot be set, the watchdog sets it. */
+  private async setAlarm(id: ScheduleId): Promise<void> {
+    try {
+      await this.parts.ticker.tick(id)
+    } catch (error) {
+      this.parts.log.warn(
+        { schedule: scheduleKey(id), cause: String(error) },
+        'alarm not set; the watchdog will',
+      )
+    }
+  }
+}
+
+function known(id: ScheduleId, { schedule, nowMs }: ScheduleSighting): SeenSchedule {
+  if (schedule === undefined) throw noSuchSchedule(id)
+  return { schedule, nowMs }
+}
+
+function noSuchSchedule({ system, name }: ScheduleId): GoneError {
+  return new GoneError('NO_SUCH_SCHEDULE', `${system}/${name}: there is no such schedule`)
+}
