@@ -33,6 +33,7 @@ import { Expectations } from './service/expectations.ts'
 import { Reader } from './service/reader.ts'
 import { RollCall } from './service/roll-call.ts'
 import { RoundMemory } from './service/round-memory.ts'
+import { StoredScheduleWatches } from './service/schedule-watches.ts'
 import { Schedules } from './service/schedules.ts'
 import { SlotTally } from './service/slot-tally.ts'
 import { Standby } from './service/standby.ts'
@@ -126,21 +127,6 @@ async function assemble(
   closers.push(() => sweeper.stop())
   closers.push(() => settleWorker.stop())
 
-  const alerts = new RedisAlerts(commands, config.retentionMs)
-  const census = new RedisCensus(commands)
-  const rollCall = new RollCall(alerts, census, log)
-  closers.push(() => rollCall.stop())
-  const teller = config.alertUrl === undefined ? undefined : openTeller(config, config.alertUrl, open, log)
-  if (teller) closers.push(teller.stop)
-  const watchman = new Watchman({
-    alerts,
-    records,
-    census,
-    log,
-    deadlineMs: config.deadlineMs,
-    ...(teller && { queue: teller.queue }),
-  })
-  closers.push(() => watchman.stop())
   const completer = new Completer(shared)
   const dispatcher = new Dispatcher({ records, jobs, rounds: queue, log })
   const store = new RedisSchedules(commands)
@@ -163,6 +149,23 @@ async function assemble(
   const watchdog = new Watchdog(store, alarms, ticker, log)
   closers.push(() => alarmWorker.stop())
   closers.push(() => watchdog.stop())
+
+  const alerts = new RedisAlerts(commands, config.retentionMs)
+  const census = new RedisCensus(commands)
+  const rollCall = new RollCall(alerts, census, log)
+  closers.push(() => rollCall.stop())
+  const teller = config.alertUrl === undefined ? undefined : openTeller(config, config.alertUrl, open, log)
+  if (teller) closers.push(teller.stop)
+  const watchman = new Watchman({
+    alerts,
+    records,
+    census,
+    schedules: new StoredScheduleWatches(store, records, timetables),
+    log,
+    deadlineMs: config.deadlineMs,
+    ...(teller && { queue: teller.queue }),
+  })
+  closers.push(() => watchman.stop())
 
   const http = await buildServer({
     elector,
@@ -191,7 +194,7 @@ async function assemble(
       ...(await jobs.all()),
     ],
     dispatcher,
-    schedules: new Schedules({ store, ticker, dispatcher, timetables, log }),
+    schedules: new Schedules({ store, ticker, dispatcher, timetables, watchman, log }),
     expectations: new Expectations(alerts, watchman, rollCall),
     rollCall,
     maxSubmissionBytes: config.maxSubmissionBytes,

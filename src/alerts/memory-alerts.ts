@@ -18,7 +18,7 @@ import type {
   WatchName,
   WatchProgress,
 } from '../core/alert-ports.ts'
-import { countNeededMs, indexName, parseWatchKey, watchKey } from './watch-key.ts'
+import { countNeededMs, indexName, MAX_ADOPTED_AGO_MS, parseWatchKey, watchKey } from './watch-key.ts'
 
 interface KeptAlert extends Alert {
   readonly lastDueMs: number
@@ -70,7 +70,8 @@ export class MemoryAlerts implements Alerts {
 
   async adopt(name: WatchName, sinceMs: number): Promise<void> {
     const key = watchKey({ ...name, of: 'schedule' })
-    if (!this.watches.has(key)) this.begin(key, Math.floor(sinceMs))
+    if (!this.watches.has(key))
+      this.begin(key, Math.max(Math.floor(sinceMs), this.nowMs() - MAX_ADOPTED_AGO_MS))
   }
 
   async drop(id: WatchId, resolution: string, tells: boolean): Promise<readonly AlertNews[] | undefined> {

@@ -14,7 +14,14 @@ import type { FollowedSlot } from '../core/expectation.ts'
 import { GoneError } from '../errors.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { redisTrouble } from '../redis/trouble.ts'
-import { countNeededMs, indexName, parseIndexName, parseWatchKey, watchKey } from './watch-key.ts'
+import {
+  countNeededMs,
+  indexName,
+  MAX_ADOPTED_AGO_MS,
+  parseIndexName,
+  parseWatchKey,
+  watchKey,
+} from './watch-key.ts'
 
 const STEPS = ['put', 'adopt', 'drop', 'take', 'record'] as const
 type StepName = (typeof STEPS)[number]
@@ -114,7 +121,7 @@ export class RedisAlerts implements Alerts {
 
   async adopt(name: WatchName, sinceMs: number): Promise<void> {
     await this.attempt(`watch the schedule ${name.system}/${name.name}`, () =>
-      this.step('adopt', [watchKey({ ...name, of: 'schedule' }), Math.floor(sinceMs)]),
+      this.step('adopt', [watchKey({ ...name, of: 'schedule' }), Math.floor(sinceMs), MAX_ADOPTED_AGO_MS]),
     )
   }
 

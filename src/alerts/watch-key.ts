@@ -25,6 +25,9 @@ export function parseIndexName(member: string): WatchName {
   return { system: unescapePart(system), name: unescapePart(name) }
 }
 
+/** A schedule that is watched anew is not judged by what is long past. */
+export const MAX_ADOPTED_AGO_MS = 3_600_000
+
 /** Candidates are counted when the grace is over; a watchman that was away for an hour still finds the count. */
 const COUNT_KEPT_MS = 3_600_000
 

@@ -1,7 +1,7 @@
 import type { Alert, AlertKind, AlertNews, AlertState } from './alert.ts'
 import type { ExpectationTerms, FollowedSlot } from './expectation.ts'
 import type { RoundId } from './round.ts'
-import type { TimetableSpec } from './timetable.ts'
+import type { Slot, TimetableSpec } from './timetable.ts'
 
 /** The name of an expectation or a schedule, within its system. */
 export interface WatchName {
@@ -97,7 +97,7 @@ export interface Alerts {
     readonly nowMs: number
     readonly next?: WatchName
   }>
-  /** Starts watching a schedule from `sinceMs`, if it is not watched. */
+  /** Starts watching a schedule from `sinceMs`, at most an hour ago, if it is not watched. */
   adopt(name: WatchName, sinceMs: number): Promise<void>
   /** Stops watching and resolves what is open; undefined if it was not watched. `tells` as for `record`. */
   drop(id: WatchId, resolution: string, tells: boolean): Promise<readonly AlertNews[] | undefined>
@@ -157,6 +157,9 @@ export interface ScheduleWatch {
   readonly sinceMs: number
   /** While it is paused nothing is expected. */
   readonly isPaused: boolean
-  /** A slot due up to here that has no round was left out by the schedule's policy. */
-  readonly leftOutUntilMs?: number
+  /** Why a slot has no round, where that is as the schedule's policy will have it. */
+  excuse(slot: Slot): Promise<Excuse | undefined>
 }
+
+/** `leftOut`: none comes, because the round before had not ended. `held`: it comes when that one has. */
+export type Excuse = 'leftOut' | 'held'

@@ -1,4 +1,4 @@
-import type { Look, SlotNews, WatchProgress } from './alert-ports.ts'
+import type { Excuse, Look, SlotNews, WatchProgress } from './alert-ports.ts'
 import {
   type ExpectationTerms,
   type FollowedSlot,
@@ -12,8 +12,8 @@ import type { Slot, Timetable } from './timetable.ts'
 export interface SlotFacts {
   readonly round?: SeenRound
   readonly candidates?: number
-  /** Nothing comes for it, and nothing was to. */
-  readonly isLeftOut?: boolean
+  /** Why it has no round, if that is as it should be. */
+  readonly excuse?: Excuse
 }
 
 /** The clock of an outside system may be ahead by so much, or a quarter of the time between slots where that is shorter. */
@@ -60,8 +60,9 @@ export function lookAt(
   for (const [index, slot] of slots.entries()) {
     const seen = facts[index] ?? {}
     // Or its record has ended, and with it what could be said of it.
-    if (seen.isLeftOut || (slot.round !== undefined && seen.round === undefined)) continue
-    const { findings, isOver } = judgeSlot(slot, terms, seen, nowMs)
+    if (seen.excuse === 'leftOut' || (slot.round !== undefined && seen.round === undefined)) continue
+    const { findings, isOver } =
+      seen.excuse === 'held' ? { findings: [], isOver: false } : judgeSlot(slot, terms, seen, nowMs)
     const { round } = seen
     news.push(...tellCome(slot, round))
     for (const { kind, detail } of findings) {

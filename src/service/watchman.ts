@@ -4,6 +4,7 @@ import type {
   Alerts,
   Census,
   Expectation,
+  ScheduleWatch,
   ScheduleWatches,
   TakenWatch,
   WatchId,
@@ -34,7 +35,8 @@ const MAX_TAKEN = 128
 const AT_A_TIME = 16
 /** A watch is given to another process when the one that took it has died. */
 const HOLD_MS = 10_000
-const ADOPT_EVERY_MS = 10_000
+/** Schedules are watched when they are stored; this is for those whose server died in between. */
+const ADOPT_EVERY_MS = 60_000
 /** News this old were left by a process that died, or that could not reach the queue. */
 const LEFT_AFTER_MS = 5_000
 const MAX_ENTRIES = 500
@@ -51,8 +53,8 @@ interface Watched {
   readonly isPaused: boolean
   /** Slots whose rounds may come before are not counted. */
   readonly countedFromMs: number
-  /** Slots due up to here that have no round were left out on purpose. */
-  readonly leftOutUntilMs: number
+  /** Why a slot has no round, if that is as it should be. */
+  readonly excuse?: ScheduleWatch['excuse']
 }
 
 /**
@@ -90,6 +92,17 @@ export class Watchman {
     const news = await alerts.drop(id, `the ${id.of} was removed`, queue !== undefined)
     await this.tell(news ?? [])
     return news !== undefined
+  }
+
+  /** Watches a schedule that was stored, or no more one that was removed. What fails here is done by `adopt`. */
+  async heed(name: WatchName): Promise<void> {
+    try {
+      const found = await this.parts.schedules?.find(name)
+      if (found) await this.parts.alerts.adopt(name, found.sinceMs)
+      else await this.dismiss({ ...name, of: 'schedule' })
+    } catch (error) {
+      this.parts.log.warn({ ...name, cause: String(error) }, 'schedule not watched yet; the watchman will')
+    }
   }
 
   /** Looks at whatever is due. True if there may be more. */
@@ -180,7 +193,7 @@ export class Watchman {
   private async watched({ id, record }: TakenWatch): Promise<Watched | undefined> {
     if (id.of === 'schedule') {
       const found = await this.parts.schedules?.find(id)
-      return found && { leftOutUntilMs: 0, ...found, countedFromMs: 0 }
+      return found && { ...found, countedFromMs: 0 }
     }
     if (record === undefined) return undefined
     const { expectation, updatedAtMs } = record
@@ -189,13 +202,13 @@ export class Watchman {
       sinceMs: updatedAtMs,
       isPaused: false,
       countedFromMs: updatedAtMs + COUNTED_AFTER_MS,
-      leftOutUntilMs: 0,
     }
   }
 
   private async facts(id: WatchId, watched: Watched, slot: FollowedSlot, nowMs: number): Promise<SlotFacts> {
     const round = await this.roundOf(id, watched.expectation, slot, nowMs)
-    if (round === undefined && slot.dueMs <= watched.leftOutUntilMs) return { isLeftOut: true }
+    const excuse = round === undefined ? await watched.excuse?.(slot) : undefined
+    if (excuse) return { excuse }
     const isCounted = watched.expectation.replicas !== undefined && slot.beginMs >= watched.countedFromMs
     if (round === undefined || !isCounted) return { ...(round && { round }) }
     const candidates = await this.parts.census.count({ system: id.system, round: round.round })

@@ -310,14 +310,19 @@ describe.each(Object.entries(worlds))('alerts %s', (_, makeWorld) => {
   })
 
   it('watch a schedule apart from an expectation of the same name', async () => {
-    await alerts.adopt(odd, 5)
-    await alerts.adopt(odd, 9)
+    const sinceMs = (await alerts.take(0, 1)).nowMs - 5
+    await alerts.adopt(odd, sinceMs)
+    await alerts.adopt(odd, sinceMs + 2)
+    await alerts.adopt({ ...odd, name: 'old' }, sinceMs - 86_400_000)
     await alerts.put(odd, expectation)
-    expect(await alerts.watched('schedule')).toMatchObject([odd])
+    expect(await alerts.watched('schedule')).toMatchObject([odd, { name: 'old' }])
     const { watches } = await alerts.take(10, 1)
-    expect(watches.map(({ id }) => id.of).sort()).toEqual(['expectation', 'schedule'])
-    const schedule = watches.find(({ id }) => id.of === 'schedule') as TakenWatch
-    expect(schedule.progress.cursorMs).toBe(5)
+    expect(watches.map(({ id }) => id.of).sort()).toEqual(['expectation', 'schedule', 'schedule'])
+    const old = watches.find(({ id }) => id.name === 'old')
+    expect(old?.progress.cursorMs).toBeGreaterThanOrEqual(sinceMs - 3_600_000)
+    await alerts.drop({ ...odd, name: 'old', of: 'schedule' }, 'removed', true)
+    const schedule = watches.find(({ id }) => id.of === 'schedule' && id.name === odd.name) as TakenWatch
+    expect(schedule.progress.cursorMs).toBe(sinceMs)
     expect(schedule.record).toBeUndefined()
     await alerts.record(schedule, lookOf(schedule, [bad('missed', 1)]), true)
     const own = watches.find(({ id }) => id.of === 'expectation') as TakenWatch

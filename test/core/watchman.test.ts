@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest'
 import { MemoryAlerts } from '../../src/alerts/memory-alerts.ts'
 import { MemoryCensus } from '../../src/alerts/memory-census.ts'
 import type { AlertNews } from '../../src/core/alert.ts'
-import type { Expectation, ScheduleWatch, ScheduleWatches, WatchName } from '../../src/core/alert-ports.ts'
+import type {
+  Excuse,
+  Expectation,
+  ScheduleWatch,
+  ScheduleWatches,
+  WatchName,
+} from '../../src/core/alert-ports.ts'
 import { tokenIdentity } from '../../src/core/candidate.ts'
 import { DEFAULT_DST, Timetable } from '../../src/core/timetable.ts'
 import { GoneError } from '../../src/errors.ts'
@@ -178,7 +184,12 @@ describe('watchmen', () => {
 })
 
 describe('watchmen of a schedule', () => {
-  const hourly: ScheduleWatch = { expectation: HOURLY, sinceMs: START, isPaused: false }
+  const hourly: ScheduleWatch = {
+    expectation: HOURLY,
+    sinceMs: START,
+    isPaused: false,
+    excuse: async () => undefined,
+  }
   const only = (watch: ScheduleWatch) => new Map([[NAME.name, watch]])
   const timetable = new Timetable(HOURLY.timetable)
   const roundAt = (ms: number) => `hourly@${timetable.last(ms)?.key}`
@@ -207,11 +218,16 @@ describe('watchmen of a schedule', () => {
     expect(await until(slot(4) + 6 * MIN)).toEqual(['opened missed 1'])
   })
 
-  it('expect nothing of slots that the schedule leaves out', async () => {
-    const { until, schedules } = world(only({ ...hourly, leftOutUntilMs: slot(2) }))
+  it('expect nothing of a slot that the schedule leaves out, and later of one that it holds', async () => {
+    let excuse: Excuse | undefined = 'leftOut'
+    const { until, run } = world(only({ ...hourly, excuse: async () => excuse }))
+    expect(await until(slot(1) + 10 * MIN)).toEqual([])
+    excuse = undefined
+    expect(await until(slot(2) - 1 * MIN)).toEqual([])
+    excuse = 'held'
     expect(await until(slot(2) + 10 * MIN)).toEqual([])
-    schedules.set(NAME.name, { ...hourly, leftOutUntilMs: slot(2) })
-    expect(await until(slot(3) + 10 * MIN)).toEqual(['opened missed 1'])
+    await run(roundAt(slot(2)))
+    expect(await until(slot(2) + 12 * MIN)).toEqual(['opened late 1'])
   })
 
   it('resolve what is open when it is removed, or expects nothing any more', async () => {
