@@ -55,10 +55,24 @@ export interface ListedRound {
   readonly submission?: SubmissionRecord
 }
 
-/** Where a page of the history ends; the next page holds what was elected before, or at the same ms and sorts lower. */
+/** A round and when it came. */
+export interface CameRound extends Sighting {
+  readonly id: RoundId
+  readonly cameAtMs: number
+}
+
+/** The place of a round in the history: by time, among those of one ms by number, among systems by name, all downwards. */
 export interface HistoryMark {
-  readonly electedAtMs: number
-  readonly key: string
+  readonly atMs: number
+  readonly number: number
+  readonly system: string
+}
+
+/** True if `mark` comes later in the history, which is newest first. */
+export function isAfter(mark: HistoryMark, other: HistoryMark): boolean {
+  if (mark.atMs !== other.atMs) return mark.atMs < other.atMs
+  if (mark.number !== other.number) return mark.number < other.number
+  return mark.system < other.system
 }
 
 /**
@@ -106,6 +120,16 @@ export interface Records {
     readonly nowMs: number
     readonly next?: HistoryMark
   }>
+  /**
+   * A system's rounds that came, so were submitted or led, from `fromMs` to before `untilMs`, by when they first did in that
+   * time. At most `limit` entries of the history are looked at, the oldest.
+   */
+  came(query: {
+    readonly system: string
+    readonly fromMs: number
+    readonly untilMs: number
+    readonly limit: number
+  }): Promise<readonly CameRound[]>
   /** How many rounds are overdue now. */
   overdueCount(): Promise<number>
   /** Entries that have waited for at least `ageMs`, at most `limit`. */

@@ -1,7 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { FastifyInstance } from 'fastify'
 import type { HistoryMark } from '../core/ports.ts'
-import { formatRound } from '../core/round.ts'
+import { escapePart, formatRound, unescapePart } from '../core/round.ts'
 import { roundJson } from '../core/wire.ts'
 import { GoneError } from '../errors.ts'
 import type { Reader } from '../service/reader.ts'
@@ -86,19 +86,17 @@ function historyEndpoint({ reader, metrics }: HistoryRoutesParts): Endpoint {
   }
 }
 
-function encodeCursor({ electedAtMs, key }: HistoryMark): string {
-  return Buffer.from(`${electedAtMs} ${key}`).toString('base64url')
+function encodeCursor({ atMs, number, system: marked }: HistoryMark): string {
+  return Buffer.from(`${atMs}-${number} ${escapePart(marked)}`).toString('base64url')
 }
 
 function decodeCursor(text: string): HistoryMark {
-  const match = /^(\d{1,15}) ([A-Za-z0-9_.%-]+~[A-Za-z0-9_.%-]+)$/.exec(
-    Buffer.from(text, 'base64url').toString(),
-  )
-  if (!match?.[1] || !match[2] || !isPercentEncoded(match[2])) {
+  const match = /^(\d{1,15})-(\d{1,15}) ([A-Za-z0-9_.%-]+)$/.exec(Buffer.from(text, 'base64url').toString())
+  if (!match?.[3] || !isPercentEncoded(match[3])) {
     throw new GoneError(
       'INVALID_PARAMETER',
       `cursor: expected the "next" of an earlier page, got ${JSON.stringify(text.slice(0, 64))}`,
     )
   }
-  return { electedAtMs: Number(match[1]), key: match[2] }
+  return { atMs: Number(match[1]), number: Number(match[2]), system: unescapePart(match[3]) }
 }

@@ -102,7 +102,7 @@ export const count: Parameter<number> = {
 
 export const cursor: Parameter<string> = {
   about: 'Where to go on: the `next` of the page before.',
-  example: 'MTc2MzgwMDAwMDAwMCBjbGVhbmVyfjIwMjA',
+  example: 'MTc2MzgwMDAwMDAwMC0wIGNsZWFuZXI',
   parse: (text) => text,
 }
 

@@ -3,6 +3,7 @@ import type { Queue } from 'bullmq'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { Log } from '../core/ports.ts'
 import { GoneError } from '../errors.ts'
+import { type AlertRoutesParts, alertRoutes } from './alert-routes.ts'
 import { acceptAllMethods } from './api.ts'
 import { board } from './board.ts'
 import { docs } from './docs.ts'
@@ -18,6 +19,7 @@ export interface ServerParts
   extends RoundRoutesParts,
     HistoryRoutesParts,
     JobRoutesParts,
+    AlertRoutesParts,
     ScheduleRoutesParts,
     OpsRoutesParts {
   /** All queues there are now, for the board. */
@@ -72,6 +74,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     roundRoutes(api, parts)
     historyRoutes(api, parts)
     jobRoutes(api, parts)
+    alertRoutes(api, parts)
     scheduleRoutes(api, parts)
     opsRoutes(api, parts)
   })

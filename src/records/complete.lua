@@ -1,2 +1,2 @@
 -- The leader's report that the work is done.
-return settle('completed')
+return settle('c')

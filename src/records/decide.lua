@@ -1,5 +1,6 @@
 -- Decides who leads. ARGV: 3 address  4 identity  5 lease ms (0 = none)  6 deadline ms  7 gate value ('' = none)
--- Returns verdict, now, record, and for a takeover the previous leader and fence.
+-- Returns verdict, now, record (of a new round led without lease and gate value only the fence), and for a takeover the
+-- previous leader and fence.
 local now, record = nowMs(), load()
 local candidate = {
   address = ARGV[3], identity = ARGV[4], leaseMs = tonumber(ARGV[5]), deadlineMs = ARGV[6], gate = ARGV[7],
@@ -15,13 +16,11 @@ end
 
 local replaces = record and record.l
 local fence = lead(now, candidate, replaces)
-redis.call('ZADD', KEYS[4], now, ROUND)
+redis.call('ZADD', OUTBOX, now, ROUND)
 if not record and candidate.leaseMs == 0 and candidate.gate == '' then
-  -- The usual case: what was written is known, and need not be read.
-  return { 'elected', now, {
-    'l', candidate.address, 'i', candidate.identity, 'f', fence, 'e', now, 'd', candidate.deadlineMs,
-  } }
+  -- The usual case: the caller knows all else that was written.
+  return { 'elected', now, fence }
 end
 if not replaces then return answer('elected', now) end
-redis.call('ZREM', KEYS[5], ROUND)
+redis.call('ZREM', OVERDUE, ROUND)
 return answer('takenOver', now, record.l, record.f)

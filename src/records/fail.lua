@@ -1,2 +1,2 @@
 -- The leader's report that it gave up.
-return settle('failed')
+return settle('f')

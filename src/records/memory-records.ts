@@ -2,21 +2,22 @@ import type { Candidate, Reporter } from '../core/candidate.ts'
 import { type CompletionVerdict, judgeCompletion } from '../core/completion.ts'
 import { judgeElection, judgeRenewal, provesLeadership } from '../core/election.ts'
 import { type Submission, type SubmissionRecord, submissionDigest } from '../core/job.ts'
-import type {
-  DeadlineRuling,
-  ElectionRuling,
-  HistoryMark,
-  ListedRound,
-  OutboxEntry,
-  OutboxStep,
-  Records,
-  RenewalRuling,
-  Report,
-  RoundNews,
-  Ruling,
-  Sighting,
-  StartRuling,
-  SubmissionRuling,
+import {
+  type DeadlineRuling,
+  type ElectionRuling,
+  type HistoryMark,
+  isAfter,
+  type ListedRound,
+  type OutboxEntry,
+  type OutboxStep,
+  type Records,
+  type RenewalRuling,
+  type Report,
+  type RoundNews,
+  type Ruling,
+  type Sighting,
+  type StartRuling,
+  type SubmissionRuling,
 } from '../core/ports.ts'
 import { deadlineAtMs, type RoundRecord, type Terms } from '../core/record.ts'
 import { parseRoundKey, type RoundId, roundKey } from '../core/round.ts'
@@ -25,9 +26,11 @@ import { parseRoundKey, type RoundId, roundKey } from '../core/round.ts'
 export class MemoryRecords implements Records, RoundNews {
   private readonly records = new Map<string, RoundRecord>()
   private readonly submissions = new Map<string, SubmissionRecord>()
+  private readonly places = new Map<string, HistoryMark>()
   private readonly fences = new Map<string, number>()
   private readonly pending = new Map<string, number>()
   private readonly overdue = new Set<string>()
+  private placed = 0
   private readonly listeners = new Map<string, Set<() => void>>()
 
   constructor(private readonly nowMs: () => number) {}
@@ -69,6 +72,7 @@ export class MemoryRecords implements Records, RoundNews {
       runTerms,
       pending: { data, queueTerms },
     })
+    this.place(id)
     this.pending.set(`${key}~s`, nowMs)
     return { verdict: 'submitted', ...(await this.read(id)) }
   }
@@ -152,32 +156,31 @@ export class MemoryRecords implements Records, RoundNews {
 
   async history(query: { system?: string; after?: HistoryMark; limit: number }) {
     const { after } = query
-    const keys = new Set([...this.records.keys(), ...this.submissions.keys()])
-    const found = [...keys]
-      .map((key) => {
-        const record = this.records.get(key)
-        const submission = this.submissions.get(key)
-        const electedAtMs = record?.electedAtMs ?? submission?.submittedAtMs ?? 0
-        return { key, id: parseRoundKey(key), record, submission, electedAtMs }
-      })
-      .filter((round) => query.system === undefined || round.id.system === query.system)
-      .sort((a, b) => b.electedAtMs - a.electedAtMs || (a.key < b.key ? 1 : -1))
-      .filter(
-        (round) =>
-          after === undefined ||
-          round.electedAtMs < after.electedAtMs ||
-          (round.electedAtMs === after.electedAtMs && round.key < after.key),
-      )
-    const page = found.slice(0, query.limit)
-    const last = found.length > page.length ? page.at(-1) : undefined
-    const rounds: ListedRound[] = page.map(({ id, key, electedAtMs, record, submission }) => ({
-      id,
-      mark: { electedAtMs, key },
-      ...(record && { record }),
-      ...(submission && { submission }),
-    }))
-    const next = last && { electedAtMs: last.electedAtMs, key: last.key }
-    return { rounds, nowMs: this.nowMs(), ...(next && { next }) }
+    const found = [...this.places]
+      .filter(([, { system }]) => query.system === undefined || system === query.system)
+      .filter(([, mark]) => after === undefined || isAfter(mark, after))
+      .sort(([, a], [, b]) => (isAfter(b, a) ? -1 : 1))
+    const rounds: ListedRound[] = found.slice(0, query.limit).map(([key, mark]) => {
+      const record = this.records.get(key)
+      const submission = this.submissions.get(key)
+      return { id: parseRoundKey(key), mark, ...(record && { record }), ...(submission && { submission }) }
+    })
+    const last = found.length > rounds.length ? rounds.at(-1) : undefined
+    return { rounds, nowMs: this.nowMs(), ...(last && { next: last.mark }) }
+  }
+
+  async came(query: { system: string; fromMs: number; untilMs: number; limit: number }) {
+    const { system, fromMs, untilMs, limit } = query
+    const found = [...this.places]
+      .filter(([, mark]) => mark.system === system && mark.atMs >= fromMs && mark.atMs < untilMs)
+      .sort(([, a], [, b]) => (isAfter(a, b) ? -1 : 1))
+      .slice(0, limit)
+    return Promise.all(
+      found.map(async ([key, { atMs }]) => {
+        const id = parseRoundKey(key)
+        return { id, cameAtMs: atMs, ...(await this.read(id)) }
+      }),
+    )
   }
 
   async overdueCount(): Promise<number> {
@@ -230,7 +233,14 @@ export class MemoryRecords implements Records, RoundNews {
       ...(gate && { gate }),
     }
     this.records.set(roundKey(id), record)
+    this.place(id)
     return record
+  }
+
+  /** Puts the round on top of the history. */
+  private place(id: RoundId): void {
+    this.placed += 1
+    this.places.set(roundKey(id), { atMs: this.nowMs(), number: this.placed, system: id.system })
   }
 
   private extend(key: string, record: RoundRecord, leaseMs: number): RoundRecord {

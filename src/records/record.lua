@@ -1,18 +1,22 @@
 -- The record of a round and what every step does with it. Prepended to each step, so that these rules exist once; they
 -- are those of core/election.ts and core/completion.ts, and one contract suite holds both to the same answers.
 --
--- KEYS: 1 record  2 fence counter  3 history index  4 outbox  5 overdue index (one slot: they share {system})
+-- KEYS: 1 record. The system's other keys are named after it, which saves sending them: they share {system}, and so a slot.
 -- Every step takes ARGV: 1 round (escaped)  2 retention ms (0 = for ever), then its own.
 --
 -- Fields are one letter and times relative to the election, because a hash of short fields is stored compactly:
 --   l leader  i identity  f fence  e elected at (ms)  d deadline (ms after e)  t lease (ms)  x lease end (ms after e)
---   g gate value  c outcome  b completed by (absent: the leader's address)  w completer's identity (absent: the leader)
---   a completed (ms after e)  r detail
+--   g gate value  c outcome (c completed, f failed)  b completed by (absent: the leader's address; `:port` where the host is
+--   the same)  w completer's identity (absent: the leader)  a completed (ms after e)  r detail
 -- and of a submitted round, which has these before it has a leader:
 --   q queue  s submitted at (ms)  h digest of the data  o how it is run (JSON)  n starts
 --   p data and options (JSON), until its queue has them
 
 local ROUND, RETENTION = ARGV[1], tonumber(ARGV[2])
+local RECORD = KEYS[1]
+local SYSTEM = string.sub(RECORD, 1, -1 - #':round:' - #ROUND)
+local FENCE, HISTORY, OUTBOX, OVERDUE = SYSTEM .. ':fence', SYSTEM .. ':history', SYSTEM .. ':outbox', SYSTEM .. ':overdue'
+local HOUR_MS = 3600000
 
 local function nowMs()
   local time = redis.call('TIME')
@@ -20,7 +24,7 @@ local function nowMs()
 end
 
 local function load()
-  local flat = redis.call('HGETALL', KEYS[1])
+  local flat = redis.call('HGETALL', RECORD)
   if #flat == 0 then return nil end
   local record = {}
   for index = 1, #flat, 2 do record[flat[index]] = flat[index + 1] end
@@ -36,23 +40,34 @@ local function trim(index, now)
   keep(index)
 end
 
+-- Enters the round in the history as it is under this fence, 0 while nobody leads it. An entry is current if its fence is the
+-- record's. A stream, because its entries take a quarter of the memory that a sorted set's would.
+local function list(now, fence)
+  if RETENTION == 0 then
+    redis.call('XADD', HISTORY, '*', 'r', ROUND, 'f', fence)
+    return
+  end
+  redis.call('XADD', HISTORY, 'MINID', '~', now - RETENTION, '*', 'r', ROUND, 'f', fence)
+  -- To look costs less than to write, and an hour more does no harm.
+  if redis.call('PTTL', HISTORY) < RETENTION then redis.call('PEXPIRE', HISTORY, RETENTION + HOUR_MS) end
+end
+
 -- Makes the candidate leader under a new fence, in place of another where it replaces one. INCR comes first: where memory
 -- is full it is refused before anything has changed. Each command here is a good part of what an election costs Redis.
 local function lead(now, who, replaces)
-  local fence = redis.call('INCR', KEYS[2])
-  if replaces then redis.call('HDEL', KEYS[1], 't', 'x', 'g') end
-  redis.call('HSET', KEYS[1], 'l', who.address, 'i', who.identity, 'f', fence, 'e', now, 'd', who.deadlineMs)
-  if who.leaseMs > 0 then redis.call('HSET', KEYS[1], 't', who.leaseMs, 'x', who.leaseMs) end
-  if who.gate ~= '' then redis.call('HSET', KEYS[1], 'g', who.gate) end
-  keep(KEYS[1])
-  redis.call('ZADD', KEYS[3], now, ROUND)
-  if fence % 64 == 1 then trim(KEYS[3], now) else keep(KEYS[3]) end
+  local fence = redis.call('INCR', FENCE)
+  if replaces then redis.call('HDEL', RECORD, 't', 'x', 'g') end
+  redis.call('HSET', RECORD, 'l', who.address, 'i', who.identity, 'f', fence, 'e', now, 'd', who.deadlineMs)
+  if who.leaseMs > 0 then redis.call('HSET', RECORD, 't', who.leaseMs, 'x', who.leaseMs) end
+  if who.gate ~= '' then redis.call('HSET', RECORD, 'g', who.gate) end
+  keep(RECORD)
+  list(now, fence)
   return fence
 end
 
 local function extend(record, now, leaseMs)
-  redis.call('HSET', KEYS[1], 't', leaseMs, 'x', now - record.e + leaseMs)
-  keep(KEYS[1])
+  redis.call('HSET', RECORD, 't', leaseMs, 'x', now - record.e + leaseMs)
+  keep(RECORD)
 end
 
 local function provesLeadership(record, identity, fence)
@@ -61,7 +76,14 @@ local function provesLeadership(record, identity, fence)
 end
 
 local function answer(verdict, now, ...)
-  return { verdict, now, redis.call('HGETALL', KEYS[1]), ... }
+  return { verdict, now, redis.call('HGETALL', RECORD), ... }
+end
+
+-- The address, without its host where that is the leader's.
+local function besides(leader, address)
+  local host, port = string.match(address, '^(.*)(:%d+)$')
+  if host and string.match(leader, '^(.*):%d+$') == host then return port end
+  return address
 end
 
 -- ARGV: 3 address  4 identity  5 fence ('' = none)  6 detail  7 deadline ms  8 channel
@@ -84,13 +106,13 @@ local function settle(outcome)
   local anybodys = string.sub(record.i, 1, 1) == '~' and fence == ''
   if not proven and not anybodys then return answer('refused', now) end
 
-  redis.call('HSET', KEYS[1], 'c', outcome, 'a', now - record.e)
-  if address ~= record.l then redis.call('HSET', KEYS[1], 'b', address) end
-  if not proven then redis.call('HSET', KEYS[1], 'w', identity) end
-  if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'r', ARGV[6]) end
-  keep(KEYS[1])
-  redis.call('ZREM', KEYS[5], ROUND)
-  redis.call('ZADD', KEYS[4], now, ROUND .. '~')
+  redis.call('HSET', RECORD, 'c', outcome, 'a', now - record.e)
+  if address ~= record.l then redis.call('HSET', RECORD, 'b', besides(record.l, address)) end
+  if not proven then redis.call('HSET', RECORD, 'w', identity) end
+  if ARGV[6] ~= '' then redis.call('HSET', RECORD, 'r', ARGV[6]) end
+  keep(RECORD)
+  redis.call('ZREM', OVERDUE, ROUND)
+  redis.call('ZADD', OUTBOX, now, ROUND .. '~')
   redis.call('PUBLISH', ARGV[8], '')
   return answer('recorded', now)
 end

@@ -3,20 +3,21 @@ import type { Candidate, Reporter } from '../core/candidate.ts'
 import type { CompletionVerdict } from '../core/completion.ts'
 import type { ElectionVerdict } from '../core/election.ts'
 import { type Submission, type SubmissionRecord, submissionDigest } from '../core/job.ts'
-import type {
-  DeadlineRuling,
-  ElectionRuling,
-  HistoryMark,
-  ListedRound,
-  OutboxEntry,
-  OutboxStep,
-  Records,
-  RenewalRuling,
-  Report,
-  Ruling,
-  Sighting,
-  StartRuling,
-  SubmissionRuling,
+import {
+  type DeadlineRuling,
+  type ElectionRuling,
+  type HistoryMark,
+  isAfter,
+  type ListedRound,
+  type OutboxEntry,
+  type OutboxStep,
+  type Records,
+  type RenewalRuling,
+  type Report,
+  type Ruling,
+  type Sighting,
+  type StartRuling,
+  type SubmissionRuling,
 } from '../core/ports.ts'
 import type { Completion, RoundRecord, Terms } from '../core/record.ts'
 import { escapePart, type RoundId, roundKey, unescapePart } from '../core/round.ts'
@@ -32,7 +33,6 @@ type Argument = string | number
 type Step = (...keysAndArguments: Argument[]) => Promise<unknown[]>
 type Fields = Readonly<Record<string, string>>
 
-const KEY_COUNT = 5
 const SYSTEMS_KEY = 'gone:systems'
 /** How often a process says again that a system is in use. Far below any retention. */
 const SYSTEM_REFRESH_MS = 600_000
@@ -66,6 +66,7 @@ export class RedisRecords implements Records {
         gate,
       ])
       const [reply] = await Promise.all([decided, known])
+      if (typeof reply[2] === 'number') return newlyElected(candidate, terms, reply[2], Number(reply[1]))
       const ruling = rulingOf<ElectionVerdict>(reply)
       if (ruling.verdict !== 'takenOver') return ruling
       return { ...ruling, previous: { leader: String(reply[3]), fence: Number(reply[4]) } }
@@ -141,21 +142,36 @@ export class RedisRecords implements Records {
   async history(query: { system?: string; after?: HistoryMark; limit: number }) {
     return this.attempt('read the history', async () => {
       const systems = query.system === undefined ? await this.systems() : [query.system]
-      const pages = await this.each(systems, (system) => historyCommands(keyOf(system, 'rounds'), query))
-      const marks = systems
-        .flatMap((system, index) => marksOf(system, pages[index] ?? []))
-        .filter((mark) => query.after === undefined || isAfter(mark, query.after))
-        .sort((a, b) => (isAfter(b, a) ? -1 : 1))
-      const page = marks.slice(0, query.limit)
-      const read = await Promise.all(page.map((mark) => this.read(mark.id)))
-      const rounds: ListedRound[] = page.flatMap((mark, index) => {
-        const { record, submission } = read[index] ?? {}
-        if (!record && !submission) return []
-        return [{ id: mark.id, mark, ...(record && { record }), ...(submission && { submission }) }]
+      const pages = await this.each(systems, (system) => [historyCommand(system, query)])
+      const entries = systems
+        .flatMap((system, index) => entriesOf(system, pages[index]?.[0]))
+        .sort((a, b) => (isAfter(b.mark, a.mark) ? -1 : 1))
+      const page = entries.slice(0, query.limit)
+      const seen = await Promise.all(page.map(({ id }) => this.read(id)))
+      const rounds: ListedRound[] = page.flatMap(({ id, mark, fence }, index) => {
+        const { record, submission } = seen[index] ?? {}
+        // A round that was led anew has a later entry; one whose record has ended has none that counts.
+        if ((record?.fence ?? 0) !== fence || !(record || submission)) return []
+        return [{ id, mark, ...(record && { record }), ...(submission && { submission }) }]
       })
-      const last = marks.length > page.length ? page.at(-1) : undefined
-      const nowMs = read[0]?.nowMs ?? 0
-      return { rounds, nowMs, ...(last && { next: { electedAtMs: last.electedAtMs, key: last.key } }) }
+      const last = entries.length > page.length ? page.at(-1) : undefined
+      return { rounds, nowMs: seen[0]?.nowMs ?? 0, ...(last && { next: last.mark }) }
+    })
+  }
+
+  async came(query: { system: string; fromMs: number; untilMs: number; limit: number }) {
+    const { system, fromMs, untilMs, limit } = query
+    return this.attempt(`read which rounds of ${system} came`, async () => {
+      const until = `(${Math.ceil(untilMs)}-0`
+      const from = String(Math.max(0, Math.floor(fromMs)))
+      const entries = await this.redis.xrange(keyOf(system, 'history'), from, until, 'COUNT', limit)
+      const firsts = new Map<string, { id: RoundId; cameAtMs: number }>()
+      for (const { id, mark } of entriesOf(system, entries)) {
+        if (!firsts.has(id.round)) firsts.set(id.round, { id, cameAtMs: mark.atMs })
+      }
+      return Promise.all(
+        [...firsts.values()].map(async (first) => ({ ...first, ...(await this.read(first.id)) })),
+      )
     })
   }
 
@@ -219,18 +235,7 @@ export class RedisRecords implements Records {
   }
 
   private step(name: StepName, id: RoundId, own: Argument[]): Promise<unknown[]> {
-    const round = escapePart(id.round)
-    const system = escapePart(id.system)
-    return this.steps[name](
-      recordKeyOf(id),
-      `gone:{${system}}:fence`,
-      `gone:{${system}}:rounds`,
-      `gone:{${system}}:outbox`,
-      `gone:{${system}}:overdue`,
-      round,
-      this.retentionMs,
-      ...own,
-    )
+    return this.steps[name](recordKeyOf(id), escapePart(id.round), this.retentionMs, ...own)
   }
 
   /** Lists the system, before any round of it can be led, for those who look for rounds: history and sweeper. */
@@ -292,13 +297,23 @@ function defineSteps(redis: RedisClient): Readonly<Record<StepName, Step>> {
   const lua = (name: string) => readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8')
   const prelude = lua('record')
   for (const name of STEPS) {
-    redis.defineCommand(`gone_${name}`, { numberOfKeys: KEY_COUNT, lua: prelude + lua(name) })
+    redis.defineCommand(`gone_${name}`, { numberOfKeys: 1, lua: prelude + lua(name) })
   }
   // defineCommand adds methods that the client's type cannot know.
   const defined = redis as unknown as Record<string, Step>
   return Object.fromEntries(
     STEPS.map((name) => [name, (...all: Argument[]) => (defined[`gone_${name}`] as Step).apply(redis, all)]),
   ) as Record<StepName, Step>
+}
+
+function newlyElected(
+  { address, identity }: Candidate,
+  { deadlineMs }: Terms,
+  fence: number,
+  nowMs: number,
+): ElectionRuling {
+  const record = { leader: address, identity, fence, electedAtMs: nowMs, deadlineMs }
+  return { verdict: 'elected', nowMs, record }
 }
 
 function rulingOf<Verdict>(reply: unknown[]): Ruling<Verdict> {
@@ -361,43 +376,42 @@ function recordOf(fields: Fields): RoundRecord {
 
 function completionOf(fields: Fields, electedAtMs: number): Completion {
   return {
-    outcome: fields.c as Completion['outcome'],
-    by: fields.b ?? fields.l ?? '',
+    outcome: fields.c === 'c' ? 'completed' : 'failed',
+    by: completerOf(fields),
     atMs: electedAtMs + Number(fields.a),
     detail: fields.r ?? '',
     ...(fields.w !== undefined && { identity: fields.w }),
   }
 }
 
-interface Mark extends HistoryMark {
+function completerOf({ b: by, l: leader = '' }: Fields): string {
+  if (by === undefined) return leader
+  return by.startsWith(':') ? leader.replace(/:\d+$/, by) : by
+}
+
+interface HistoryEntry {
   readonly id: RoundId
+  readonly mark: HistoryMark
+  readonly fence: number
 }
 
-function historyCommands(key: string, query: { after?: HistoryMark; limit: number }): Argument[][] {
-  const limit = ['WITHSCORES', 'LIMIT', 0, query.limit + 1]
-  if (!query.after) return [['zrevrangebyscore', key, '+inf', '-inf', ...limit]]
-  const { electedAtMs } = query.after
-  return [
-    // Whatever was elected in the very ms where the last page ended may lie on either side of it.
-    ['zrevrangebyscore', key, electedAtMs, electedAtMs, 'WITHSCORES'],
-    ['zrevrangebyscore', key, `(${electedAtMs}`, '-inf', ...limit],
-  ]
+function historyCommand(
+  system: string,
+  { after, limit }: { after?: HistoryMark; limit: number },
+): Argument[] {
+  const newest = after === undefined ? '+' : newestAfter(system, after)
+  return ['xrevrange', keyOf(system, 'history'), newest, '-', 'COUNT', limit + 1]
 }
 
-function marksOf(system: string, replies: unknown[]): Mark[] {
-  const marks: Mark[] = []
-  for (const reply of replies) {
-    const pairs = (reply as (string | string[])[]).flat()
-    for (let index = 0; index < pairs.length; index += 2) {
-      const id = { system, round: unescapePart(pairs[index] as string) }
-      marks.push({ id, electedAtMs: Number(pairs[index + 1]), key: roundKey(id) })
-    }
-  }
-  return marks
+/** The range of a stream that begins behind the mark, which may be an entry of another system. */
+function newestAfter(system: string, { atMs, number, system: marked }: HistoryMark): string {
+  return system < marked ? `${atMs}-${number}` : `(${atMs}-${number}`
 }
 
-/** True if `mark` comes later in the history, which is newest first, then by key downwards. */
-function isAfter(mark: HistoryMark, other: HistoryMark): boolean {
-  if (mark.electedAtMs !== other.electedAtMs) return mark.electedAtMs < other.electedAtMs
-  return mark.key < other.key
+function entriesOf(system: string, reply: unknown): HistoryEntry[] {
+  return (reply as [string, string[]][]).map(([streamId, [, round = '', , fence = '']]) => {
+    const [atMs, number] = streamId.split('-').map(Number)
+    const mark = { atMs: atMs ?? 0, number: number ?? 0, system }
+    return { id: { system, round: unescapePart(round) }, mark, fence: Number(fence) }
+  })
 }

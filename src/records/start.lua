@@ -14,6 +14,6 @@ if record and record.l then
   if starts >= mostStarts then return answer('spent', now) end
 end
 lead(now, { address = ARGV[3], identity = ARGV[4], deadlineMs = deadlineMs, leaseMs = 0, gate = '' }, record and record.l)
-redis.call('HSET', KEYS[1], 'n', starts + 1)
-redis.call('ZREM', KEYS[5], ROUND)
+redis.call('HSET', RECORD, 'n', starts + 1)
+redis.call('ZREM', OVERDUE, ROUND)
 return answer('started', now)

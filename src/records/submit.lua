@@ -2,10 +2,9 @@
 -- is run ('' = as usual)
 local now, record = nowMs(), load()
 if record then return answer('duplicate', now) end
-redis.call('HSET', KEYS[1], 'q', ARGV[3], 's', now, 'h', ARGV[4], 'p', ARGV[5])
-if ARGV[6] ~= '' then redis.call('HSET', KEYS[1], 'o', ARGV[6]) end
-keep(KEYS[1])
-redis.call('ZADD', KEYS[3], now, ROUND)
-trim(KEYS[3], now)
-redis.call('ZADD', KEYS[4], now, ROUND .. '~s')
+redis.call('HSET', RECORD, 'q', ARGV[3], 's', now, 'h', ARGV[4], 'p', ARGV[5])
+if ARGV[6] ~= '' then redis.call('HSET', RECORD, 'o', ARGV[6]) end
+keep(RECORD)
+list(now, 0)
+redis.call('ZADD', OUTBOX, now, ROUND .. '~s')
 return answer('submitted', now)

@@ -4,7 +4,7 @@ import fc from 'fast-check'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { callIdentity, tokenIdentity } from '../../src/core/candidate.ts'
 import { JOB_IDENTITY, submissionDigest } from '../../src/core/job.ts'
-import type { Records, RoundNews } from '../../src/core/ports.ts'
+import type { HistoryMark, Records, RoundNews } from '../../src/core/ports.ts'
 import type { RoundId } from '../../src/core/round.ts'
 import { MemoryRecords } from '../../src/records/memory-records.ts'
 import { RedisRecords } from '../../src/records/redis-records.ts'
@@ -259,11 +259,11 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
   it('list the history newest first, page by page, each round once', async () => {
     for (let n = 0; n < 25; n += 1) await records.decide({ system, round: `r${n}` }, anna, terms)
     const seen: string[] = []
-    let after: { electedAtMs: number; key: string } | undefined
+    let after: HistoryMark | undefined
     for (let page = 0; page < 10; page += 1) {
       const { rounds, next } = await records.history({ system, limit: 4, ...(after && { after }) })
       seen.push(...rounds.map(({ id: { round } }) => round))
-      const times = rounds.map(({ mark }) => mark.electedAtMs)
+      const times = rounds.map(({ mark }) => mark.atMs)
       expect(times).toEqual([...times].sort((a, b) => b - a))
       after = next
       if (!next) break

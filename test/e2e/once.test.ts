@@ -282,10 +282,10 @@ describe('--round-every', () => {
     ['1d', 'Europe/Berlin', '2026-11-21T22:59:50Z', '2026-11-21T00:00:00+01:00'],
     ['10s', 'UTC', '2026-11-22T07:07:07Z', '2026-11-22T07:07:00+00:00'],
     ['10s', 'UTC', '2026-11-22T07:07:08Z', '2026-11-22T07:07:10+00:00'],
-    // The hour that comes twice is two rounds; 02:30 in a night without it is the moment when clocks jump.
+    // The hour that comes twice is two rounds; 02:30 in a night without it keeps the name that was meant.
     ['1h', 'Europe/Berlin', '2026-10-25T00:30:00Z', '2026-10-25T02:00:00+02:00'],
     ['1h', 'Europe/Berlin', '2026-10-25T01:30:00Z', '2026-10-25T02:00:00+01:00'],
-    ['30 2 * * *', 'America/New_York', '2026-03-08T07:30:00Z', '2026-03-08T03:00:00-04:00'],
+    ['30 2 * * *', 'America/New_York', '2026-03-08T07:30:00Z', '2026-03-08T02:30:00-05:00'],
   ])('%s in %s at %s is %s', (every, zone, now, slot) => {
     expect(slotAt(every, zone, Date.parse(now))).toBe(slot)
   })
