@@ -1,5 +1,6 @@
 /** What a service needs to take part in rounds. Free of server code, and of everything that only Node has. */
 
+export type { AlertsOptions } from './client/alerts.ts'
 export {
   type ClientOptions,
   type CompleteOptions,
@@ -37,6 +38,7 @@ export type {
 export type { SubmitOptions, Submitted } from './client/submit.ts'
 export type { Time } from './client/time.ts'
 export type { FinishedRound, WaitOptions } from './client/wait.ts'
+export type { AlertJson } from './core/alert-wire.ts'
 export { JobFailed } from './core/job-failed.ts'
 export type { RoundState } from './core/record.ts'
 export type {

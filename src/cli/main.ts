@@ -1,6 +1,7 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
 import { VERSION } from '../version.ts'
+import { addAlerts } from './alerts.ts'
 import { addDemo } from './demo.ts'
 import { addOnce } from './once.ts'
 import { addReady } from './ready.ts'
@@ -45,6 +46,7 @@ addServe(program)
 addOnce(program)
 addRoundCommands(program)
 addSchedule(program)
+addAlerts(program)
 addReady(program)
 addWork(program)
 

@@ -15,6 +15,11 @@ export function colorsOf(stream: Stream): ReturnType<typeof pc.createColors> {
   return pc.createColors(stream.isTTY === true && !NO_COLOR && TERM !== 'dumb')
 }
 
+/** How many columns a line may have; in a pipe as many as it likes. */
+export function columnsOf({ isTTY, columns }: Pick<WriteStream, 'isTTY' | 'columns'>): number {
+  return isTTY === true ? columns : Number.POSITIVE_INFINITY
+}
+
 /** Ends the process with the error in one line; the stack of a defect only for who debugs. */
 export function exitWith(error: unknown, isJson = false): never {
   process.stderr.write(`${isJson ? errorJson(error) : errorLine(error)}\n`)

@@ -1,6 +1,8 @@
+import type { AlertJson } from '../core/alert-wire.ts'
 import type { RoundState } from '../core/record.ts'
 import type { LedRoundJson, RoundJson } from '../core/wire.ts'
 import { GoneError } from '../errors.ts'
+import { type AlertsOptions, alertsOn } from './alerts.ts'
 import type { WorkerDefinition } from './define-worker.ts'
 import { type Duration, durationMs, durationText } from './duration.ts'
 import { type Lead, type OnceEnd, type OnceOptions, runOnce } from './once.ts'
@@ -149,6 +151,8 @@ export interface GoneClient {
   ): Promise<OnceEnd<Result>>
   /** What makes rounds come by themselves. */
   readonly schedules: Schedules
+  /** What is wrong with rounds that were expected, and what was: newest first. */
+  alerts(options?: AlertsOptions): Promise<readonly AlertJson[]>
 }
 
 const TIMEOUT_MS = 10_000
@@ -200,6 +204,7 @@ export function createClient(options: ClientOptions): GoneClient {
     wait: (system, round, rest) => finished(client, system, round, rest),
     once: (system, round, work, rest = {}) => runOnce(client, { system, round }, work, rest),
     schedules: schedulesOn(transport),
+    alerts: (rest) => alertsOn(transport, rest),
   }
   return client
 }

@@ -5,11 +5,12 @@ import type {
   ScheduleListJson,
   TriggerJson,
 } from '../core/schedule-wire.ts'
+import { askAll, ask as askOn, type Question } from './ask.ts'
 import { outcomeOf } from './outcome.ts'
 import { type ScheduleOptions, scheduleBody } from './schedule-body.ts'
 import { segmentOf } from './segment.ts'
 import { secondText, type Time } from './time.ts'
-import { type Call, type Reply, send, type TransportOptions } from './transport.ts'
+import type { TransportOptions } from './transport.ts'
 
 interface CallOptions {
   /** Ends the call; it then rejects with the signal's reason. */
@@ -75,14 +76,9 @@ export interface Schedules {
   next(system: string, name: string, options?: NextOptions): Promise<NextSlotsJson>
 }
 
-/** The most that the server gives at a time. */
-const PAGE_SIZE = 1_000
-/** A million schedules: a server that never ends its list has a defect. */
-const MAX_PAGES = 1_000
-
 /** The schedules of the server that is reached by `transport`. */
 export function schedulesOn(transport: TransportOptions): Schedules {
-  const ask = (question: Question) => askOf(transport, question)
+  const ask = (question: Question) => askOn(transport, question)
   return {
     async put(system, name, schedule, { signal } = {}) {
       const path = pathOf(system, name)
@@ -96,17 +92,12 @@ export function schedulesOn(transport: TransportOptions): Schedules {
       return (await ask(question).catch(none)).json as ScheduleJson | undefined
     },
     async list({ system, signal } = {}) {
-      const all: ListedScheduleJson[] = []
-      let cursor: string | undefined
-      for (let page = 0; page < MAX_PAGES; page++) {
-        const query = { system, limit: String(PAGE_SIZE), cursor }
-        const { json } = await ask({ path: PATH, query, answers: 'schedules', signal })
-        const { schedules, next } = json as ScheduleListJson
-        all.push(...schedules)
-        if (next === undefined) break
-        cursor = next
-      }
-      return all
+      return askAll<ListedScheduleJson>(transport, {
+        path: PATH,
+        query: { system },
+        answers: 'schedules',
+        signal,
+      })
     },
     async remove(system, name, { signal } = {}) {
       const none = outcomeOf({ NO_SUCH_SCHEDULE: () => ({ status: 404 }) })
@@ -146,32 +137,6 @@ export function schedulesOn(transport: TransportOptions): Schedules {
       return (await ask({ path, query, answers: 'slots', signal })).json as NextSlotsJson
     },
   }
-}
-
-interface Question {
-  readonly method?: Call['method']
-  readonly path: string
-  readonly query?: Call['query']
-  readonly body?: object
-  readonly accepts?: readonly number[]
-  /** A member that the answer has for sure. */
-  readonly answers: string
-  readonly signal: AbortSignal | undefined
-}
-
-function askOf(transport: TransportOptions, question: Question): Promise<Reply> {
-  const { method = 'GET', path, query = {}, body, accepts = [200], answers, signal } = question
-  return send(transport, {
-    method,
-    path,
-    query,
-    accepts,
-    headers: { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) },
-    isAnswer: (json) => typeof json === 'object' && json !== null && Object.hasOwn(json, answers),
-    isRepeatable: true,
-    ...(body && { body: JSON.stringify(body) }),
-    ...(signal && { signal }),
-  })
 }
 
 const PATH = '/api/v1/schedules'

@@ -2,9 +2,10 @@ import { type Command, Option } from 'commander'
 import type { NextSlotsJson, ScheduleJson } from '../../core/schedule-wire.ts'
 import { type Answer, type AskOptions, addAskOptions, ask, given, helpText } from '../ask.ts'
 import { whole } from '../option-values.ts'
-import type { Colors } from '../terminal.ts'
+import { type Colors, columnsOf } from '../terminal.ts'
 import { addNamed, noSuchSchedule } from './ask-schedules.ts'
 import { detailsText } from './details.ts'
+import { scheduleTable, slotTable } from './tables.ts'
 
 /** `gone schedule get`, `list` and `next`. */
 export function addShow(schedule: Command): void {
@@ -53,29 +54,20 @@ function addList(schedule: Command): void {
     .action((system: string | undefined, options: AskOptions) =>
       ask(options, async ({ schedules }, colors): Promise<Answer> => {
         const all = await schedules.list(given({ system }))
-        const { scheduleTable } = await import('./tables.ts')
         const none = system === undefined ? 'no schedules' : `${system} has no schedules`
-        const text = all.length === 0 ? none : scheduleTable(all, colors, columns())
+        const text = all.length === 0 ? none : scheduleTable(all, colors, columnsOf(process.stdout))
         return { isDone: true, text, json: all }
       }),
     )
 }
 
-async function answerNext(
-  found: ScheduleJson | undefined,
-  next: NextSlotsJson,
-  colors: Colors,
-): Promise<Answer> {
-  const { slotTable } = await import('./tables.ts')
+function answerNext(found: ScheduleJson | undefined, next: NextSlotsJson, colors: Colors): Answer {
   const isPaused = found?.paused === true
   const notes = [
-    ...(next.slots.length === 0 ? ['no more runs'] : [slotTable(next.slots, colors, columns())]),
+    ...(next.slots.length === 0
+      ? ['no more runs']
+      : [slotTable(next.slots, colors, columnsOf(process.stdout))]),
     ...(isPaused ? [colors.yellow('paused: none of these comes before it is resumed')] : []),
   ]
   return { isDone: true, text: notes.join('\n'), json: next }
-}
-
-/** What a line may hold; in a pipe nothing is shortened. */
-function columns(): number | undefined {
-  return process.stdout.isTTY ? process.stdout.columns : undefined
 }
