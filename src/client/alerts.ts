@@ -1,17 +1,16 @@
 import type { AlertState } from '../core/alert.ts'
 import type { AlertJson } from '../core/alert-wire.ts'
 import { askAll } from './ask.ts'
+import type { CallOptions } from './client.ts'
 import type { TransportOptions } from './transport.ts'
 
-export interface AlertsOptions {
+export interface AlertsOptions extends CallOptions {
   /** Only those that are open, or resolved. */
   readonly state?: AlertState
   /** Only those of this system. */
   readonly system?: string
   /** At most so many, the newest. Default 100. */
   readonly limit?: number
-  /** Ends the call; it then rejects with the signal's reason. */
-  readonly signal?: AbortSignal
 }
 
 const LIMIT = 100

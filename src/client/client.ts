@@ -9,6 +9,8 @@ import { type Lead, type OnceEnd, type OnceOptions, runOnce } from './once.ts'
 import { outcomeOf } from './outcome.ts'
 import { type Schedules, schedulesOn } from './schedules.ts'
 import { segmentOf } from './segment.ts'
+import { askSlot, type ServerSlot } from './server-clock.ts'
+import type { Times } from './slot.ts'
 import {
   type AnyWorker,
   type DataOf,
@@ -36,7 +38,7 @@ export interface ClientOptions {
   readonly fetch?: Fetch
 }
 
-interface CallOptions {
+export interface CallOptions {
   /** Ends the call; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal
 }
@@ -153,6 +155,8 @@ export interface GoneClient {
   readonly schedules: Schedules
   /** What is wrong with rounds that were expected, and what was: newest first. */
   alerts(options?: AlertsOptions): Promise<readonly AlertJson[]>
+  /** The slot that is now by the servers' clock. `slot` computes the same by the clock here, and asks nobody. */
+  slot(times: Times, options?: CallOptions): Promise<ServerSlot>
 }
 
 const TIMEOUT_MS = 10_000
@@ -205,6 +209,7 @@ export function createClient(options: ClientOptions): GoneClient {
     once: (system, round, work, rest = {}) => runOnce(client, { system, round }, work, rest),
     schedules: schedulesOn(transport),
     alerts: (rest) => alertsOn(transport, rest),
+    slot: (times, rest) => askSlot(transport, times, rest),
   }
   return client
 }

@@ -6,16 +6,12 @@ import type {
   TriggerJson,
 } from '../core/schedule-wire.ts'
 import { askAll, ask as askOn, type Question } from './ask.ts'
+import type { CallOptions } from './client.ts'
 import { outcomeOf } from './outcome.ts'
 import { type ScheduleOptions, scheduleBody } from './schedule-body.ts'
 import { segmentOf } from './segment.ts'
 import { secondText, type Time } from './time.ts'
 import type { TransportOptions } from './transport.ts'
-
-interface CallOptions {
-  /** Ends the call; it then rejects with the signal's reason. */
-  readonly signal?: AbortSignal
-}
 
 export interface ListSchedulesOptions extends CallOptions {
   /** Only those of this system. */

@@ -17,6 +17,7 @@ const PATHS = [
   '/api/v1/renew/{system}/{round}',
   '/api/v1/rounds',
   '/api/v1/rounds/{system}/{round}',
+  '/api/v1/slot',
   '/api/v1/submit/{system}/{round}',
   '/healthz',
   '/metrics',
@@ -620,7 +621,9 @@ describe('OpenAPI', () => {
     for (const { path, method, documented } of operations()) {
       for (const { name, example = '', required } of queryOf(documented)) {
         expect(required).toBe(false)
-        const query = `${name}=${encodeURIComponent(example)}`
+        // A zone alone makes no slot.
+        const rest = path === '/api/v1/slot' && !['cron', 'every'].includes(name) ? '&every=1h' : ''
+        const query = `${name}=${encodeURIComponent(example)}${rest}`
         const answer = await send(server.url, { method, path: `${await pathOf(path)}?${query}` })
         expect([method, path, query, answer.text]).not.toContain('INVALID')
         expect(answer.status, `${method} ${path}?${query}: ${answer.text}`).toBeOneOf([200, 204, 400, 409])
