@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs'
 import { describe, expect, it } from 'vitest'
 import { readScheduleFile } from '../../src/cli/schedule/schedule-file.ts'
 
@@ -43,6 +44,15 @@ describe('a schedule file', () => {
   it('takes a time as a text, as the body of a PUT does', () => {
     expect(read('system: a\nschedules: { x: { at: 2027-01-01T08:00:00Z } }').schedules[0]?.body).toEqual({
       at: '2027-01-01T08:00:00Z',
+    })
+  })
+
+  it('is as the docs have it', () => {
+    const docs = readFileSync(new URL('../../docs/schedules.md', import.meta.url), 'utf8')
+    const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(docs) ?? []
+    expect(read(example)).toMatchObject({
+      systems: ['cleaner', 'report'],
+      schedules: [{ name: 'nightly', full: { tz: 'Europe/Berlin' } }, { name: 'sweep' }],
     })
   })
 
