@@ -17,6 +17,13 @@ const PATHS = [
   '/api/v1/renew/{system}/{round}',
   '/api/v1/rounds',
   '/api/v1/rounds/{system}/{round}',
+  '/api/v1/schedules',
+  '/api/v1/schedules/{system}/{name}',
+  '/api/v1/schedules/{system}/{name}/backfill',
+  '/api/v1/schedules/{system}/{name}/next',
+  '/api/v1/schedules/{system}/{name}/pause',
+  '/api/v1/schedules/{system}/{name}/resume',
+  '/api/v1/schedules/{system}/{name}/trigger',
   '/api/v1/slot',
   '/api/v1/submit/{system}/{round}',
   '/healthz',
@@ -579,6 +586,8 @@ describe('OpenAPI', () => {
   beforeAll(async () => {
     const answer = await send(server.url, { path: '/docs/json' })
     expect(answer.status).toBe(200)
+    const schedule = { method: 'PUT', path: '/api/v1/schedules/shop/daily', ...said({ every: '1d' }) }
+    expect((await send(server.url, schedule)).status).toBe(201)
     const document = JSON.parse(answer.text)
     expect(document.openapi).toMatch(/^3\./)
     paths = document.paths
@@ -599,7 +608,7 @@ describe('OpenAPI', () => {
   async function pathOf(template: string): Promise<string> {
     const round = newRound()
     await call('complete', round)
-    return template.replace('{system}/{round}', round)
+    return template.replace('{system}/{round}', round).replace('{system}/{name}', 'shop/daily')
   }
 
   it('lists the paths of the API and no other', () => {
@@ -608,7 +617,7 @@ describe('OpenAPI', () => {
 
   it('lists the methods that each path takes', async () => {
     for (const [template, methods] of Object.entries(paths)) {
-      const { headers } = await send(server.url, { method: 'PUT', path: await pathOf(template) })
+      const { headers } = await send(server.url, { method: 'PATCH', path: await pathOf(template) })
       expect(
         Object.keys(methods)
           .map((method) => method.toUpperCase())
@@ -647,11 +656,15 @@ describe('OpenAPI', () => {
       if (method !== 'POST') continue
       const properties = documented.requestBody?.content['application/json'].schema.properties ?? {}
       expect(documented.requestBody?.required ?? false).toBe(false)
-      for (const [name, { examples }] of Object.entries(properties)) {
+      const all = Object.fromEntries(
+        Object.entries(properties).map(([name, { examples }]) => [name, examples[0]]),
+      )
+      for (const name of Object.keys(properties)) {
         const taken = await send(server.url, {
           method,
-          path: path.replace('{system}/{round}', newRound()),
-          ...said({ [name]: examples[0] }),
+          path: path.replace('{system}/{round}', newRound()).replace('{system}/{name}', 'shop/daily'),
+          // A backfill is the one that cannot do without.
+          ...said(path.endsWith('/backfill') ? all : { [name]: all[name] }),
         })
         expect(taken.status, `${path} with ${name}: ${taken.text}`).toBeOneOf([200, 202])
       }

@@ -6,7 +6,7 @@ import type { Schedules } from '../../client/schedules.ts'
 import { GoneError } from '../../errors.ts'
 import { type Answer, type AskOptions, addAskOptions, ask, helpText } from '../ask.ts'
 import type { Colors } from '../terminal.ts'
-import { type PlannedStep, planOf, stepText, summaryText } from './plan.ts'
+import type { PlannedStep } from './plan.ts'
 
 interface ApplyOptions extends AskOptions {
   readonly dryRun?: boolean
@@ -61,11 +61,20 @@ async function apply(
   colors: Colors,
 ): Promise<Answer> {
   const { dryRun = false, prune = false } = options
-  const { readScheduleFile } = await import('./schedule-file.ts')
+  const [{ readScheduleFile }, { planOf, stepText, summaryText }] = await Promise.all([
+    import('./schedule-file.ts'),
+    import('./plan.ts'),
+  ])
   const file = readScheduleFile(path === '-' ? 'stdin' : path, await textAt(path))
   const current = await Promise.all(file.systems.map((system) => schedules.list({ system })))
   const steps = planOf(file, current.flat(), { prune })
-  if (!dryRun) await takeSteps(schedules, steps, (taken) => showTaken(taken, options, colors))
+  if (!dryRun)
+    await takeSteps(schedules, steps, (taken) =>
+      showTaken(
+        taken.map((step) => stepText(step, colors)),
+        options,
+      ),
+    )
   const lines = steps.map((step) => stepText(step, colors))
   return {
     isDone: !dryRun || steps.every(({ kind }) => kind === 'kept'),
@@ -75,9 +84,9 @@ async function apply(
 }
 
 /** What was done before an error. */
-function showTaken(taken: readonly PlannedStep[], { json }: ApplyOptions, colors: Colors): void {
+function showTaken(lines: readonly string[], { json }: ApplyOptions): void {
   if (json) return
-  for (const step of taken) process.stdout.write(`${stepText(step, colors)}\n`)
+  for (const line of lines) process.stdout.write(`${line}\n`)
 }
 
 function stepJson(step: PlannedStep): object {

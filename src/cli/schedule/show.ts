@@ -4,8 +4,6 @@ import { type Answer, type AskOptions, addAskOptions, ask, given, helpText } fro
 import { whole } from '../option-values.ts'
 import { type Colors, columnsOf } from '../terminal.ts'
 import { addNamed, noSuchSchedule } from './ask-schedules.ts'
-import { detailsText } from './details.ts'
-import { scheduleTable, slotTable } from './tables.ts'
 
 /** `gone schedule get`, `list` and `next`. */
 export function addShow(schedule: Command): void {
@@ -16,8 +14,9 @@ export function addShow(schedule: Command): void {
     done: 'shown',
     async run(schedules, id, _, colors) {
       const found = await schedules.get(id.system, id.name)
-      if (found) return { isDone: true, text: detailsText(found, colors), json: found }
-      return { isDone: false, text: colors.yellow(noSuchSchedule(id)), json: null }
+      if (!found) return { isDone: false, text: colors.yellow(noSuchSchedule(id)), json: null }
+      const { detailsText } = await import('./details.ts')
+      return { isDone: true, text: detailsText(found, colors), json: found }
     },
   })
   addList(schedule)
@@ -53,6 +52,7 @@ function addList(schedule: Command): void {
     )
     .action((system: string | undefined, options: AskOptions) =>
       ask(options, async ({ schedules }, colors): Promise<Answer> => {
+        const { scheduleTable } = await import('./tables.ts')
         const all = await schedules.list(given({ system }))
         const none = system === undefined ? 'no schedules' : `${system} has no schedules`
         const text = all.length === 0 ? none : scheduleTable(all, colors, columnsOf(process.stdout))
@@ -61,7 +61,12 @@ function addList(schedule: Command): void {
     )
 }
 
-function answerNext(found: ScheduleJson | undefined, next: NextSlotsJson, colors: Colors): Answer {
+async function answerNext(
+  found: ScheduleJson | undefined,
+  next: NextSlotsJson,
+  colors: Colors,
+): Promise<Answer> {
+  const { slotTable } = await import('./tables.ts')
   const isPaused = found?.paused === true
   const notes = [
     ...(next.slots.length === 0
