@@ -1,6 +1,5 @@
 import { type Command, Option } from 'commander'
 import { ALERT_STATES, type AlertState } from '../core/alert.ts'
-import { alertTable } from './alert-table.ts'
 import { type AskOptions, addAskOptions, ask, given, helpText } from './ask.ts'
 import { whole } from './option-values.ts'
 import { columnsOf } from './terminal.ts'
@@ -30,6 +29,7 @@ function showAlerts(
   { state, limit, ...options }: AlertsCommandOptions,
 ): Promise<void> {
   return ask(options, async (client, colors) => {
+    const { alertTable } = await import('./alert-table.ts')
     const alerts = await client.alerts(given({ system, state, limit }))
     const none = `no ${state === undefined ? '' : `${state} `}alerts`
     const text = alerts.length === 0 ? none : alertTable(alerts, colors, columnsOf(process.stdout))
