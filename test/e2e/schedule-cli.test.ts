@@ -1,7 +1,11 @@
+import { once } from 'node:events'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { text as textOf } from 'node:stream/consumers'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type CliRun, endOf, runCli, spawnCli } from '../support/cli.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
@@ -35,6 +39,30 @@ async function fileOf(text: string): Promise<string> {
   const path = join(folder, `${systems++}.yaml`)
   await writeFile(path, text)
   return path
+}
+
+/** The server, but for one path, which it finds fault with. */
+async function startPickyServer(path: string): Promise<{ readonly url: string }> {
+  const detail = 'every: expected more patience'
+  const problem = { title: 'no', status: 400, detail, code: 'INVALID_BODY', retryable: false }
+  const picky = createServer(async (request, response) => {
+    const isRefused = request.method === 'PUT' && request.url?.endsWith(path)
+    const { method = 'GET', headers } = request
+    const body = method === 'GET' ? undefined : await textOf(request)
+    const answer = isRefused
+      ? new Response(JSON.stringify(problem), { status: 400 })
+      : await fetch(`${server.url}${request.url}`, {
+          method,
+          headers: { 'content-type': headers['content-type'] ?? '' },
+          ...(body && { body }),
+        })
+    response.writeHead(answer.status).end(await answer.text())
+  })
+  await once(picky.listen(0, '127.0.0.1'), 'listening')
+  onTestFinished(() => {
+    picky.close()
+  })
+  return { url: `http://127.0.0.1:${(picky.address() as AddressInfo).port}` }
 }
 
 const NIGHTLY = ['--cron', '0 2 * * *', '--tz', 'Europe/Berlin', '--worker', 'hello']
@@ -284,6 +312,19 @@ describe('gone schedule apply', () => {
         { kind: 'added', system, name: 'sweep' },
       ]),
     })
+  })
+
+  it('shows what it has done before an error, and goes on the next time', async () => {
+    const system = newSystem()
+    const picky = await startPickyServer(`/${system}/late`)
+    const names = Array.from({ length: 20 }, (_, index) => `  s${index}: { every: 1h }`)
+    const path = await fileOf(`system: ${system}\nschedules:\n${names.join('\n')}\n  late:\n    every: 1h\n`)
+    const run = await runCli(['schedule', 'apply', path], { GONE_URL: picky.url })
+    expect(run.code).toBe(2)
+    expect(run.stderr).toBe(`gone: ${path}:24: ${system}/late: every: expected more patience\n`)
+    expect(run.stdout).toMatch(new RegExp(`^\\+ ${system}/s\\d+: every 1h, ${system}\n`))
+    const done = run.stdout.trimEnd().split('\n').length
+    expect((await gone('apply', path)).stdout).toMatch(new RegExp(`\n${21 - done} added\n$`))
   })
 
   it('applies a thousand schedules', async () => {
