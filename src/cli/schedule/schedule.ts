@@ -13,7 +13,7 @@ export function addSchedule(program: Command): void {
       'after',
       `
 Examples:
-  $ gone schedule set cleaner nightly --cron "0 2 * * *" --tz Europe/Berlin --worker hello
+  $ gone schedule set cleaner nightly --cron "0 2 * * *" --worker hello
   $ gone schedule list
   $ gone schedule next cleaner nightly
   $ gone schedule apply schedules.yaml --dry-run
