@@ -68,7 +68,7 @@ export function parseRoundKey(key: string): RoundId {
 export function escapePart(value: string): string {
   if (PLAIN.test(value)) return value
   let escaped = ''
-  for (const byte of Buffer.from(value, 'utf8')) {
+  for (const byte of new TextEncoder().encode(value)) {
     const char = String.fromCharCode(byte)
     escaped += /[A-Za-z0-9_.-]/.test(char) ? char : `%${byte.toString(16).toUpperCase().padStart(2, '0')}`
   }
@@ -80,7 +80,7 @@ export function unescapePart(escaped: string): string {
 }
 
 function brokenRule(value: string, maxBytes: number): string | undefined {
-  // Not a Buffer's: the SDK checks names too, and runs in browsers.
+  // The SDK checks names too, and runs where there is no buffer of Node's.
   const bytes = new TextEncoder().encode(value).length
   if (bytes === 0 || bytes > maxBytes) return `expected 1 to ${maxBytes} bytes, got ${bytes}`
   const shown = JSON.stringify(value)

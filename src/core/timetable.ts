@@ -50,7 +50,7 @@ const EARLIEST_MS = Date.UTC(1000, 0, 3)
 const LATEST_MS = Date.UTC(9999, 11, 29)
 
 /**
- * The slots of a schedule: pure, and the same in every process. `docs/schedules.md` publishes its rule.
+ * The slots of a schedule: pure, and the same everywhere. `docs/schedules.md` publishes its rule.
  *
  * Slots come in the order in which they are due; several may be due at one instant, the end of a gap.
  *

@@ -1,5 +1,5 @@
-import { CronPattern } from 'croner'
 import { GoneError } from '../errors.ts'
+import { type Cron, readCron } from './cron.ts'
 
 /**
  * Times as a wall clock shows them, in no zone: as ms, counted as if the clock showed UTC. Which instants they are, and
@@ -29,60 +29,29 @@ export function wallTimesEvery(everyMs: number): WallTimes {
 }
 
 /**
- * The times of a cron expression of 5 or 6 fields. croner reads the expression.
+ * The times of a cron expression of 5 or 6 fields.
  *
  * @throws GoneError `INVALID_PARAMETER`
  */
-export function wallTimesOf(cron: string): WallTimes {
-  const times = new CronTimes(parse(cron), isFixed(cron))
+export function wallTimesOf(text: string): WallTimes {
+  const times = new CronTimes(readCron(text))
   if (times.next(0) !== undefined) return times
-  throw new GoneError(
-    'INVALID_PARAMETER',
-    `cron: expected a day that comes some time, got ${JSON.stringify(cron)}`,
-  )
-}
-
-const MAX_LENGTH = 256
-const RULE = 'a cron expression of 5 or 6 fields like 0 8 * * MON-FRI'
-
-function parse(cron: string): CronPattern {
-  if (cron.length > MAX_LENGTH)
-    throw new GoneError(
-      'INVALID_PARAMETER',
-      `cron: expected at most ${MAX_LENGTH} characters, got ${cron.length}`,
-    )
-  try {
-    return new CronPattern(cron, undefined, { mode: '5-or-6-parts' })
-  } catch (cause) {
-    const detail = String((cause as Error).message).replace(/^CronPattern: /, '')
-    throw new GoneError(
-      'INVALID_PARAMETER',
-      `cron: expected ${RULE}, got ${JSON.stringify(cron)}: ${detail}`,
-      { cause },
-    )
-  }
-}
-
-/** As Vixie cron has it: the second and the day do not matter. Of the nicknames only @hourly is a rhythm. */
-function isFixed(cron: string): boolean {
-  const fields = cron.trim().split(/\s+/)
-  if (fields.length === 1) return cron.trim().toLowerCase() !== '@hourly'
-  return fields.slice(-5, -3).every((field) => !/^[*?]/.test(field))
+  const message = `cron: expected a day that comes some time, got ${JSON.stringify(text)}`
+  throw new GoneError('INVALID_PARAMETER', message)
 }
 
 class CronTimes implements WallTimes {
   readonly #timesOfDay: readonly (readonly number[])[]
-  readonly #months: readonly boolean[]
+  readonly #months: readonly number[]
   readonly #days: DayRule
   #month = { index: Number.NaN, days: [] as readonly number[] }
+  readonly isFixed: boolean
 
-  constructor(
-    pattern: CronPattern,
-    readonly isFixed: boolean,
-  ) {
-    this.#timesOfDay = [pattern.hour, pattern.minute, pattern.second].map(numbersIn)
-    this.#months = pattern.month.map(Boolean)
-    this.#days = dayRuleOf(pattern)
+  constructor(cron: Cron) {
+    this.#timesOfDay = [cron.hours, cron.minutes, cron.seconds]
+    this.#months = cron.months
+    this.#days = dayRuleOf(cron)
+    this.isFixed = cron.isFixed
   }
 
   next(ms: number): number | undefined {
@@ -157,7 +126,7 @@ class CronTimes implements WallTimes {
   #daysOf(index: number): readonly number[] {
     if (index === this.#month.index) return this.#month.days
     const month = index - Math.floor(index / 12) * 12
-    if (!this.#months[month]) return []
+    if (!this.#months.includes(month + 1)) return []
     const [firstDay, nextDay] = [dayOf(index), dayOf(index + 1)]
     const length = nextDay - firstDay
     const firstWeekday = (((firstDay + 4) % 7) + 7) % 7
@@ -178,26 +147,21 @@ interface Month {
 /** Whether a day of the month matches. */
 type DayRule = (day: number, month: Month) => boolean
 
-/** Where both the day of the month and the weekday are given, either will do. */
-function dayRuleOf(pattern: CronPattern): DayRule {
-  const { day: days, dayOfWeek, nearestWeekdays, starDOM, starDOW } = pattern
-  const nearest = numbersIn(nearestWeekdays).map((index) => index + 1)
+function dayRuleOf({ days, weekdays, needsBoth }: Cron): DayRule {
   const isDay: DayRule = (day, month) =>
-    Boolean(days[day - 1]) ||
-    (pattern.lastDayOfMonth && day === month.length) ||
-    (pattern.lastWeekday && day === lastWeekday(month)) ||
-    nearest.some((wanted) => nearestWeekday(wanted, month) === day)
-  if (starDOW) return isDay
-  const isWeekday: DayRule = (day, month) => isNth(dayOfWeek[weekdayOf(day, month)] ?? 0, day, month.length)
-  const isBoth = pattern.useAndLogic || starDOM
+    days.numbers.includes(day) ||
+    (days.isLast && day === month.length) ||
+    (days.isLastWeekday && day === lastWeekday(month)) ||
+    days.nearest.some((wanted) => nearestWeekday(wanted, month) === day)
+  const isWeekday: DayRule = (day, month) => isNth(weekdays[weekdayOf(day, month)] ?? 0, day, month.length)
   return (day, month) =>
-    isBoth ? isDay(day, month) && isWeekday(day, month) : isDay(day, month) || isWeekday(day, month)
+    needsBoth ? isDay(day, month) && isWeekday(day, month) : isDay(day, month) || isWeekday(day, month)
 }
 
-/** croner's mask: bit 0 to 4 for the first to the fifth such weekday of the month, bit 5 for the last. */
-function isNth(mask: number, day: number, length: number): boolean {
+/** Bit 0 to 4 for the first to the fifth such weekday of the month, bit 5 for the last. */
+function isNth(bits: number, day: number, length: number): boolean {
   const nth = Math.ceil(day / 7)
-  return (mask & (1 << (nth - 1))) !== 0 || ((mask & 32) !== 0 && day + 7 > length)
+  return (bits & (1 << (nth - 1))) !== 0 || ((bits & 32) !== 0 && day + 7 > length)
 }
 
 function weekdayOf(day: number, { firstWeekday }: Month): number {
@@ -227,8 +191,4 @@ function monthOf(day: number): number {
 /** The first day of a month, as days since 1970. */
 function dayOf(month: number): number {
   return Date.UTC(1970, month, 1) / DAY_MS
-}
-
-function numbersIn(flags: readonly number[]): readonly number[] {
-  return flags.flatMap((flag, index) => (flag ? [index] : []))
 }
