@@ -1,17 +1,36 @@
 import type { LoadResult } from './load.ts'
 
-export const MEASUREMENTS = ['winners', 'losers', 'unseen', 'elected', 'race', 'memory', 'jobs'] as const
+export const MEASUREMENTS = [
+  'winners',
+  'losers',
+  'unseen',
+  'elected',
+  'race',
+  'memory',
+  'jobs',
+  'schedules',
+] as const
 export type Measurement = (typeof MEASUREMENTS)[number]
 
 export const LIMITS = ['empty', 'emptyRace', 'set', 'add', 'bareJobs', 'bareStart'] as const
 export type Limit = (typeof LIMITS)[number]
 
+/** What is measured of schedules. */
+export type ScheduleFigure =
+  | 'scheduleMake'
+  | 'scheduleRearm'
+  | 'scheduleTick'
+  | 'scheduleList'
+  | 'scheduleLateness'
+  | 'scheduleMemory'
+
 /** One line of the report. Which members it has depends on what was measured. */
 export interface Figure {
-  readonly name: Measurement | Limit | 'memoryWithoutJob' | 'start'
+  readonly name: Exclude<Measurement, 'schedules'> | Limit | 'memoryWithoutJob' | 'start' | ScheduleFigure
   /** Connections, or commands in flight. */
   readonly at?: number
   readonly perSecond?: number
+  readonly seconds?: number
   /** The rate divided by that of the empty route at as many connections: the median over pairs of neighbouring runs. */
   readonly ofEmpty?: number
   /** Beside a bare BullMQ worker: the rate divided by its rate, or the time by its time. */

@@ -6,6 +6,7 @@ import { Processes } from './processes.ts'
 import { measureRace } from './race.ts'
 import { measureRates, RATES } from './rates.ts'
 import { asJson, asMarkdown, asTable } from './report.ts'
+import { measureSchedules } from './schedules.ts'
 
 interface BenchOptions {
   readonly json?: true
@@ -62,6 +63,7 @@ async function measure({ only = MEASUREMENTS, seconds }: BenchOptions): Promise<
   if (only.includes('race')) figures.push(...(await measureRace(processes, say)))
   if (only.includes('memory')) figures.push(...(await measureMemory(processes, say)))
   if (only.includes('jobs')) figures.push(...(await measureJobs(processes, say)))
+  if (only.includes('schedules')) figures.push(...(await measureSchedules(processes, say)))
   return figures
 }
 

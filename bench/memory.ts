@@ -80,7 +80,8 @@ async function settleJobs(queue: Queue, completed: number): Promise<void> {
   }
 }
 
-async function settledBytes(client: Redis): Promise<number> {
+/** What Redis uses once that does not move any more. */
+export async function settledBytes(client: Redis): Promise<number> {
   const startedMs = performance.now()
   let last = await usedBytes(client)
   for (let still = 0; still < 3; ) {

@@ -1,21 +1,28 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
+import type { Log } from '../src/core/ports.ts'
+import { type EmbeddedRedis, startEmbeddedRedis } from '../src/redis/embedded.ts'
+import { defaultCacheDir, findRedisServer } from '../src/redis/redis-server.ts'
 
 /** A server in a process of its own. */
 export interface BenchServer {
   readonly url: string
+  /** Ends it in order, before the others. */
+  stop(): Promise<void>
 }
 
 export interface GoneUnderTest extends BenchServer {
   /** The unix socket of its embedded Redis. */
   readonly redis: string
 }
+
+const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** The first start on a machine without Redis fetches one. */
 const START_WITHIN_MS = 90_000
@@ -27,6 +34,7 @@ const MAX_COMPLAINT = 2_000
 export class Processes {
   private readonly children: ChildProcess[] = []
   private readonly folders: string[] = []
+  private readonly redises: EmbeddedRedis[] = []
 
   /** @param interruption nothing is started after it */
   constructor(private readonly interruption: AbortSignal) {}
@@ -35,27 +43,43 @@ export class Processes {
   async startGone(): Promise<GoneUnderTest> {
     const folder = await mkdtemp(join(tmpdir(), 'gone-bench-'))
     this.folders.push(folder)
-    const url = await this.start('src/cli/main.ts', ['serve', '--port', '0', '--data-dir', folder])
-    return { url, redis: join(folder, 'redis.sock') }
+    const server = await this.start('src/cli/main.ts', ['serve', '--port', '0', '--data-dir', folder])
+    return { ...server, redis: join(folder, 'redis.sock') }
   }
 
   /** A second `gone serve` on the Redis of the first. */
-  async startReplica({ redis }: GoneUnderTest): Promise<BenchServer> {
-    return { url: await this.start('src/cli/main.ts', ['serve', '--port', '0', '--redis', redis]) }
+  startReplica({ redis }: Pick<GoneUnderTest, 'redis'>): Promise<BenchServer> {
+    return this.start('src/cli/main.ts', ['serve', '--port', '0', '--redis', redis])
   }
 
-  async startEmpty(): Promise<BenchServer> {
-    return { url: await this.start('bench/empty-server.ts', []) }
+  startEmpty(): Promise<BenchServer> {
+    return this.start('bench/empty-server.ts', [])
+  }
+
+  /** The Redis that `gone serve` embeds, alone: servers on it can come and go. */
+  async startRedis(): Promise<{ readonly redis: string }> {
+    const folder = await mkdtemp(join(tmpdir(), 'gone-bench-'))
+    this.folders.push(folder)
+    const say = () => undefined
+    const binary = await findRedisServer({
+      cacheDir: defaultCacheDir(process.env, homedir()),
+      env: process.env,
+      say,
+    })
+    const redis = await startEmbeddedRedis({ dataDir: folder, binary, say, log: silentLog })
+    this.redises.push(redis)
+    return { redis: redis.path ?? `redis://127.0.0.1:${redis.port}` }
   }
 
   /** Ends whatever was started. May be called twice, and while something starts. */
   async stop(): Promise<void> {
     // In the reverse order: a replica goes before the Redis that it uses.
     for (const child of this.children.splice(0).reverse()) await stopChild(child)
+    for (const redis of this.redises.splice(0)) await redis.stop()
     for (const folder of this.folders.splice(0)) await rm(folder, { recursive: true, force: true })
   }
 
-  private async start(file: string, args: readonly string[]): Promise<string> {
+  private async start(file: string, args: readonly string[]): Promise<BenchServer> {
     const root = fileURLToPath(new URL('..', import.meta.url))
     this.interruption.throwIfAborted()
     const preloads = ['--import', 'tsx', '--import', './bench/tether.ts']
@@ -67,7 +91,7 @@ export class Processes {
       detached: true,
     })
     this.children.push(child)
-    return urlOf(child, file)
+    return { url: await urlOf(child, file), stop: () => stopChild(child) }
   }
 }
 

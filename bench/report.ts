@@ -14,6 +14,12 @@ const NAMES: Readonly<Record<Figure['name'], string>> = {
   memoryWithoutJob: 'memory, job gone',
   jobs: 'jobs, gate and record',
   start: 'submit to start, idle',
+  scheduleMake: 'schedules made over HTTP',
+  scheduleRearm: 'restart sets all alarms',
+  scheduleTick: 'slots of one instant',
+  scheduleList: 'all schedules listed',
+  scheduleLateness: 'lateness of slots, idle',
+  scheduleMemory: 'memory of a schedule',
   empty: 'limit: empty route',
   emptyRace: 'limit: empty, at once',
   set: 'limit: SET NX',
@@ -72,14 +78,14 @@ function inOrder(figures: readonly Figure[]): Figure[] {
 }
 
 function cellsOf(figure: Figure, paint: (verdict: string) => string): string[] {
-  const { name, at, perSecond, bytes, p50Ms, p99Ms } = figure
+  const { name, at, p50Ms, p99Ms } = figure
   const ratio = figure.ofEmpty ?? figure.ofLimit
   const targets = targetsOf(figure)
   const verdict = targets.every((target) => target.isMet(figure)) ? 'pass' : 'falls short'
   return [
     NAMES[name],
     at === undefined ? '' : String(at),
-    perSecond === undefined ? `${bytesText(bytes)}` : `${grouped(perSecond)}/s`,
+    amountText(figure),
     ratio === undefined ? '' : ratio.toFixed(2),
     msText(p50Ms),
     msText(p99Ms),
@@ -92,7 +98,9 @@ function paintVerdict(verdict: string): string {
   return verdict === 'pass' ? colors.green(verdict) : colors.red(verdict)
 }
 
-function bytesText(bytes: number | undefined): string {
+function amountText({ perSecond, seconds, bytes }: Figure): string {
+  if (perSecond !== undefined) return `${grouped(perSecond)}/s`
+  if (seconds !== undefined) return `${seconds.toFixed(2)} s`
   return bytes === undefined ? '' : `${grouped(bytes)} B`
 }
 

@@ -17,6 +17,12 @@ const MAX_RECORD_BYTES = 400
 const MIN_JOBS_SHARE = 0.5
 const MAX_START_SHARE = 2
 
+const MAX_REARM_S = 10
+const MAX_TICK_S = 5
+const MAX_LIST_S = 1
+const MAX_LATENESS_P99_MS = 1_000
+const MAX_SCHEDULE_BYTES = 2_048
+
 const TARGETS: readonly Target[] = [
   ...(['losers', 'elected'] as const).flatMap((name) =>
     [1, 32].map((at) => share(name, at, MIN_KNOWN_SHARE)),
@@ -45,6 +51,15 @@ const TARGETS: readonly Target[] = [
   },
   bytes('memory', MAX_ROUND_BYTES),
   bytes('memoryWithoutJob', MAX_RECORD_BYTES),
+  seconds('scheduleRearm', MAX_REARM_S),
+  seconds('scheduleTick', MAX_TICK_S),
+  seconds('scheduleList', MAX_LIST_S),
+  {
+    name: 'scheduleLateness',
+    about: `p99 < ${MAX_LATENESS_P99_MS.toLocaleString('en')} ms`,
+    isMet: ({ p99Ms = Number.NaN }) => p99Ms < MAX_LATENESS_P99_MS,
+  },
+  bytes('scheduleMemory', MAX_SCHEDULE_BYTES),
 ]
 
 export function targetsOf(figure: Figure): readonly Target[] {
@@ -65,5 +80,13 @@ function bytes(name: Figure['name'], max: number): Target {
     name,
     about: `≤ ${max.toLocaleString('en')} B`,
     isMet: (figure) => (figure.bytes ?? Number.NaN) <= max,
+  }
+}
+
+function seconds(name: Figure['name'], max: number): Target {
+  return {
+    name,
+    about: `≤ ${max} s`,
+    isMet: (figure) => (figure.seconds ?? Number.NaN) <= max,
   }
 }

@@ -42,7 +42,8 @@ export class AlarmWorker {
       maxStalledCount: 1_000_000,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 0 },
-      skipVersionCheck: true,
+      // Without a look at Redis' version BullMQ would wait in whole seconds, and so ring up to one late.
+      skipVersionCheck: false,
       // Before it hands a job out BullMQ asks when the next one comes. That is known only once this one was ticked.
       settings: { repeatStrategy: () => undefined },
     })
