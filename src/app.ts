@@ -161,6 +161,7 @@ async function assemble(
     alerts,
     records,
     census,
+    timetables,
     schedules: new StoredScheduleWatches(store, records, timetables),
     log,
     deadlineMs: config.deadlineMs,

@@ -14,13 +14,14 @@ import { type FollowedSlot, followUntilMs, roundOfSlot, type SeenRound } from '.
 import { lookAt, type SlotFacts, takeUp } from '../core/look.ts'
 import type { Log, Records, Sighting } from '../core/ports.ts'
 import { deadlineAtMs, stateOf } from '../core/record.ts'
-import { Timetable } from '../core/timetable.ts'
+import type { Timetables } from './timetables.ts'
 import { pause } from './within.ts'
 
 export interface WatchmanParts {
   readonly alerts: Alerts
   readonly records: Records
   readonly census: Census
+  readonly timetables: Timetables
   /** Missing: alerts are told nobody. */
   readonly queue?: AlertQueue
   /** Missing: there are no schedules. */
@@ -179,7 +180,7 @@ export class Watchman {
       return
     }
     const { expectation } = watched
-    const timetable = new Timetable(expectation.timetable)
+    const timetable = this.parts.timetables.of({ timing: expectation.timetable })
     const { cursorMs, slots } = watch.progress
     const expected = slots.filter((slot) => slot.round !== undefined || slot.dueMs >= watched.sinceMs)
     const fromMs = Math.max(cursorMs, watched.isPaused ? nowMs : watched.sinceMs - 1)

@@ -14,6 +14,7 @@ import { DEFAULT_DST, Timetable } from '../../src/core/timetable.ts'
 import { GoneError } from '../../src/errors.ts'
 import { MemoryRecords } from '../../src/records/memory-records.ts'
 import { RollCall } from '../../src/service/roll-call.ts'
+import { Timetables } from '../../src/service/timetables.ts'
 import { Watchman } from '../../src/service/watchman.ts'
 import { silentLog } from '../support/log.ts'
 
@@ -47,7 +48,17 @@ function world(schedules = new Map<string, ScheduleWatch>()) {
     all: async () => [...schedules].map(([name, { sinceMs }]) => ({ system: NAME.system, name, sinceMs })),
     find: async ({ name }) => schedules.get(name),
   }
-  const parts = { alerts, records, census, queue, schedules: source, log: silentLog, deadlineMs: 60 * MIN }
+  const timetables = new Timetables()
+  const parts = {
+    alerts,
+    records,
+    census,
+    timetables,
+    queue,
+    schedules: source,
+    log: silentLog,
+    deadlineMs: 60 * MIN,
+  }
   const watchmen = [new Watchman(parts), new Watchman(parts)]
   return {
     alerts,

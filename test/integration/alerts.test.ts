@@ -50,7 +50,7 @@ function call(step: string, system: string, round: string, query = '', token = '
 async function untilAfterSlot(seconds: number, afterMs: number): Promise<void> {
   const everyMs = seconds * 1_000
   const nowMs = Date.now()
-  const slotMs = Math.ceil((nowMs - afterMs) / everyMs) * everyMs
+  const slotMs = Math.ceil(nowMs / everyMs) * everyMs
   await sleep(slotMs + afterMs - nowMs)
 }
 
@@ -227,6 +227,75 @@ describe.concurrent('a round that is expected', () => {
     await remove(system)
     await good.stop()
     expect(await alertsOf(system)).toEqual([])
+  })
+})
+
+describe('a schedule that expects something', () => {
+  const at = (system: string) => `/api/v1/schedules/${system}/tick`
+  const putSchedule = async (system: string, body: object) => {
+    const answer = await send(server.url, {
+      method: 'PUT',
+      path: at(system),
+      headers: JSON_TYPE,
+      body: JSON.stringify(body),
+    })
+    expect(answer.text).not.toContain('code')
+  }
+
+  it('is told of when no worker takes its rounds, until one is completed', async () => {
+    const system = 'no-worker'
+    await putSchedule(system, { every: '2s', job: { deadline: '1s' }, expect: { grace: '1s' } })
+    const { alert } = await receiver.told('opened', system)
+    expect(alert).toMatchObject({
+      name: 'tick',
+      kind: 'unreported',
+      lastRound: `tick@${alert.lastSlot}`,
+      detail: 'no worker has started it by its deadline',
+    })
+    for (let isOpen = true; isOpen; ) {
+      const { text } = await send(server.url, { path: at(system) })
+      const { last } = JSON.parse(text) as { last: { round: string } }
+      await call('complete', system, last.round)
+      await sleep(100)
+      isOpen = (await alertsOf(system, '&state=open')).length > 0
+    }
+    expect((await receiver.told('resolved', system)).alert.resolution).toMatch(
+      /^round tick@.* was completed in time$/,
+    )
+    await send(server.url, { method: 'DELETE', path: at(system) })
+  })
+
+  it('is told of when it fails, and no more once it is removed', async () => {
+    const system = 'failing'
+    await putSchedule(system, { every: '2s', expect: { grace: '1s' } })
+    const last = await vi.waitUntil(async () => {
+      const { text } = await send(server.url, { path: at(system) })
+      return (JSON.parse(text) as { last: { round: string } | null }).last
+    }, 5_000)
+    await call('fail', system, last.round, '?reason=no%20paper')
+    const { alert } = await receiver.told('opened', system)
+    expect(alert).toMatchObject({ kind: 'failed', lastRound: last.round, detail: 'no paper' })
+    await send(server.url, { method: 'DELETE', path: at(system) })
+    expect((await receiver.told('resolved', system)).alert.resolution).toBe('the schedule was removed')
+  })
+
+  it('is told nothing of while it is paused', async () => {
+    const system = 'paused'
+    await putSchedule(system, { every: '1s', expect: { grace: '1s' } })
+    await send(server.url, { method: 'POST', path: `${at(system)}/pause` })
+    await sleep(4_000)
+    expect(await alertsOf(system)).toEqual([])
+    await send(server.url, { method: 'DELETE', path: at(system) })
+  })
+
+  it('leaves slots out without an alert where its overlap says so', async () => {
+    const system = 'busy'
+    await putSchedule(system, { every: '1s', overlap: 'skip', expect: { grace: '1s' } })
+    await sleep(6_000)
+    const { text } = await send(server.url, { path: at(system) })
+    expect((JSON.parse(text) as { counts: { skipped: number } }).counts.skipped).toBeGreaterThan(2)
+    expect(await alertsOf(system)).toEqual([])
+    await send(server.url, { method: 'DELETE', path: at(system) })
   })
 })
 
