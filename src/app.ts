@@ -2,14 +2,19 @@ import { randomBytes } from 'node:crypto'
 import { homedir } from 'node:os'
 import { performance } from 'node:perf_hooks'
 import type { Logger } from 'pino'
+import { RedisAlerts } from './alerts/redis-alerts.ts'
+import { RedisCensus } from './alerts/redis-census.ts'
 import { type Config, hidePassword, isGateIndependent } from './config.ts'
 import type { Log } from './core/ports.ts'
 import { GoneError } from './errors.ts'
 import { RedlockGate } from './gate/redlock-gate.ts'
+import { tellAlert } from './hook/alert-hook.ts'
 import { Metrics } from './http/metrics.ts'
 import { buildServer } from './http/server.ts'
 import { BullAlarms } from './queue/alarm-queue.ts'
 import { AlarmWorker } from './queue/alarm-worker.ts'
+import { BullAlertQueue } from './queue/alert-queue.ts'
+import { AlertWorker } from './queue/alert-worker.ts'
 import { BullJobQueues } from './queue/job-queues.ts'
 import { BullRoundQueue } from './queue/round-queue.ts'
 import { SettleWorker } from './queue/settle-worker.ts'
@@ -25,8 +30,11 @@ import { Canceller } from './service/canceller.ts'
 import { Completer } from './service/completer.ts'
 import { Dispatcher } from './service/dispatcher.ts'
 import { callIdentities, Elector } from './service/elector.ts'
+import { Expectations } from './service/expectations.ts'
 import { Reader } from './service/reader.ts'
+import { RollCall } from './service/roll-call.ts'
 import { RoundMemory } from './service/round-memory.ts'
+import { StoredScheduleWatches } from './service/schedule-watches.ts'
 import { Schedules } from './service/schedules.ts'
 import { SlotTally } from './service/slot-tally.ts'
 import { Standby } from './service/standby.ts'
@@ -34,6 +42,7 @@ import { Sweeper } from './service/sweeper.ts'
 import { Ticker } from './service/ticker.ts'
 import { Timetables } from './service/timetables.ts'
 import { Watchdog } from './service/watchdog.ts'
+import { Watchman } from './service/watchman.ts'
 import { VERSION } from './version.ts'
 
 export interface GoneServer {
@@ -142,19 +151,55 @@ async function assemble(
   closers.push(() => alarmWorker.stop())
   closers.push(() => watchdog.stop())
 
+  const alerts = new RedisAlerts(commands, config.retentionMs)
+  const census = new RedisCensus(commands)
+  const rollCall = new RollCall(alerts, census, log)
+  closers.push(() => rollCall.stop())
+  const teller = config.alertUrl === undefined ? undefined : openTeller(config, config.alertUrl, open, log)
+  if (teller) closers.push(teller.stop)
+  const watchman = new Watchman({
+    alerts,
+    records,
+    census,
+    timetables,
+    schedules: new StoredScheduleWatches(store, records, timetables),
+    log,
+    deadlineMs: config.deadlineMs,
+    ...(teller && { queue: teller.queue }),
+  })
+  closers.push(() => watchman.stop())
+
   const http = await buildServer({
     elector,
     standby,
     completer,
     reader: new Reader(records, memory, nowMs),
-    metrics: new Metrics({ records, queue, jobs, sweeper, schedules: store, slots, watchdog }),
+    metrics: new Metrics({
+      records,
+      queue,
+      jobs,
+      sweeper,
+      schedules: store,
+      slots,
+      watchdog,
+      alerts,
+      watchman,
+      ...(teller && { deliveries: teller.worker.counts }),
+    }),
     readiness: () => readReadiness(commands, config.allowEviction),
     sharedNowMs: () => redisNowMs(commands),
     callIdentity: callIdentities(randomBytes(6).toString('base64url')),
     deadlineMs: config.deadlineMs,
-    queues: async () => [queue.queue, alarms.queue, ...(await jobs.all())],
+    queues: async () => [
+      queue.queue,
+      alarms.queue,
+      ...(teller ? [teller.queue.queue] : []),
+      ...(await jobs.all()),
+    ],
     dispatcher,
-    schedules: new Schedules({ store, ticker, dispatcher, timetables, log }),
+    schedules: new Schedules({ store, ticker, dispatcher, timetables, watchman, log }),
+    expectations: new Expectations(alerts, watchman, rollCall),
+    rollCall,
     maxSubmissionBytes: config.maxSubmissionBytes,
     isBoardReadOnly: config.boardReadOnly,
     log,
@@ -166,14 +211,40 @@ async function assemble(
   })
 
   await whenSettled(clients)
+  await rollCall.refresh()
   const url = await http.listen({ host: config.host, port: config.port }).catch((error: unknown) => {
     throw listenError(config, error)
   })
   settleWorker.start()
   sweeper.start()
+  rollCall.start()
+  watchman.start()
+  teller?.worker.start()
   alarmWorker.start()
   watchdog.start()
   return { url, ...(embedded && { dataDir: config.dataDir }), stop }
+}
+
+/** What tells the receiver at `url` of alerts. */
+function openTeller(
+  config: Config,
+  url: string,
+  open: (kind: 'commands' | 'waiting', name: string) => RedisClient,
+  log: Log,
+) {
+  const { alertSecret: secret } = config
+  const queue = new BullAlertQueue(open('commands', 'alerts'))
+  const worker = new AlertWorker({
+    ...config,
+    client: open('waiting', 'alert-worker'),
+    deliver: (news, stopping) => tellAlert({ url, ...(secret && { secret }) }, news, Date.now(), stopping),
+    log,
+  })
+  const stop = async () => {
+    await worker.stop()
+    await queue.stop()
+  }
+  return { queue, worker, stop }
 }
 
 /** Closes in the reverse order of opening, so that whatever is still used closes last. One that fails stops no other. */

@@ -20,6 +20,10 @@ export interface Config {
   readonly logLevel: LogLevel
   readonly boardReadOnly: boolean
   readonly allowEviction: boolean
+  /** Missing: alerts are told nobody. */
+  readonly alertUrl?: string
+  /** Missing: what is told is not signed. */
+  readonly alertSecret?: string
 }
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
@@ -64,6 +68,8 @@ export const SETTINGS = [
     fallback: 'false',
     about: 'start on a Redis that may evict (and so forget) rounds',
   },
+  { name: 'GONE_ALERT_URL', fallback: '', about: 'where alerts are posted to; empty: nowhere' },
+  { name: 'GONE_ALERT_SECRET', fallback: '', about: 'what signs them; empty: nothing does' },
 ] as const satisfies readonly Setting[]
 
 type SettingName = (typeof SETTINGS)[number]['name']
@@ -94,6 +100,9 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
 
   const redisUrl = text('REDIS_URL')
   if (redisUrl) checkRedisUrl('REDIS_URL', redisUrl)
+  const alertUrl = text('GONE_ALERT_URL')
+  if (alertUrl) checkHookUrl('GONE_ALERT_URL', alertUrl)
+  const alertSecret = text('GONE_ALERT_SECRET')
   const config: Config = {
     host: text('GONE_HOST'),
     port: whole('GONE_PORT', 0, 65_535),
@@ -109,6 +118,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     logLevel: choice('GONE_LOG_LEVEL', LOG_LEVELS),
     boardReadOnly: choice('GONE_BOARD', ['read-only', 'read-write']) === 'read-only',
     allowEviction: choice('GONE_ALLOW_EVICTION', ['true', 'false']) === 'true',
+    ...(alertUrl && { alertUrl }),
+    ...(alertSecret && { alertSecret }),
   }
   checkRelations(config)
   return Object.freeze(config)
@@ -129,6 +140,8 @@ function rejectUnknown(env: Readonly<Record<string, string | undefined>>): void 
 }
 
 function checkRelations(config: Config): void {
+  if (config.alertSecret !== undefined && config.alertUrl === undefined)
+    throw new GoneError('CONFIG', 'GONE_ALERT_SECRET: expected GONE_ALERT_URL with it, got none')
   if (config.retentionMs === 0) return
   // A job that outlives its record could be added again for a round that has been run.
   const needed = config.jobRetentionMs + MAX_DEADLINE_MS
@@ -182,6 +195,17 @@ function checkRedisUrl(name: string, value: string): void {
   throw new GoneError(
     'CONFIG',
     `${name}: expected ${REDIS_PROTOCOLS.map((p) => `${p}//`).join(', ')} with a host, got "${hidePassword(value)}"`,
+  )
+}
+
+/** The value is not shown: paths and queries of webhooks carry secrets. */
+function checkHookUrl(name: string, value: string): void {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  const isWeb = url?.protocol === 'http:' || url?.protocol === 'https:'
+  if (isWeb && !url.username && !url.password) return
+  throw new GoneError(
+    'CONFIG',
+    `${name}: expected an absolute URL with http or https and without a user name or password`,
   )
 }
 

@@ -25,6 +25,7 @@ export const ERROR_CODES = {
   NOT_FOUND: { status: 404, retryable: false, title: 'no such path' },
   NOT_LED: { status: 404, retryable: false, title: 'nobody has led this round' },
   NO_SUCH_SCHEDULE: { status: 404, retryable: false, title: 'there is no such schedule' },
+  NO_SUCH_EXPECTATION: { status: 404, retryable: false, title: 'there is no such expectation' },
   METHOD_NOT_ALLOWED: { status: 405, retryable: false, title: 'the path does not take this method' },
   REQUEST_TIMEOUT: { status: 408, retryable: true, title: 'the request did not arrive in time' },
   SUPERSEDED: { status: 409, retryable: false, title: 'another candidate leads this round now' },

@@ -2,11 +2,11 @@
 
 import { formatDuration } from '../src/core/duration.ts'
 import { JobFailed } from '../src/core/job-failed.ts'
+import { sign } from '../src/core/signature.ts'
+import { call, type HttpAnswer } from '../src/hook/http-call.ts'
 import { defineWorker, GoneError, type WorkerContext, type WorkerHandler } from '../src/index.ts'
 import { type DestinationRules, parseHostPatterns, resolveDestination } from './lib/destination.ts'
 import { type Hook, readHook } from './lib/hook.ts'
-import { call, type HttpAnswer } from './lib/http-call.ts'
-import { sign } from './lib/signature.ts'
 import { TimeLimit } from './lib/time-limit.ts'
 
 /** What is submitted, such as `{ url: 'https://example.com/hook', body: { report: 'daily' } }`. */

@@ -1,10 +1,12 @@
 #!/usr/bin/env node
 import { Command } from 'commander'
 import { VERSION } from '../version.ts'
+import { addAlerts } from './alerts.ts'
 import { addDemo } from './demo.ts'
 import { addOnce } from './once.ts'
 import { addReady } from './ready.ts'
 import { addRoundCommands } from './round-commands.ts'
+import { addSchedule } from './schedule/schedule.ts'
 import { addServe } from './serve.ts'
 import { EXIT, exitWith } from './terminal.ts'
 import { addWork } from './work.ts'
@@ -31,6 +33,7 @@ Examples:
   $ gone demo                                    see it work, with nothing to set up
   $ gone serve                                   run a server on http://127.0.0.1:8080
   $ gone once -s db -r 2026-11-22 -- ./backup.sh
+  $ gone schedule set db nightly --cron "0 2 * * *" --tz Europe/Berlin --worker shell
   $ gone elect db 2026-11-22 && ./backup.sh && gone complete db 2026-11-22
 
 Exit codes of elect, elected, complete, completed, fail and renew:
@@ -42,6 +45,8 @@ addDemo(program)
 addServe(program)
 addOnce(program)
 addRoundCommands(program)
+addSchedule(program)
+addAlerts(program)
 addReady(program)
 addWork(program)
 

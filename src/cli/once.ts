@@ -1,9 +1,9 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import { createClient } from '../client/client.ts'
 import type { Lead, OnceEnd } from '../client/once.ts'
-import { parseDuration } from '../core/duration.ts'
 import { GoneError } from '../errors.ts'
 import { type CommandEnd, isRunnable, startCommand } from './command.ts'
+import { duration } from './option-values.ts'
 import { quickFetch } from './quick-fetch.ts'
 import { EXIT, exitWith } from './terminal.ts'
 
@@ -204,10 +204,4 @@ function exitAfter(error: unknown, { end, stoppedBy, say }: Run, isJson = false)
   if (!isJson) return
   const reason = error instanceof Error ? error.message : String(error)
   process.stdout.write(`${JSON.stringify({ kind: 'failed', exitCode: process.exitCode, reason })}\n`)
-}
-
-function duration(text: string): number {
-  const ms = parseDuration(text)
-  if (ms) return ms
-  throw new InvalidArgumentError('expected a duration like 30s.')
 }

@@ -1,16 +1,13 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
-import { createClient, type GoneClient, type Reported } from '../client/client.ts'
-import { formatDuration, parseDuration } from '../core/duration.ts'
+import { type Command, Option } from 'commander'
+import type { GoneClient, Reported } from '../client/client.ts'
 import type { RoundJson } from '../core/wire.ts'
 import { GoneError } from '../errors.ts'
-import { quickFetch } from './quick-fetch.ts'
-import { colorsOf, EXIT, exitWith } from './terminal.ts'
+import { type Answer, type AskOptions, addAskOptions, ask, given, helpText } from './ask.ts'
+import { json, whole } from './option-values.ts'
 
 /** What a command found out: said in one line, or with --json as what the SDK answers. */
-interface Finding {
-  readonly isDone: boolean
+interface Finding extends Pick<Answer, 'isDone' | 'json'> {
   readonly line: string
-  readonly json: unknown
 }
 
 interface RoundCommand {
@@ -24,10 +21,7 @@ interface RoundCommand {
   readonly run: (client: GoneClient, system: string, round: string, options: Options) => Promise<Finding>
 }
 
-interface Options {
-  readonly server: string
-  readonly timeout: number
-  readonly json?: boolean
+interface Options extends AskOptions {
   readonly candidate?: string
   readonly fence?: number
   readonly lease?: string
@@ -119,8 +113,6 @@ const COMMANDS: readonly RoundCommand[] = [
   },
 ]
 
-const PATIENCE_MS = 1_000
-
 /** `gone elect`, `elected`, `complete`, `completed`, `fail` and `renew`: the SDK for shells. */
 export function addRoundCommands(program: Command): void {
   for (const command of COMMANDS) addRoundCommand(program, command)
@@ -133,51 +125,21 @@ function addRoundCommand(program: Command, { name, about, options, examples, ...
     .argument('<system>', 'the name that all replicas of a service share')
     .argument('<round>', 'the occurrence of the work; all replicas must compute the same')
   for (const option of options) command.addOption(OPTIONS[option]())
-  command
-    .addOption(
-      new Option('--server <url>', 'the gone server').env('GONE_URL').default('http://127.0.0.1:8080'),
-    )
-    .addOption(
-      new Option('--timeout <duration>', 'how long to ask again while no server can answer')
-        .argParser(duration)
-        .default(10_000, '10s'),
-    )
-    .option('--json', 'print JSON')
-    .addHelpText(
-      'after',
-      `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}\n\nExit codes:\n  0  ${rest.done}\n` +
-        `  1  ${rest.notNow}\n  2  could not tell: bad usage, or no answer from the server`,
-    )
+  addAskOptions(command)
+    .addHelpText('after', helpText(examples, [rest.done, rest.notNow]))
     .action((system: string, round: string, chosen: Options) => run(rest, system, round, chosen))
 }
 
-async function run(
+function run(
   command: Pick<RoundCommand, 'run'>,
   system: string,
   round: string,
   options: Options,
 ): Promise<void> {
-  process.once('uncaughtException', (error) => exitWith(error, options.json))
-  const patience =
-    process.stderr.isTTY && !options.wait ? setTimeout(sayPatience, PATIENCE_MS, options) : undefined
-  try {
-    const { server: url, candidate = null, timeout: timeoutMs } = options
-    // Without a token of the caller's there is none: a random one would be gone by the time of `gone complete`.
-    const client = createClient({ url, candidate, timeoutMs, fetch: quickFetch })
+  return ask(options, async (client, { green, yellow }) => {
     const { isDone, line, json } = await command.run(client, system, round, options)
-    const { green, yellow } = colorsOf(process.stdout)
-    process.stdout.write(`${options.json ? JSON.stringify(json) : (isDone ? green : yellow)(line)}\n`)
-    process.exitCode = isDone ? EXIT.done : EXIT.notNow
-  } catch (error) {
-    exitWith(withHint(error), options.json)
-  } finally {
-    clearTimeout(patience)
-  }
-}
-
-/** To the person who waits. */
-function sayPatience({ server, timeout }: Options): void {
-  process.stderr.write(`no answer from ${server} yet, asking again for up to ${formatDuration(timeout)}\n`)
+    return { isDone, text: (isDone ? green : yellow)(line), json }
+  })
 }
 
 async function elect(
@@ -249,36 +211,4 @@ async function renew(
   const { leaseExpiresAt } = renewal.round
   const until = leaseExpiresAt === undefined ? 'without a lease' : `lease until ${leaseExpiresAt}`
   return { isDone: true, line: `leader (fence ${renewal.round.fence}), ${until}`, json: renewal }
-}
-
-/** The options that were given; the SDK's are missing rather than undefined. */
-function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as ReturnType<
-    typeof given<T>
-  >
-}
-
-function withHint(error: unknown): unknown {
-  if (!(error instanceof GoneError) || error.code !== 'SERVER_UNREACHABLE') return error
-  const hint = 'start one with "gone serve", or name it with --server or GONE_URL'
-  return new GoneError(error.code, `${error.message}; ${hint}`, { cause: error })
-}
-
-function whole(text: string): number {
-  if (/^\d{1,16}$/.test(text)) return Number(text)
-  throw new InvalidArgumentError('expected an integer.')
-}
-
-function duration(text: string): number {
-  const ms = parseDuration(text)
-  if (ms) return ms
-  throw new InvalidArgumentError('expected a duration like 30s.')
-}
-
-function json(text: string): unknown {
-  try {
-    return JSON.parse(text) as unknown
-  } catch {
-    throw new InvalidArgumentError('expected JSON, such as \'{"rows":42}\'.')
-  }
 }

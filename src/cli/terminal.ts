@@ -5,12 +5,19 @@ import { GoneError } from '../errors.ts'
 /** What a command says to the shell. `notNow`: lost, not yet, refused. `unknown`: nobody could tell, or bad usage. */
 export const EXIT = { done: 0, notNow: 1, unknown: 2 } as const
 
+export type Colors = ReturnType<typeof colorsOf>
+
 type Stream = Pick<WriteStream, 'isTTY'>
 
 /** Colours where a person looks, and plain text in pipes, logs and dumb terminals. See https://no-color.org */
 export function colorsOf(stream: Stream): ReturnType<typeof pc.createColors> {
   const { NO_COLOR, TERM } = process.env
   return pc.createColors(stream.isTTY === true && !NO_COLOR && TERM !== 'dumb')
+}
+
+/** How many columns a line may have; in a pipe as many as it likes. */
+export function columnsOf({ isTTY, columns }: Pick<WriteStream, 'isTTY' | 'columns'>): number {
+  return isTTY === true ? columns : Number.POSITIVE_INFINITY
 }
 
 /** Ends the process with the error in one line; the stack of a defect only for who debugs. */

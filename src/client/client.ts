@@ -1,9 +1,14 @@
+import type { AlertJson } from '../core/alert-wire.ts'
 import type { RoundState } from '../core/record.ts'
 import type { LedRoundJson, RoundJson } from '../core/wire.ts'
-import { type ErrorCode, GoneError } from '../errors.ts'
+import { GoneError } from '../errors.ts'
+import { type AlertsOptions, alertsOn } from './alerts.ts'
 import type { WorkerDefinition } from './define-worker.ts'
 import { type Duration, durationMs, durationText } from './duration.ts'
 import { type Lead, type OnceEnd, type OnceOptions, runOnce } from './once.ts'
+import { outcomeOf } from './outcome.ts'
+import { type Schedules, schedulesOn } from './schedules.ts'
+import { segmentOf } from './segment.ts'
 import { askSlot, type ServerSlot } from './server-clock.ts'
 import type { Times } from './slot.ts'
 import {
@@ -146,6 +151,10 @@ export interface GoneClient {
     work: (lead: Lead) => Promise<Result> | Result,
     options?: OnceOptions,
   ): Promise<OnceEnd<Result>>
+  /** What makes rounds come by themselves. */
+  readonly schedules: Schedules
+  /** What is wrong with rounds that were expected, and what was: newest first. */
+  alerts(options?: AlertsOptions): Promise<readonly AlertJson[]>
   /** The slot that is now by the servers' clock. `slot` computes the same by the clock here, and asks nobody. */
   slot(times: Times, options?: CallOptions): Promise<ServerSlot>
 }
@@ -187,8 +196,8 @@ export function createClient(options: ClientOptions): GoneClient {
       return renewed(ask('renew', { system, round, query: { lease: durationText(lease) }, ...rest }))
     },
     async round(system, round, rest) {
-      const none = outcomeOf({ NOT_LED: () => ({ round: undefined }) })
-      return (await ask('rounds', { system, round, ...rest }).catch(none)).round
+      const none = outcomeOf({ NOT_LED: () => ({ json: undefined }) })
+      return roundOf(await ask('rounds', { system, round, ...rest }).catch(none))
     },
     async submit(system, round, options: SubmitOptions = {}) {
       const { signal } = options
@@ -198,6 +207,8 @@ export function createClient(options: ClientOptions): GoneClient {
     },
     wait: (system, round, rest) => finished(client, system, round, rest),
     once: (system, round, work, rest = {}) => runOnce(client, { system, round }, work, rest),
+    schedules: schedulesOn(transport),
+    alerts: (rest) => alertsOn(transport, rest),
     slot: (times, rest) => askSlot(transport, times, rest),
   }
   return client
@@ -238,6 +249,7 @@ function askerOf(transport: TransportOptions, ownToken: string | null) {
     return send(transport, {
       ...VERBS[verb],
       path: `/api/v1/${verb}/${segmentOf('system', system)}/${segmentOf('round', round)}`,
+      isAnswer: isRound,
       query: query ?? {},
       headers: {
         accept: 'application/json',
@@ -253,16 +265,26 @@ function askerOf(transport: TransportOptions, ownToken: string | null) {
   }
 }
 
-/** Only `rounds` shows what nobody has led yet. */
-function led({ round }: Reply): LedRoundJson | undefined {
-  return round as LedRoundJson | undefined
+function isRound(json: unknown): json is RoundJson {
+  if (typeof json !== 'object' || json === null) return false
+  const { system, round, state } = json as Partial<Record<keyof RoundJson, unknown>>
+  return [system, round, state].every((member) => typeof member === 'string')
 }
 
-function submitted({ status, headers, round }: Reply): Submitted {
+function roundOf({ json }: Pick<Reply, 'json'>): RoundJson | undefined {
+  return json as RoundJson | undefined
+}
+
+/** Only `rounds` shows what nobody has led yet. */
+function led(reply: Reply): LedRoundJson | undefined {
+  return roundOf(reply) as LedRoundJson | undefined
+}
+
+function submitted(reply: Reply): Submitted {
   return {
-    isFirst: status === 202,
-    isConflict: headers.get('gone-conflict') === 'data',
-    round: round as RoundJson,
+    isFirst: reply.status === 202,
+    isConflict: reply.headers.get('gone-conflict') === 'data',
+    round: roundOf(reply) as RoundJson,
   }
 }
 
@@ -300,15 +322,6 @@ function renewed(reply: Promise<Reply>): Promise<Renewal> {
   )
 }
 
-/** Over HTTP some outcomes come as problems; here they are answers, and only what could not be answered is thrown. */
-function outcomeOf<T>(outcomes: Partial<Record<ErrorCode, (detail: string) => T>>) {
-  return (error: unknown): T => {
-    const outcome = error instanceof GoneError ? outcomes[error.code] : undefined
-    if (outcome === undefined) throw error
-    return outcome((error as GoneError).message)
-  }
-}
-
 function baseUrlOf(url: string): string {
   const parsed = URL.canParse(url) ? new URL(url) : undefined
   const isHttp = parsed?.protocol === 'http:' || parsed?.protocol === 'https:'
@@ -318,11 +331,4 @@ function baseUrlOf(url: string): string {
   }
   const shown = url.replace(/\/\/[^/]*@/, '//***@')
   throw new GoneError('CONFIG', `url: expected http://host or https://host without a user, got "${shown}"`)
-}
-
-/** The server checks names; here is only what would not reach it, because URLs resolve or refuse it. */
-function segmentOf(part: 'system' | 'round', value: string): string {
-  const isLost = value === '' || value === '.' || value === '..' || !value.isWellFormed()
-  if (!isLost) return encodeURIComponent(value)
-  throw new GoneError('INVALID_IDENTIFIER', `${part}: expected a name, got ${JSON.stringify(value)}`)
 }

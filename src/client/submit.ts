@@ -1,7 +1,7 @@
 import type { RoundJson } from '../core/wire.ts'
-import { GoneError } from '../errors.ts'
 import type { WorkerDefinition, WorkerHandler } from './define-worker.ts'
 import { type Duration, durationText } from './duration.ts'
+import { type Time, timeText } from './time.ts'
 
 /** Whatever a file in `workers/` may export by default. */
 export type AnyWorker = WorkerDefinition<never, unknown> | WorkerHandler<never, unknown>
@@ -37,8 +37,8 @@ interface SubmitTerms {
   readonly timeout?: Duration
   /** When it starts at the earliest, from now on; up to 7d. */
   readonly delay?: Duration
-  /** The same as a time, in place of `delay`. A text is ISO 8601 with its zone. */
-  readonly at?: string | Date
+  /** The same as a time, in place of `delay`. */
+  readonly at?: Time
   /** 1 goes first; the default goes before all that have one. */
   readonly priority?: number
   /** When the round turns red if it has not ended, from the submission on; 1s to 7d. */
@@ -66,11 +66,6 @@ export function submissionBody({ signal: _, ...options }: SubmitOptions): object
     timeout: durationText(timeout),
     delay: durationText(delay),
     deadline: durationText(deadline),
-    at: typeof at === 'object' ? timeText(at) : at,
+    at: timeText('at', at),
   }
-}
-
-function timeText(at: Date): string {
-  if (!Number.isNaN(at.getTime())) return at.toISOString()
-  throw new GoneError('INVALID_PARAMETER', 'at: not a valid date')
 }

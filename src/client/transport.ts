@@ -1,4 +1,4 @@
-import type { ProblemJson, RoundJson } from '../core/wire.ts'
+import type { ProblemJson } from '../core/wire.ts'
 import { ERROR_CODES, type ErrorCode, GoneError } from '../errors.ts'
 
 /** What is needed of a `fetch`. */
@@ -27,15 +27,15 @@ export interface TransportOptions {
 }
 
 export interface Call {
-  readonly method: 'GET' | 'POST'
+  readonly method: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly path: string
   readonly query: Readonly<Record<string, string | undefined>>
   readonly headers: Record<string, string>
   readonly body?: string
   /** The statuses that answer it. */
   readonly accepts: readonly number[]
-  /** Tells the answer's body from what a proxy, or something else on this address, may say. Default: a round. */
-  readonly isAnswer?: (json: unknown) => boolean
+  /** Tells the answer's body from what a proxy, or something else on this address, may say. */
+  readonly isAnswer: (json: unknown) => boolean
   /** How long the server is asked to wait; a later attempt asks for what is left of it. */
   readonly waitMs?: number
   /** False if a second attempt would be another candidate: then only what has surely not been executed is repeated. */
@@ -44,12 +44,11 @@ export interface Call {
   readonly signal?: AbortSignal
 }
 
-/** The server's answer: 200 or 202 with a body that the call takes, such as the round; 204 without. */
+/** The server's answer: with a body that the call takes, or 204 without one. */
 export interface Reply {
   readonly status: number
   readonly headers: FetchResponse['headers']
   readonly json?: unknown
-  readonly round?: RoundJson
 }
 
 /** The server decides within 2 s, so longer silence is a lost connection. */
@@ -128,8 +127,7 @@ function judge(baseUrl: string, call: Call, response: FetchResponse, text: strin
   }
   if (call.accepts.includes(status)) {
     if (status === 204) return { status, headers }
-    if (call.isAnswer?.(json)) return { status, headers, json }
-    if (!call.isAnswer && isRound(json)) return { status, headers, json, round: json }
+    if (call.isAnswer(json)) return { status, headers, json }
   }
   // Not ours: a proxy without its server, or something else on this address.
   const error = unreachable(baseUrl, `it answered ${status}, but not as a gone server`)
@@ -188,12 +186,6 @@ function isProblem(json: unknown): json is ProblemJson {
   if (typeof json !== 'object' || json === null) return false
   const { code, detail, retryable } = json as Partial<Record<keyof ProblemJson, unknown>>
   return typeof code === 'string' && typeof detail === 'string' && typeof retryable === 'boolean'
-}
-
-function isRound(json: unknown): json is RoundJson {
-  if (typeof json !== 'object' || json === null) return false
-  const { system, round, state } = json as Partial<Record<keyof RoundJson, unknown>>
-  return [system, round, state].every((member) => typeof member === 'string')
 }
 
 /** A newer server may have codes that this client does not know. */

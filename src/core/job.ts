@@ -7,10 +7,13 @@ export const ROUNDS_QUEUE = 'rounds'
 /** The queue of the schedules' alarms; no worker may have its name. */
 export const ALARMS_QUEUE = 'alarms'
 
+/** The queue of what is to be told of alerts; no worker may have its name. */
+export const ALERTS_QUEUE = 'alerts'
+
 /** A worker's name is its file's and its queue's. Escaped system names are among them. */
 export function isWorkerName(name: string): boolean {
-  const isOurs = name === ROUNDS_QUEUE || name === ALARMS_QUEUE
-  return /^[A-Za-z0-9_%-][A-Za-z0-9_.%-]{0,383}$/.test(name) && !isOurs
+  const ours: readonly string[] = [ROUNDS_QUEUE, ALARMS_QUEUE, ALERTS_QUEUE]
+  return /^[A-Za-z0-9_%-][A-Za-z0-9_.%-]{0,383}$/.test(name) && !ours.includes(name)
 }
 
 /** What a new attempt waits after a failed one. */

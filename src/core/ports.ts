@@ -59,6 +59,12 @@ export interface ListedRound {
   readonly submission?: SubmissionRecord
 }
 
+/** A round and when it came. */
+export interface CameRound extends Sighting {
+  readonly id: RoundId
+  readonly cameAtMs: number
+}
+
 /** The place of a round in the history: by time, among those of one ms by number, among systems by name, all downwards. */
 export interface HistoryMark {
   readonly atMs: number
@@ -120,6 +126,16 @@ export interface Records {
     readonly nowMs: number
     readonly next?: HistoryMark
   }>
+  /**
+   * A system's rounds that came, so were submitted or led, from `fromMs` to before `untilMs`, by when they first did in that
+   * time. At most `limit` entries of the history are looked at, the oldest.
+   */
+  came(query: {
+    readonly system: string
+    readonly fromMs: number
+    readonly untilMs: number
+    readonly limit: number
+  }): Promise<readonly CameRound[]>
   /** How many rounds are overdue now. */
   overdueCount(): Promise<number>
   /** Entries that have waited for at least `ageMs`, at most `limit`. */

@@ -65,7 +65,8 @@ export function readTime(name: string, value: unknown): number {
   throw invalid(name, 'an ISO 8601 time with its zone, in whole seconds, like "2026-11-22T08:00:00Z"', value)
 }
 
-function readTiming(body: Body): TimetableSpec {
+/** The times that a body asks for, by its members `cron` to `endAt`. */
+export function readTiming(body: Body): TimetableSpec {
   const { cron, every, at, tz = 'UTC', startAt, endAt } = body
   if ([cron, every, at].filter((given) => given !== undefined).length !== 1) {
     const given = ['cron', 'every', 'at'].filter((name) => body[name] !== undefined).join(' and ') || 'none'

@@ -43,7 +43,11 @@ export function readSubmission(body: Body, ownQueue: string, nowMs: number): Sub
 function readWorker(worker: unknown, ownQueue: string): string {
   const name = worker ?? ownQueue
   if (typeof name === 'string' && isWorkerName(name)) return name
-  throw invalid('worker', 'a name of letters, digits, "_", "-" or "." other than "rounds" and "alarms"', name)
+  throw invalid(
+    'worker',
+    'a name of letters, digits, "_", "-" or "." other than "rounds", "alarms" and "alerts"',
+    name,
+  )
 }
 
 function readQueueTerms(body: Body, nowMs: number): QueueTerms {

@@ -19,6 +19,7 @@ export async function docs(app: FastifyInstance, version: string): Promise<void>
       tags: [
         { name: 'rounds', description: 'Who leads a round, and whether it was done.' },
         { name: 'jobs', description: 'Work that a worker does.' },
+        { name: 'alerts', description: 'What is expected, and what is wrong.' },
         { name: 'schedules', description: 'What makes rounds come by themselves.' },
         { name: 'history', description: 'What has happened.' },
         { name: 'operating', description: 'Health and metrics.' },

@@ -4,15 +4,18 @@ import { escapePart } from '../core/round.ts'
 import { readSubmission, SUBMISSION_EXAMPLE } from '../core/submission.ts'
 import { linkOf, roundJson } from '../core/wire.ts'
 import type { Dispatcher } from '../service/dispatcher.ts'
+import type { RollCall } from '../service/roll-call.ts'
 import { type Endpoint, serve } from './api.ts'
 import type { Metrics } from './metrics.ts'
 import { readBody, readQuery } from './parameters.ts'
 import { sendJson } from './replies.ts'
-import { roundOf } from './requests.ts'
+import { callerOf, roundOf } from './requests.ts'
 
 export interface JobRoutesParts {
   readonly dispatcher: Dispatcher
   readonly metrics: Metrics
+  readonly rollCall: RollCall
+  readonly callIdentity: () => string
   /** The largest submission, in bytes. */
   readonly maxSubmissionBytes: number
 }
@@ -22,7 +25,8 @@ export function jobRoutes(app: FastifyInstance, parts: JobRoutesParts): void {
   serve(app, submitEndpoint(parts))
 }
 
-function submitEndpoint({ dispatcher, metrics, maxSubmissionBytes }: JobRoutesParts): Endpoint {
+function submitEndpoint(parts: JobRoutesParts): Endpoint {
+  const { dispatcher, metrics, rollCall, callIdentity, maxSubmissionBytes } = parts
   return {
     path: '/api/v1/submit/{system}/{round}',
     methods: ['POST'],
@@ -45,6 +49,7 @@ function submitEndpoint({ dispatcher, metrics, maxSubmissionBytes }: JobRoutesPa
       readQuery(request, {})
       const body = readBody(request.body, Object.keys(SUBMISSION_EXAMPLE))
       const submission = readSubmission(body, escapePart(id.system), Date.now())
+      rollCall.note(id, callerOf(request, callIdentity))
       const dispatch = await dispatcher.submit(id, submission)
       metrics.countSubmission(dispatch.isFirst ? 'first' : 'duplicate')
       const round = roundJson(id, dispatch, dispatch.nowMs)

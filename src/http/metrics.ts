@@ -1,4 +1,6 @@
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client'
+import { ALERT_KINDS } from '../core/alert.ts'
+import type { Alerts } from '../core/alert-ports.ts'
 import type { ElectionVerdict } from '../core/election.ts'
 import { ROUNDS_QUEUE } from '../core/job.ts'
 import type { JobQueues, Records, RoundQueue } from '../core/ports.ts'
@@ -7,6 +9,7 @@ import type { ScheduleStore } from '../core/schedule-ports.ts'
 import type { SlotTally } from '../service/slot-tally.ts'
 import type { Sweeper } from '../service/sweeper.ts'
 import type { Watchdog } from '../service/watchdog.ts'
+import type { Watchman } from '../service/watchman.ts'
 import { within } from '../service/within.ts'
 import { Durations } from './durations.ts'
 
@@ -29,6 +32,10 @@ export interface MetricsParts {
   readonly queue: RoundQueue
   readonly jobs: JobQueues
   readonly sweeper: Sweeper
+  readonly alerts: Pick<Alerts, 'openCounts'>
+  readonly watchman: Pick<Watchman, 'counts'>
+  /** How deliveries of alerts went; missing where none are made. */
+  readonly deliveries?: Readonly<Record<'delivered' | 'retried' | 'givenUp', number>>
   readonly schedules: ScheduleStore
   readonly slots: SlotTally
   readonly watchdog: Watchdog
@@ -77,6 +84,7 @@ export class Metrics {
     })
     this.durations = new Durations().register(this.registry)
     this.collectShared(parts)
+    this.collectAlerts(parts)
     this.collectSchedules(parts)
   }
 
@@ -175,6 +183,44 @@ export class Metrics {
       collect() {
         this.reset()
         this.inc(sweeper.redelivered)
+      },
+    })
+  }
+
+  private collectAlerts({ alerts, watchman, deliveries }: MetricsParts): void {
+    const registers = [this.registry]
+    new Gauge({
+      name: 'gone_alerts_open',
+      help: 'Alerts that are open now, by kind. Missing while Redis cannot answer.',
+      labelNames: ['kind'],
+      registers,
+      async collect() {
+        this.reset()
+        const counts = await withinScrape(alerts.openCounts())
+        for (const kind of ALERT_KINDS) if (counts) this.set({ kind }, counts[kind])
+      },
+    })
+    new Counter({
+      name: 'gone_alerts_total',
+      help: 'Alerts that this process opened and resolved, by kind and event.',
+      labelNames: ['kind', 'event'],
+      registers,
+      collect() {
+        this.reset()
+        for (const [event, kinds] of Object.entries(watchman.counts)) {
+          for (const [kind, count] of Object.entries(kinds)) this.inc({ kind, event }, count)
+        }
+      },
+    })
+    if (deliveries === undefined) return
+    new Counter({
+      name: 'gone_alert_deliveries_total',
+      help: 'Attempts of this process to tell of an alert, by outcome: delivered, retried (failed, to be tried again), givenUp.',
+      labelNames: ['outcome'],
+      registers,
+      collect() {
+        this.reset()
+        for (const [outcome, count] of Object.entries(deliveries)) this.inc({ outcome }, count)
       },
     })
   }

@@ -26,6 +26,11 @@ export function candidateOf(
   }
 }
 
+/** Who calls, where no token is asked for. */
+export function callerOf(request: FastifyRequest, callIdentity: () => string): Candidate {
+  return { address: addressOf(request), identity: callIdentity() }
+}
+
 /** Who reports: a candidate that may show its fence. */
 export function reporterOf(
   request: FastifyRequest,

@@ -6,6 +6,7 @@ import { GoneError } from '../errors.ts'
 import type { Completer } from '../service/completer.ts'
 import type { Election, Elector } from '../service/elector.ts'
 import type { Reader } from '../service/reader.ts'
+import type { RollCall } from '../service/roll-call.ts'
 import type { Standby } from '../service/standby.ts'
 import { type Endpoint, serve } from './api.ts'
 import type { Metrics, Route } from './metrics.ts'
@@ -19,6 +20,7 @@ export interface RoundRoutesParts {
   readonly completer: Completer
   readonly reader: Reader
   readonly metrics: Metrics
+  readonly rollCall: RollCall
   readonly callIdentity: () => string
   /** The deadline of who asks for none. */
   readonly deadlineMs: number
@@ -43,7 +45,7 @@ export function roundRoutes(app: FastifyInstance, parts: RoundRoutesParts): void
 }
 
 function electEndpoint(parts: RoundRoutesParts): Endpoint {
-  const { elector, standby, metrics, callIdentity } = parts
+  const { elector, standby, metrics, callIdentity, rollCall } = parts
   const query = { candidate, lease, deadline, wait }
   const observe = metrics.timer('elect')
 
@@ -98,6 +100,7 @@ function electEndpoint(parts: RoundRoutesParts): Endpoint {
       const asked = readQuery(request, query)
       readBody(request.body, [])
       const who = candidateOf(request, asked, callIdentity)
+      rollCall.note(id, who)
       const known = asked.wait ? undefined : elector.recall(id, who)
       if (known) {
         // Most answers go to losers of rounds that this process knows: they cost no promise.

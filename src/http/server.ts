@@ -3,6 +3,7 @@ import type { Queue } from 'bullmq'
 import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
 import type { Log } from '../core/ports.ts'
 import { GoneError } from '../errors.ts'
+import { type AlertRoutesParts, alertRoutes } from './alert-routes.ts'
 import { acceptAllMethods } from './api.ts'
 import { board } from './board.ts'
 import { docs } from './docs.ts'
@@ -19,6 +20,7 @@ export interface ServerParts
   extends RoundRoutesParts,
     HistoryRoutesParts,
     JobRoutesParts,
+    AlertRoutesParts,
     ScheduleRoutesParts,
     OpsRoutesParts,
     SlotRoutesParts {
@@ -74,6 +76,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     roundRoutes(api, parts)
     historyRoutes(api, parts)
     jobRoutes(api, parts)
+    alertRoutes(api, parts)
     scheduleRoutes(api, parts)
     slotRoutes(api, parts)
     opsRoutes(api, parts)

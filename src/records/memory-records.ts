@@ -178,6 +178,20 @@ export class MemoryRecords implements Records, RoundNews {
     return { rounds, nowMs: this.nowMs(), ...(last && { next: last.mark }) }
   }
 
+  async came(query: { system: string; fromMs: number; untilMs: number; limit: number }) {
+    const { system, fromMs, untilMs, limit } = query
+    const found = [...this.places]
+      .filter(([, mark]) => mark.system === system && mark.atMs >= fromMs && mark.atMs < untilMs)
+      .sort(([, a], [, b]) => (isAfter(a, b) ? -1 : 1))
+      .slice(0, limit)
+    return Promise.all(
+      found.map(async ([key, { atMs }]) => {
+        const id = parseRoundKey(key)
+        return { id, cameAtMs: atMs, ...(await this.read(id)) }
+      }),
+    )
+  }
+
   async overdueCount(): Promise<number> {
     return this.overdue.size
   }

@@ -181,6 +181,22 @@ export class RedisRecords implements Records {
     })
   }
 
+  async came(query: { system: string; fromMs: number; untilMs: number; limit: number }) {
+    const { system, fromMs, untilMs, limit } = query
+    return this.attempt(`read which rounds of ${system} came`, undefined, async () => {
+      const until = `(${Math.ceil(untilMs)}-0`
+      const from = String(Math.max(0, Math.floor(fromMs)))
+      const entries = await this.redis.xrange(keyOf(system, 'history'), from, until, 'COUNT', limit)
+      const firsts = new Map<string, { id: RoundId; cameAtMs: number }>()
+      for (const { id, mark } of entriesOf(system, entries)) {
+        if (!firsts.has(id.round)) firsts.set(id.round, { id, cameAtMs: mark.atMs })
+      }
+      return Promise.all(
+        [...firsts.values()].map(async (first) => ({ ...first, ...(await this.read(first.id)) })),
+      )
+    })
+  }
+
   async overdueCount(): Promise<number> {
     return this.attempt('count overdue rounds', undefined, async () => {
       const systems = await this.systems()

@@ -15,12 +15,15 @@ import { GoneError } from '../errors.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { Ticker } from './ticker.ts'
 import type { Timetables } from './timetables.ts'
+import type { Watchman } from './watchman.ts'
 
 export interface SchedulesParts {
   readonly store: ScheduleStore
   readonly ticker: Ticker
   readonly dispatcher: Dispatcher
   readonly timetables: Timetables
+  /** Told of each schedule that was stored or removed. */
+  readonly watchman: Pick<Watchman, 'heed'>
   readonly log: Log
 }
 
@@ -76,7 +79,7 @@ export class Schedules {
   async remove(id: ScheduleId): Promise<void> {
     if (!(await this.parts.store.remove(id))) throw noSuchSchedule(id)
     this.parts.log.info({ schedule: scheduleKey(id) }, 'schedule removed')
-    await this.setAlarm(id)
+    await Promise.all([this.setAlarm(id), this.parts.watchman.heed(id)])
   }
 
   /** What was due before is submitted; from now on nothing is. @throws GoneError `NO_SUCH_SCHEDULE` */
@@ -190,7 +193,7 @@ export class Schedules {
       const wakeMs = wakeOf(after, nowMs)
       if ((await this.parts.store.save(id, revision, after, wakeMs)) === undefined) continue
       this.parts.log.info({ schedule: scheduleKey(id), isPaused: after.isPaused }, 'schedule stored')
-      await this.setAlarm(id)
+      await Promise.all([this.setAlarm(id), this.parts.watchman.heed(id)])
       return { nowMs, schedule: after }
     }
     throw new GoneError(

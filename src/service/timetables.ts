@@ -7,7 +7,7 @@ const MAX_KEPT = 20_000
 export class Timetables {
   private readonly kept = new Map<string, Timetable>()
 
-  of({ timing }: ScheduleSpec): Timetable {
+  of({ timing }: Pick<ScheduleSpec, 'timing'>): Timetable {
     const key = JSON.stringify(timing)
     const known = this.kept.get(key)
     if (known) return known

@@ -27,10 +27,17 @@ describe('readConfig', () => {
     [{ REDIS_URL: 'postgres://me:secret@host' }, 'got "postgres://me:***@host"'],
     [{ GATE_REDIS_URLS: 'redis://a,redis://b' }, 'GATE_REDIS_URLS: expected an odd number of nodes, got 2'],
     [{ GATE_REDIS_URLS: 'redis://a,redis://b,redis://A:6379' }, 'GATE_REDIS_URLS: expected different nodes'],
+    [{ GONE_ALERT_URL: 'ftp://x/secret' }, 'GONE_ALERT_URL: expected an absolute URL with http or https'],
+    [{ GONE_ALERT_URL: 'http://me:secret@x/' }, 'without a user name or password'],
+    [{ GONE_ALERT_SECRET: 'x' }, 'GONE_ALERT_SECRET: expected GONE_ALERT_URL with it'],
     [{ GONE_RETENTION: '8d' }, 'GONE_RETENTION: expected at least 14 d'],
   ])('refuses %j in one line', (env, message) => {
     expect(() => readConfig(env)).toThrow(message)
     expect(() => readConfig(env)).toThrow(/^[^\n]+$/)
+  })
+
+  it('does not show a webhook that it refuses', () => {
+    expect(() => readConfig({ GONE_ALERT_URL: 'ftp://x/hidden' })).toThrow(/^((?!hidden).)*$/)
   })
 
   it('keeps rounds for ever if asked', () => {

@@ -79,7 +79,11 @@ function makeWorld() {
       canceller,
       observer,
     })
-    return { ticker, observer, schedules: new Schedules({ ...shared, ticker }) }
+    return {
+      ticker,
+      observer,
+      schedules: new Schedules({ ...shared, ticker, watchman: { heed: async () => {} } }),
+    }
   }
 
   /** Ends the round as its worker would. */

@@ -9,10 +9,13 @@ const JSON_TYPE = { 'content-type': 'application/json' }
 const ACCEPT_JSON = { accept: 'application/json' }
 const METHODS = ['GET', 'POST'] as const
 const PATHS = [
+  '/api/v1/alerts',
   '/api/v1/complete/{system}/{round}',
   '/api/v1/completed/{system}/{round}',
   '/api/v1/elect/{system}/{round}',
   '/api/v1/elected/{system}/{round}',
+  '/api/v1/expectations',
+  '/api/v1/expectations/{system}/{name}',
   '/api/v1/fail/{system}/{round}',
   '/api/v1/renew/{system}/{round}',
   '/api/v1/rounds',
@@ -604,9 +607,16 @@ describe('OpenAPI', () => {
   const queryOf = ({ parameters = [] }: Documented) =>
     parameters.filter((parameter) => parameter.in === 'query')
 
-  /** A path that answers at once, also to who waits: of a round that is finished. */
+  /** A path that answers at once, also to who waits: of a round that is finished, or of something that is there. */
   async function pathOf(template: string): Promise<string> {
     const round = newRound()
+    if (template.includes('{name}')) {
+      const path = template.replace('{system}/{name}', round)
+      const body = template.includes('expectations') ? { every: '1d', grace: '1h' } : { every: '1d' }
+      const own = path.split('/').slice(0, 6).join('/')
+      expect((await send(server.url, { method: 'PUT', path: own, ...said(body) })).status).toBe(201)
+      return path
+    }
     await call('complete', round)
     return template.replace('{system}/{round}', round).replace('{system}/{name}', 'shop/daily')
   }
@@ -651,20 +661,18 @@ describe('OpenAPI', () => {
     }
   })
 
-  it('has a body, which nobody has to send, where the endpoint takes one', async () => {
+  it('has a body, which nobody but who puts has to send, where the endpoint takes one', async () => {
     for (const { path, method, documented } of operations()) {
-      if (method !== 'POST') continue
+      if (method !== 'POST' && method !== 'PUT') continue
       const properties = documented.requestBody?.content['application/json'].schema.properties ?? {}
-      expect(documented.requestBody?.required ?? false).toBe(false)
-      const all = Object.fromEntries(
-        Object.entries(properties).map(([name, { examples }]) => [name, examples[0]]),
-      )
-      for (const name of Object.keys(properties)) {
+      expect(documented.requestBody?.required ?? false).toBe(method === 'PUT')
+      // What is put needs several members at once, and so does a backfill.
+      const members = method === 'PUT' || path.endsWith('/backfill') ? [] : Object.entries(properties)
+      for (const [name, { examples }] of members) {
         const taken = await send(server.url, {
           method,
-          path: path.replace('{system}/{round}', newRound()).replace('{system}/{name}', 'shop/daily'),
-          // A backfill is the one that cannot do without.
-          ...said(path.endsWith('/backfill') ? all : { [name]: all[name] }),
+          path: path.includes('{name}') ? await pathOf(path) : path.replace('{system}/{round}', newRound()),
+          ...said({ [name]: examples[0] }),
         })
         expect(taken.status, `${path} with ${name}: ${taken.text}`).toBeOneOf([200, 202])
       }

@@ -2,9 +2,9 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
 import { JobFailed } from '../../src/core/job-failed.ts'
+import { verifySignature } from '../../src/core/signature.ts'
+import { call } from '../../src/hook/http-call.ts'
 import { resolveDestination } from '../../workers/lib/destination.ts'
-import { call } from '../../workers/lib/http-call.ts'
-import { verifySignature } from '../../workers/lib/signature.ts'
 import { type WebhookSettings, webhookHandler, webhookSettings } from '../../workers/webhook.ts'
 import { failureOf, runHandler, workerContext } from '../support/worker-context.ts'
 

@@ -10,12 +10,17 @@ export interface CliRun {
 const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 /** A real `gone ...`; of this process' environment it gets what finds programs and homes, and nothing of gone's. */
-export function spawnCli(args: readonly string[], env: Readonly<Record<string, string>> = {}): ChildProcess {
+export function spawnCli(
+  args: readonly string[],
+  env: Readonly<Record<string, string>> = {},
+  { stdin }: { readonly stdin?: string } = {},
+): ChildProcess {
   const { PATH = '', HOME = '', XDG_CACHE_HOME } = process.env
   const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN, ...args], {
     env: { PATH, HOME, ...(XDG_CACHE_HOME && { XDG_CACHE_HOME }), ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   })
+  child.stdin?.end(stdin)
   // A test run that is killed takes its processes along.
   const endWithUs = () => child.kill('SIGKILL')
   process.once('exit', endWithUs)

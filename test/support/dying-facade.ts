@@ -1,14 +1,30 @@
 // A facade that is killed at one await: `open` between the decision and the queue, `close` between the completion's
-// record and the queue. Run as a process of its own with the method to die at as its argument.
+// record and the queue, `alert` between an alert's opening and its queue, `deliver` before its receiver is told. Run as a process of its own with the method to die at as its argument.
 import pino from 'pino'
 import { startServer } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
+import { BullAlertQueue } from '../../src/queue/alert-queue.ts'
+import { AlertWorker } from '../../src/queue/alert-worker.ts'
 import { BullRoundQueue } from '../../src/queue/round-queue.ts'
 
-const method = process.argv[2] === 'close' ? 'close' : 'open'
-BullRoundQueue.prototype[method] = () => {
+function die(): Promise<never> {
   process.kill(process.pid, 'SIGKILL')
   return new Promise(() => undefined)
+}
+
+switch (process.argv[2]) {
+  case 'alert':
+    BullAlertQueue.prototype.add = die
+    break
+  case 'deliver':
+    // Private to the types alone.
+    Object.assign(AlertWorker.prototype, { deliver: die })
+    break
+  case 'close':
+    BullRoundQueue.prototype.close = die
+    break
+  default:
+    BullRoundQueue.prototype.open = die
 }
 const log = pino({ level: 'info' })
 const config = readConfig({ ...process.env, GONE_PORT: '0' })

@@ -30,7 +30,10 @@ export function startServeProcess(env: Record<string, string>, skewMs = 0): Prom
 }
 
 /** A facade that is killed at one await, see `dying-facade.ts`. */
-export function startDyingFacade(at: 'open' | 'close', env: Record<string, string>): Promise<ServeProcess> {
+export function startDyingFacade(
+  at: 'open' | 'close' | 'alert' | 'deliver',
+  env: Record<string, string>,
+): Promise<ServeProcess> {
   return startProcess([DYING, at], env)
 }
 

@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { LinesInto, Tail } from './tail.ts'
+import { LinesInto, Tail } from '../../src/hook/tail.ts'
 
 export interface Command {
   /** The program and its arguments. No shell reads them. */

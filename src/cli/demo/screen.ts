@@ -1,8 +1,8 @@
 import { createLogUpdate } from 'log-update'
-import { colorsOf } from '../terminal.ts'
+import { type Colors, colorsOf } from '../terminal.ts'
 import type { LedgerJob } from './job-ledger.ts'
 import type { LedgerRound } from './ledger.ts'
-import { type Colors, jobTable, roundTable } from './tables.ts'
+import { jobTable, roundTable } from './tables.ts'
 
 /** What there is to see at a moment. */
 export interface View {

@@ -1,9 +1,7 @@
-import Table from 'cli-table3'
-import type { colorsOf } from '../terminal.ts'
+import { tableOf } from '../table.ts'
+import type { Colors } from '../terminal.ts'
 import { type LedgerJob, tookMs } from './job-ledger.ts'
 import { count, type LedgerRound, median } from './ledger.ts'
-
-export type Colors = ReturnType<typeof colorsOf>
 
 /** With two blanks between and one before them they fit 80 columns. Both tables have them, so that they can be one. */
 const WIDTHS = [8, 9, 7, 15, 9, 21]
@@ -15,7 +13,7 @@ export function roundTable(rounds: readonly LedgerRound[], colors: Colors): stri
   return tableOf(
     ROUND_TITLES,
     rounds.map((round) => roundRow(round, colors)),
-    colors,
+    { colors, widths: WIDTHS },
   )
 }
 
@@ -24,26 +22,8 @@ export function jobTable(jobs: readonly LedgerJob[], colors: Colors): string {
   return tableOf(
     JOB_TITLES,
     jobs.map((job) => jobRow(job, colors)),
-    colors,
+    { colors, widths: WIDTHS },
   )
-}
-
-function tableOf(titles: readonly string[], rows: string[][], colors: Colors): string {
-  const edges = ['top', 'bottom', 'mid', 'left', 'right'].flatMap((side) => [
-    side,
-    `${side}-mid`,
-    `${side}-left`,
-    `${side}-right`,
-  ])
-  const blank = Object.fromEntries([...edges, 'left-mid', 'mid-mid', 'right-mid'].map((side) => [side, '']))
-  const table = new Table({
-    head: titles.map((title) => colors.dim(title)),
-    colWidths: WIDTHS,
-    chars: { ...blank, middle: '  ' },
-    style: { 'padding-left': 0, 'padding-right': 0, head: [], border: [], compact: true },
-  })
-  table.push(...rows)
-  return withoutTrailingBlanks(table.toString())
 }
 
 function roundRow(round: LedgerRound, colors: Colors): string[] {
@@ -118,8 +98,4 @@ function submittedAs(wereFirst: readonly boolean[]): string {
 /** The time of day in a round's name. */
 function timeOf(round: string): string {
   return round.slice(11).replaceAll('.', ':')
-}
-
-function withoutTrailingBlanks(text: string): string {
-  return text.replace(/ +$/gm, '')
 }

@@ -1,0 +1,88 @@
+import { type Command, Option } from 'commander'
+import { createClient, type GoneClient } from '../client/client.ts'
+import { formatDuration } from '../core/duration.ts'
+import { GoneError } from '../errors.ts'
+import { duration } from './option-values.ts'
+import { quickFetch } from './quick-fetch.ts'
+import { type Colors, colorsOf, EXIT, exitWith } from './terminal.ts'
+
+/** The options of every command that asks a server. */
+export interface AskOptions {
+  readonly server: string
+  readonly timeout: number
+  readonly json?: boolean
+  readonly candidate?: string
+  readonly wait?: string
+}
+
+/** What a command found out: said as text, or with --json as what the SDK answers. */
+export interface Answer {
+  /** Makes the exit code: 0 or 1. */
+  readonly isDone: boolean
+  readonly text: string
+  readonly json: unknown
+}
+
+const PATIENCE_MS = 1_000
+
+export function addAskOptions(command: Command): Command {
+  return command
+    .addOption(
+      new Option('--server <url>', 'the gone server').env('GONE_URL').default('http://127.0.0.1:8080'),
+    )
+    .addOption(
+      new Option('--timeout <duration>', 'how long to ask again while no server can answer')
+        .argParser(duration)
+        .default(10_000, '10s'),
+    )
+    .option('--json', 'print JSON')
+}
+
+/** The end of a command's help. `meanings` are those of the exit codes 0 and, where there is one, 1. */
+export function helpText(examples: readonly string[], meanings: readonly string[]): string {
+  const codes = meanings.map((meaning, code) => `  ${code}  ${meaning}\n`).join('')
+  return (
+    `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}\n\nExit codes:\n${codes}` +
+    '  2  could not tell: bad usage, or no answer from the server'
+  )
+}
+
+/** Runs a command that asks a server: prints what it found out and sets the exit code. */
+export async function ask(
+  options: AskOptions,
+  find: (client: GoneClient, colors: Colors) => Promise<Answer>,
+): Promise<void> {
+  process.once('uncaughtException', (error) => exitWith(error, options.json))
+  const patience =
+    process.stderr.isTTY && !options.wait ? setTimeout(sayPatience, PATIENCE_MS, options) : undefined
+  try {
+    const { server: url, candidate = null, timeout: timeoutMs } = options
+    // Without a token of the caller's there is none: a random one would be gone by the time of `gone complete`.
+    const client = createClient({ url, candidate, timeoutMs, fetch: quickFetch })
+    const { isDone, text, json } = await find(client, colorsOf(process.stdout))
+    process.stdout.write(`${options.json ? JSON.stringify(json) : text}\n`)
+    process.exitCode = isDone ? EXIT.done : EXIT.notNow
+  } catch (error) {
+    exitWith(withHint(error), options.json)
+  } finally {
+    clearTimeout(patience)
+  }
+}
+
+/** The options that were given; the SDK's are missing rather than undefined. */
+export function given<T extends object>(options: T): { [K in keyof T]?: Exclude<T[K], undefined> } {
+  return Object.fromEntries(Object.entries(options).filter(([, value]) => value !== undefined)) as ReturnType<
+    typeof given<T>
+  >
+}
+
+/** To the person who waits. */
+function sayPatience({ server, timeout }: AskOptions): void {
+  process.stderr.write(`no answer from ${server} yet, asking again for up to ${formatDuration(timeout)}\n`)
+}
+
+function withHint(error: unknown): unknown {
+  if (!(error instanceof GoneError) || error.code !== 'SERVER_UNREACHABLE') return error
+  const hint = 'start one with "gone serve", or name it with --server or GONE_URL'
+  return new GoneError(error.code, `${error.message}; ${hint}`, { cause: error })
+}

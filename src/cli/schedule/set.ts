@@ -1,0 +1,151 @@
+import { type Command, Option } from 'commander'
+import type { ScheduleOptions } from '../../client/schedule-body.ts'
+import { type AskOptions, addAskOptions, ask, given, helpText } from '../ask.ts'
+import { backoff, json, whole } from '../option-values.ts'
+import { nextText } from './words.ts'
+
+interface SetOptions extends AskOptions {
+  readonly cron?: string
+  readonly every?: string
+  readonly at?: string
+  readonly tz?: string
+  readonly dstGap?: string
+  readonly dstOverlap?: string
+  readonly startAt?: string
+  readonly endAt?: string
+  readonly jitter?: string
+  readonly catchUp?: string
+  readonly catchUpMax?: number
+  readonly overlap?: string
+  readonly grace?: string
+  readonly worker?: string
+  readonly data?: unknown
+  readonly attempts?: number
+  readonly backoff?: object
+  readonly jobTimeout?: string
+  readonly priority?: number
+  readonly deadline?: string
+  readonly ifExecutorDies?: string
+}
+
+const EXAMPLES = [
+  'gone schedule set cleaner nightly --cron "0 2 * * *" --tz Europe/Berlin --worker hello',
+  'gone schedule set cleaner sweep --every 15m --worker hello --overlap skip --grace 5m',
+  'gone schedule set cleaner once --at 2027-01-01T08:00:00Z --worker hello --data \'{"a":1}\'',
+]
+
+/** `gone schedule set`: makes a schedule, or makes it another. */
+export function addSet(schedule: Command): void {
+  const command = schedule
+    .command('set')
+    .description('make a schedule, or replace it: what is left out has its default')
+    .argument('<system>', 'the system that its rounds belong to')
+    .argument('<name>', 'the name of the schedule; its rounds are <name>@<time>')
+  addTimes(command)
+  addTerms(command)
+  addJob(command)
+  addAskOptions(command)
+    .addHelpText('after', helpText(EXAMPLES, ['it is as asked for']))
+    .action(set)
+}
+
+function addTimes(command: Command): void {
+  command
+    .option('--cron <expression>', 'when: 5 or 6 fields, or @hourly and such; quoted')
+    .option('--every <duration>', 'when: each 15m, 1h, 1d ..., in place of --cron')
+    .option('--at <time>', 'when: once, such as 2027-01-01T08:00:00Z, in place of --cron')
+    .option('--tz <zone>', 'the time zone that is meant, such as Europe/Berlin (default: UTC)')
+    .addOption(
+      new Option('--dst-gap <policy>', 'times that clocks skip (default: run-after)').choices([
+        'skip',
+        'run-after',
+      ]),
+    )
+    .addOption(
+      new Option('--dst-overlap <policy>', 'times that clocks bring twice (default: first)').choices([
+        'first',
+        'second',
+        'both',
+      ]),
+    )
+    .option('--start-at <time>', 'nothing is due before')
+    .option('--end-at <time>', 'nothing is due after')
+}
+
+function addTerms(command: Command): void {
+  command
+    .option('--jitter <duration>', 'delay each job by up to so much')
+    .option('--catch-up <duration>', 'run what an outage made late by up to so much (default: 1h)')
+    .addOption(
+      new Option('--catch-up-max <number>', 'and at most so many, the newest (default: 10)').argParser(whole),
+    )
+    .addOption(
+      new Option('--overlap <policy>', 'while the one before is not finished (default: allow)').choices([
+        'allow',
+        'skip',
+        'queue',
+        'cancel-previous',
+      ]),
+    )
+    .option('--grace <duration>', 'alert where a round has not come so long after its time')
+}
+
+function addJob(command: Command): void {
+  command
+    .option('--worker <name>', "the worker that runs the rounds (default: the system's name)")
+    .addOption(new Option('--data <json>', 'what the worker is given').argParser(json))
+    .addOption(new Option('--attempts <number>', 'how often a round is tried').argParser(whole))
+    .addOption(
+      new Option('--backoff <type:delay>', 'what a new attempt waits: fixed:10s or exponential:1s').argParser(
+        backoff,
+      ),
+    )
+    .option('--job-timeout <duration>', 'how long an attempt may take')
+    .addOption(new Option('--priority <number>', '1 goes first').argParser(whole))
+    .option('--deadline <duration>', 'when a round that has not ended turns red')
+    .addOption(
+      new Option('--if-executor-dies <policy>', 'whether its job is started again (default: rerun)').choices([
+        'rerun',
+        'fail',
+      ]),
+    )
+}
+
+function set(system: string, name: string, options: SetOptions): Promise<void> {
+  return ask(options, async ({ schedules }, colors) => {
+    const { changeText, memberChanges } = await import('./members.ts')
+    // The server checks it, also that there is one of cron, every and at.
+    const wanted = scheduleOf(options) as unknown as ScheduleOptions
+    const before = await schedules.get(system, name)
+    const { isNew, schedule } = await schedules.put(system, name, wanted)
+    const changes = before === undefined ? [] : memberChanges(before, schedule)
+    const verb = isNew ? 'made' : changes.length > 0 ? 'changed' : 'unchanged:'
+    const first = `${colors.green(`${verb} ${system}/${name}`)}, ${nextText(schedule, colors)}`
+    return {
+      isDone: true,
+      text: [first, ...changes.map((change) => `  ${changeText(change)}`)].join('\n'),
+      json: schedule,
+    }
+  })
+}
+
+function scheduleOf(options: SetOptions): object {
+  const { cron, every, at, tz, dstGap, dstOverlap, startAt, endAt, jitter, catchUp, catchUpMax } = options
+  const { overlap, grace, worker, data, attempts, backoff: pause, jobTimeout, priority, deadline } = options
+  const { ifExecutorDies } = options
+  return given({
+    ...{ cron, every, at, tz, startAt, endAt, jitter, overlap },
+    dst: some({ gap: dstGap, overlap: dstOverlap }),
+    catchUp: some({ window: catchUp, max: catchUpMax }),
+    expect: some({ grace }),
+    job: some({
+      ...{ worker, data, attempts, backoff: pause, timeout: jobTimeout, priority, deadline, ifExecutorDies },
+    }),
+  })
+}
+
+/** What was given, if anything was. */
+function some(members: object): object | undefined {
+  const known = given(members)
+  return Object.keys(known).length === 0 ? undefined : known
+}

@@ -1,0 +1,157 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, describe, expect, it } from 'vitest'
+import type { AlertNewsJson } from '../../src/core/alert-wire.ts'
+import { freeLoopbackPort } from '../../src/redis/child.ts'
+import { type AlertReceiver, startAlertReceiver } from '../support/alert-receiver.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+import { send } from '../support/requests.ts'
+import { type ServeProcess, startDyingFacade, startServeProcess } from '../support/serve-process.ts'
+
+const closers: (() => Promise<unknown>)[] = []
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+interface World {
+  readonly redis: TestRedis
+  readonly receiver: AlertReceiver
+  readonly env: Record<string, string>
+}
+
+async function startWorld(answer?: (n: number) => number | undefined): Promise<World> {
+  const redis = await startRedis()
+  closers.push(() => redis.stop())
+  const receiver = await startAlertReceiver(answer)
+  closers.push(() => receiver.stop())
+  const env = { REDIS_URL: redis.url, GONE_ALERT_URL: receiver.url, GONE_ALERT_SECRET: receiver.secret }
+  return { redis, receiver, env }
+}
+
+async function started(start: Promise<ServeProcess>): Promise<ServeProcess> {
+  const server = await start
+  closers.push(() => server.kill())
+  return server
+}
+
+/** Expects a round every second, of which none comes. */
+async function expectRounds(server: ServeProcess): Promise<void> {
+  const path = '/api/v1/expectations/shop/daily'
+  const headers = { 'content-type': 'application/json' }
+  const body = JSON.stringify({ every: '1s', grace: '1s' })
+  expect((await send(server.url, { method: 'PUT', path, headers, body })).status).toBe(201)
+}
+
+async function hasDied({ child }: ServeProcess): Promise<void> {
+  if (child.signalCode === null) await once(child, 'exit')
+  expect(child.signalCode).toBe('SIGKILL')
+}
+
+describe('docs/alerts.md', () => {
+  it('has a receiver that checks the signature and hears each alert once, and shows what it gets', async () => {
+    const text = await readFile(new URL('../../docs/alerts.md', import.meta.url), 'utf8')
+    const block = (language: string) => text.split(`\`\`\`${language}\n`)[1]?.split('```')[0] ?? ''
+    const folder = await mkdtemp(join(tmpdir(), 'gone-alerts-'))
+    closers.push(() => rm(folder, { recursive: true, force: true }))
+    const port = await freeLoopbackPort()
+    const program = join(folder, 'receiver.mjs')
+    await writeFile(program, block('js').replace('9000', String(port)))
+    const secret = 'change-me'
+    const child = spawn(process.execPath, [program], { env: { ...process.env, GONE_ALERT_SECRET: secret } })
+    closers.push(async () => child.kill())
+    let printed = ''
+    child.stdout.on('data', (chunk: Buffer) => {
+      printed += chunk
+    })
+
+    const { redis } = await startWorld()
+    const env = {
+      REDIS_URL: redis.url,
+      GONE_ALERT_URL: `http://127.0.0.1:${port}/`,
+      GONE_ALERT_SECRET: secret,
+    }
+    const server = await started(startServeProcess(env))
+    await expectRounds(server)
+    await expect
+      .poll(() => printed, { timeout: 20_000 })
+      .toMatch(/^opened: shop\/daily missed: no round came within 1 s\n$/)
+    const forged = await fetch(env.GONE_ALERT_URL, { method: 'POST', body: '{"id":"1"}' })
+    expect(forged.status).toBe(401)
+
+    const shown = JSON.parse(block('json')) as AlertNewsJson
+    const { text: listed } = await send(server.url, { path: '/api/v1/alerts' })
+    const { alerts } = JSON.parse(listed) as { alerts: object[] }
+    expect(Object.keys(alerts[0] ?? {})).toEqual(Object.keys(shown.alert))
+  })
+})
+
+describe('an alert', () => {
+  it('is told by another server when the one that opened it died before it was queued', async () => {
+    const { receiver, env } = await startWorld()
+    const dying = await started(startDyingFacade('alert', env))
+    await expectRounds(dying)
+    await hasDied(dying)
+    expect(receiver.deliveries).toEqual([])
+    await started(startServeProcess(env))
+    const { alert, id } = await receiver.told('opened', 'shop', 25_000)
+    expect(alert).toMatchObject({ kind: 'missed', firstSlot: expect.any(String) })
+    expect(receiver.deliveries.map((delivery) => delivery.id)).toEqual([id])
+    expect(receiver.deliveries[0]?.isSigned).toBe(true)
+  })
+
+  it('is told by another server when the one that was about to tell it died', async () => {
+    const { receiver, env } = await startWorld()
+    const dying = await started(startDyingFacade('deliver', env))
+    await expectRounds(dying)
+    await hasDied(dying)
+    await started(startServeProcess(env))
+    const { id } = await receiver.told('opened', 'shop', 28_000)
+    expect(receiver.deliveries.map((delivery) => delivery.id)).toEqual([id])
+  })
+
+  it('is told again, under the same id, when the server died before it heard the answer', async () => {
+    const { receiver, env } = await startWorld((n) => (n === 1 ? undefined : 200))
+    const first = await started(startServeProcess(env))
+    await expectRounds(first)
+    while (receiver.deliveries.length === 0) await new Promise((resolve) => setTimeout(resolve, 20))
+    await first.kill()
+    await started(startServeProcess(env))
+    const { id } = await receiver.told('opened', 'shop', 28_000)
+    expect(receiver.deliveries.map((delivery) => delivery.id)).toEqual([id, id])
+  })
+
+  it('is told when the receiver is back, though all servers have ended in between', async () => {
+    let isUp = false
+    const { receiver, env } = await startWorld(() => (isUp ? 200 : 503))
+    const first = await started(startServeProcess(env))
+    await expectRounds(first)
+    while (receiver.deliveries.length < 2) await new Promise((resolve) => setTimeout(resolve, 20))
+    expect(await first.stop()).toBe(0)
+    isUp = true
+    const second = await started(startServeProcess(env))
+    await receiver.told('opened', 'shop', 25_000)
+    const { text } = await send(second.url, { path: '/metrics' })
+    expect(text).toContain('gone_alert_deliveries_total{outcome="delivered"} 1')
+  })
+
+  it('is opened once by three servers of which one is killed again and again', async () => {
+    const { receiver, env } = await startWorld()
+    const stay = await started(startServeProcess(env))
+    await started(startServeProcess(env))
+    await expectRounds(stay)
+    for (let n = 0; n < 3; n += 1) {
+      const killed = await started(startServeProcess(env))
+      await new Promise((resolve) => setTimeout(resolve, 1_000 + Math.random() * 500))
+      await killed.kill()
+    }
+    const { text } = await send(stay.url, { path: '/api/v1/alerts' })
+    const { alerts } = JSON.parse(text) as { alerts: { count: number; state: string }[] }
+    expect(alerts).toHaveLength(1)
+    expect(alerts[0]?.count).toBeGreaterThanOrEqual(3)
+    expect(receiver.deliveries.map(({ id }) => id)).toEqual([expect.stringMatching(/-opened$/)])
+  })
+})
