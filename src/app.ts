@@ -22,6 +22,7 @@ import { RedisRecords } from './records/redis-records.ts'
 import { connect, disconnect, type RedisClient, type RedisTarget } from './redis/connections.ts'
 import { type EmbeddedRedis, startEmbeddedRedis } from './redis/embedded.ts'
 import { readPolicy, readReadiness, whenReachable, whenSettled } from './redis/readiness.ts'
+import { redisNowMs } from './redis/redis-clock.ts'
 import { RedisNews } from './redis/redis-news.ts'
 import { defaultCacheDir, findRedisServer } from './redis/redis-server.ts'
 import { RedisSchedules } from './schedules/redis-schedules.ts'
@@ -186,6 +187,7 @@ async function assemble(
       ...(teller && { deliveries: teller.worker.counts }),
     }),
     readiness: () => readReadiness(commands, config.allowEviction),
+    sharedNowMs: () => redisNowMs(commands),
     callIdentity: callIdentities(randomBytes(6).toString('base64url')),
     deadlineMs: config.deadlineMs,
     queues: async () => [

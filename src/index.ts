@@ -23,7 +23,11 @@ export {
   type WorkerOptions,
 } from './client/define-worker.ts'
 export type { Duration } from './client/duration.ts'
+export { type Every, type EveryOptions, every, type SlotRun, type Turn } from './client/every.ts'
+export { type NodeCronCoordinator, type NodeCronOptions, nodeCronCoordinator } from './client/node-cron.ts'
 export type { Lead, OnceEnd, OnceOptions } from './client/once.ts'
+export type { ServerSlot } from './client/server-clock.ts'
+export { type NominalTime, type SlotNow, type SlotOptions, slot, type Times } from './client/slot.ts'
 export type { SubmitOptions, Submitted } from './client/submit.ts'
 export type { FinishedRound, WaitOptions } from './client/wait.ts'
 export { JobFailed } from './core/job-failed.ts'

@@ -4,6 +4,8 @@ import { type ErrorCode, GoneError } from '../errors.ts'
 import type { WorkerDefinition } from './define-worker.ts'
 import { type Duration, durationMs, durationText } from './duration.ts'
 import { type Lead, type OnceEnd, type OnceOptions, runOnce } from './once.ts'
+import { askSlot, type ServerSlot } from './server-clock.ts'
+import type { Times } from './slot.ts'
 import {
   type AnyWorker,
   type DataOf,
@@ -31,7 +33,7 @@ export interface ClientOptions {
   readonly fetch?: Fetch
 }
 
-interface CallOptions {
+export interface CallOptions {
   /** Ends the call; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal
 }
@@ -144,6 +146,8 @@ export interface GoneClient {
     work: (lead: Lead) => Promise<Result> | Result,
     options?: OnceOptions,
   ): Promise<OnceEnd<Result>>
+  /** The slot that is now by the servers' clock. `slot` computes the same by the clock here, and asks nobody. */
+  slot(times: Times, options?: CallOptions): Promise<ServerSlot>
 }
 
 const TIMEOUT_MS = 10_000
@@ -154,7 +158,12 @@ const TIMEOUT_MS = 10_000
  * @throws GoneError `CONFIG` if `url` is not one of http or https, `INVALID_PARAMETER` if `candidate` is no token
  */
 export function createClient(options: ClientOptions): GoneClient {
-  const ask = askerOf(options)
+  const transport: TransportOptions = {
+    baseUrl: baseUrlOf(options.url),
+    timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
+    fetch: options.fetch ?? ((url, init) => globalThis.fetch(url, init)),
+  }
+  const ask = askerOf(transport, options.candidate === undefined ? randomToken() : options.candidate)
   const client: GoneClient = {
     async elect(system, round, { lease, deadline, ...rest } = {}) {
       const query = { lease: durationText(lease), deadline: durationText(deadline) }
@@ -189,6 +198,7 @@ export function createClient(options: ClientOptions): GoneClient {
     },
     wait: (system, round, rest) => finished(client, system, round, rest),
     once: (system, round, work, rest = {}) => runOnce(client, { system, round }, work, rest),
+    slot: (times, rest) => askSlot(transport, times, rest),
   }
   return client
 }
@@ -216,13 +226,7 @@ interface Question {
   readonly signal?: AbortSignal
 }
 
-function askerOf(options: ClientOptions) {
-  const transport: TransportOptions = {
-    baseUrl: baseUrlOf(options.url),
-    timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
-    fetch: options.fetch ?? ((url, init) => globalThis.fetch(url, init)),
-  }
-  const ownToken = options.candidate === undefined ? randomToken() : options.candidate
+function askerOf(transport: TransportOptions, ownToken: string | null) {
   checkToken(ownToken)
 
   return async (verb: keyof typeof VERBS, question: Question): Promise<Reply> => {

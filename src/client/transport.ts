@@ -34,6 +34,8 @@ export interface Call {
   readonly body?: string
   /** The statuses that answer it. */
   readonly accepts: readonly number[]
+  /** Tells the answer's body from what a proxy, or something else on this address, may say. Default: a round. */
+  readonly isAnswer?: (json: unknown) => boolean
   /** How long the server is asked to wait; a later attempt asks for what is left of it. */
   readonly waitMs?: number
   /** False if a second attempt would be another candidate: then only what has surely not been executed is repeated. */
@@ -42,10 +44,11 @@ export interface Call {
   readonly signal?: AbortSignal
 }
 
-/** The server's answer: 200 or 202 with the round, 204 without. */
+/** The server's answer: 200 or 202 with a body that the call takes, such as the round; 204 without. */
 export interface Reply {
   readonly status: number
   readonly headers: FetchResponse['headers']
+  readonly json?: unknown
   readonly round?: RoundJson
 }
 
@@ -125,7 +128,8 @@ function judge(baseUrl: string, call: Call, response: FetchResponse, text: strin
   }
   if (call.accepts.includes(status)) {
     if (status === 204) return { status, headers }
-    if (isRound(json)) return { status, headers, round: json }
+    if (call.isAnswer?.(json)) return { status, headers, json }
+    if (!call.isAnswer && isRound(json)) return { status, headers, json, round: json }
   }
   // Not ours: a proxy without its server, or something else on this address.
   const error = unreachable(baseUrl, `it answered ${status}, but not as a gone server`)

@@ -80,7 +80,8 @@ export function unescapePart(escaped: string): string {
 }
 
 function brokenRule(value: string, maxBytes: number): string | undefined {
-  const bytes = Buffer.byteLength(value, 'utf8')
+  // Not a Buffer's: the SDK checks names too, and runs in browsers.
+  const bytes = new TextEncoder().encode(value).length
   if (bytes === 0 || bytes > maxBytes) return `expected 1 to ${maxBytes} bytes, got ${bytes}`
   const shown = JSON.stringify(value)
   if (value === '.' || value === '..') return `expected a name, got ${shown}, which stands for a folder`

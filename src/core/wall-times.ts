@@ -36,17 +36,30 @@ export function wallTimesEvery(everyMs: number): WallTimes {
 export function wallTimesOf(cron: string): WallTimes {
   const times = new CronTimes(parse(cron), isFixed(cron))
   if (times.next(0) !== undefined) return times
-  throw new GoneError('INVALID_PARAMETER', `cron: expected a day that comes some time, got "${cron}"`)
+  throw new GoneError(
+    'INVALID_PARAMETER',
+    `cron: expected a day that comes some time, got ${JSON.stringify(cron)}`,
+  )
 }
 
+const MAX_LENGTH = 256
 const RULE = 'a cron expression of 5 or 6 fields like 0 8 * * MON-FRI'
 
 function parse(cron: string): CronPattern {
+  if (cron.length > MAX_LENGTH)
+    throw new GoneError(
+      'INVALID_PARAMETER',
+      `cron: expected at most ${MAX_LENGTH} characters, got ${cron.length}`,
+    )
   try {
     return new CronPattern(cron, undefined, { mode: '5-or-6-parts' })
   } catch (cause) {
     const detail = String((cause as Error).message).replace(/^CronPattern: /, '')
-    throw new GoneError('INVALID_PARAMETER', `cron: expected ${RULE}, got "${cron}": ${detail}`, { cause })
+    throw new GoneError(
+      'INVALID_PARAMETER',
+      `cron: expected ${RULE}, got ${JSON.stringify(cron)}: ${detail}`,
+      { cause },
+    )
   }
 }
 

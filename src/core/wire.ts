@@ -42,6 +42,14 @@ export interface LedRoundJson extends AnyRoundJson {
 /** A round as HTTP shows it. Times are ISO 8601 of the record store's clock. */
 export type RoundJson = SubmittedRoundJson | LedRoundJson
 
+/** The slot that is now, as HTTP shows it: null where a timetable has none yet, or none any more. */
+export interface SlotNowJson {
+  readonly slot: string | null
+  readonly at: string | null
+  readonly next: { readonly slot: string; readonly at: string } | null
+  readonly now: string
+}
+
 /** An error as HTTP shows it: RFC 9457, with the code of the closed list. */
 export interface ProblemJson {
   readonly title: string

@@ -16,9 +16,9 @@ interface Stretch {
 }
 
 const DAY_MS = 86_400_000
-/** No two transitions of any zone have ever been so close that a look each day would see neither. */
-const STRETCH_DAYS = 16
-const STRETCH_MS = STRETCH_DAYS * DAY_MS
+/** From 1970 to 2100 no zone has two transitions within less than 7 days, so that none is overlooked. */
+const LOOK_MS = 4 * DAY_MS
+const STRETCH_MS = 4 * LOOK_MS
 /** What is kept are facts that can be had again, so that a full cache is simply emptied. */
 const MAX_ZONES = 1_000
 const MAX_STRETCHES = 1_000
@@ -74,11 +74,11 @@ export class Zone {
     const transitions: Transition[] = []
     const offsetMs = this.#ask(beginMs - 1)
     let beforeMs = offsetMs
-    for (let day = 0; day < STRETCH_DAYS; day++) {
-      const fromMs = beginMs + day * DAY_MS - 1
-      const afterMs = this.#ask(fromMs + DAY_MS)
+    for (let fromMs = beginMs - 1; fromMs < beginMs - 1 + STRETCH_MS; fromMs += LOOK_MS) {
+      const untilMs = fromMs + LOOK_MS
+      const afterMs = this.#ask(untilMs)
       if (afterMs !== beforeMs)
-        transitions.push({ atMs: this.#turn(fromMs, fromMs + DAY_MS, beforeMs), beforeMs, afterMs })
+        transitions.push({ atMs: this.#turn(fromMs, untilMs, beforeMs), beforeMs, afterMs })
       beforeMs = afterMs
     }
     return { offsetMs, transitions }
@@ -115,7 +115,8 @@ function formatOf(name: string): Intl.DateTimeFormat {
 }
 
 function unknown(name: string, cause?: unknown): GoneError {
-  return new GoneError('INVALID_PARAMETER', `tz: expected a time zone like Europe/Berlin, got "${name}"`, {
+  const shown = JSON.stringify(name.slice(0, 64))
+  return new GoneError('INVALID_PARAMETER', `tz: expected a time zone like Europe/Berlin, got ${shown}`, {
     cause,
   })
 }

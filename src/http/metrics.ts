@@ -25,6 +25,7 @@ export type Route =
   | 'round'
   | 'history'
   | 'schedule'
+  | 'slot'
 
 export interface MetricsParts {
   readonly records: Records

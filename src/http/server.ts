@@ -14,6 +14,7 @@ import { answerClientError, answerError, sendProblem } from './problem.ts'
 import { refusal } from './refusal.ts'
 import { type RoundRoutesParts, roundRoutes } from './round-routes.ts'
 import { type ScheduleRoutesParts, scheduleRoutes } from './schedule-routes.ts'
+import { type SlotRoutesParts, slotRoutes } from './slot-routes.ts'
 
 export interface ServerParts
   extends RoundRoutesParts,
@@ -21,7 +22,8 @@ export interface ServerParts
     JobRoutesParts,
     AlertRoutesParts,
     ScheduleRoutesParts,
-    OpsRoutesParts {
+    OpsRoutesParts,
+    SlotRoutesParts {
   /** All queues there are now, for the board. */
   readonly queues: () => Promise<readonly Queue[]>
   readonly isBoardReadOnly: boolean
@@ -76,6 +78,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     jobRoutes(api, parts)
     alertRoutes(api, parts)
     scheduleRoutes(api, parts)
+    slotRoutes(api, parts)
     opsRoutes(api, parts)
   })
   app.addHook('onRequest', (request, _, done) => done(refusal(request) ?? unknownPath(request)))

@@ -44,7 +44,7 @@ afterAll(async () => {
 async function keys(): Promise<string[]> {
   const found = await redis.keys('*')
   expect(await redis.dbsize()).toBe(found.length)
-  return found.filter((key) => !/^\{gone\}:rounds:(meta|stalled-check|marker)$/.test(key)).sort()
+  return found.filter((key) => !/^\{gone\}:(rounds|alarms):(meta|stalled-check|marker)$/.test(key)).sort()
 }
 
 /** The calls of every method and endpoint that take the two names. */
@@ -314,6 +314,25 @@ describe('what is refused', () => {
       expect(answer.headers.allow, method).toBe(allowed.join(', '))
       if (method !== 'HEAD') expectProblem(answer, 'METHOD_NOT_ALLOWED')
       else expect([answer.status, answer.text]).toEqual([405, ''])
+    }
+  })
+
+  it('every other method on the paths of schedules', async () => {
+    const path = '/api/v1/schedules/system/name'
+    const own: [string, string[]][] = [
+      ['/api/v1/schedules', ['GET']],
+      [path, ['GET', 'PUT', 'DELETE']],
+      [`${path}/next`, ['GET']],
+      ...['pause', 'resume', 'trigger', 'backfill'].map((step): [string, string[]] => [
+        `${path}/${step}`,
+        ['POST'],
+      ]),
+    ]
+    for (const [url, allowed] of own) {
+      for (const method of METHODS.filter((each) => each !== 'CONNECT' && !allowed.includes(each))) {
+        const answer = await send(server.url, { method, path: url })
+        expect([answer.status, answer.headers.allow], `${method} ${url}`).toEqual([405, allowed.join(', ')])
+      }
     }
   })
 

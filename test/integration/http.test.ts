@@ -27,6 +27,7 @@ const PATHS = [
   '/api/v1/schedules/{system}/{name}/pause',
   '/api/v1/schedules/{system}/{name}/resume',
   '/api/v1/schedules/{system}/{name}/trigger',
+  '/api/v1/slot',
   '/api/v1/submit/{system}/{round}',
   '/healthz',
   '/metrics',
@@ -637,7 +638,9 @@ describe('OpenAPI', () => {
     for (const { path, method, documented } of operations()) {
       for (const { name, example = '', required } of queryOf(documented)) {
         expect(required).toBe(false)
-        const query = `${name}=${encodeURIComponent(example)}`
+        // A zone alone makes no slot.
+        const rest = path === '/api/v1/slot' && !['cron', 'every'].includes(name) ? '&every=1h' : ''
+        const query = `${name}=${encodeURIComponent(example)}${rest}`
         const answer = await send(server.url, { method, path: `${await pathOf(path)}?${query}` })
         expect([method, path, query, answer.text]).not.toContain('INVALID')
         expect(answer.status, `${method} ${path}?${query}: ${answer.text}`).toBeOneOf([200, 204, 400, 409])
@@ -661,13 +664,16 @@ describe('OpenAPI', () => {
       if (method !== 'POST' && method !== 'PUT') continue
       const properties = documented.requestBody?.content['application/json'].schema.properties ?? {}
       expect(documented.requestBody?.required ?? false).toBe(method === 'PUT')
-      // What is put needs several members at once, and so does a backfill.
-      const members = method === 'PUT' || path.endsWith('/backfill') ? [] : Object.entries(properties)
-      for (const [name, { examples }] of members) {
+      const all = Object.fromEntries(
+        Object.entries(properties).map(([name, { examples }]) => [name, examples[0]]),
+      )
+      // What is put needs several members at once, of which some exclude each other.
+      for (const name of method === 'PUT' ? [] : Object.keys(properties)) {
         const taken = await send(server.url, {
           method,
           path: path.includes('{name}') ? await pathOf(path) : path.replace('{system}/{round}', newRound()),
-          ...said({ [name]: examples[0] }),
+          // A backfill is the one that cannot do without.
+          ...said(path.endsWith('/backfill') ? all : { [name]: all[name] }),
         })
         expect(taken.status, `${path} with ${name}: ${taken.text}`).toBeOneOf([200, 202])
       }

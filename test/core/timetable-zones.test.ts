@@ -1,0 +1,168 @@
+import { beforeAll, describe, expect, it } from 'vitest'
+import { type DstPolicy, type Slot, Timetable } from '../../src/core/timetable.ts'
+import { Zone } from '../../src/core/zone.ts'
+import { ALL_ZONES, transitionsOf, wallClock, type ZoneTransition } from '../support/zones.ts'
+
+const MINUTE_MS = 60_000
+const HOUR_MS = 60 * MINUTE_MS
+const FROM_MS = Date.UTC(2016, 0, 1)
+const UNTIL_MS = Date.UTC(2037, 0, 1)
+const SKEW_MS = 30_000
+
+const POLICIES: readonly DstPolicy[] = (['run-after', 'skip'] as const).flatMap((gap) =>
+  (['first', 'second', 'both'] as const).map((overlap) => ({ gap, overlap })),
+)
+/** Each quarter of an hour, once as times of day and once as a rhythm. */
+const FIXED = '0,15,30,45 0-23 * * *'
+const RHYTHM = '*/15 * * * *'
+
+let transitions: readonly ZoneTransition[]
+
+beforeAll(() => {
+  transitions = ALL_ZONES.flatMap((zone) => transitionsOf(zone, FROM_MS, UNTIL_MS))
+})
+
+/** Zones share transitions, and what is expected of one depends on nothing but its instant and its offsets. */
+const expected = new Map<string, readonly Slot[]>()
+function expectedOf(kind: string, { atMs, beforeMs, afterMs }: ZoneTransition, find: () => Slot[]) {
+  const key = [kind, atMs, beforeMs, afterMs].join()
+  const slots = expected.get(key) ?? find()
+  expected.set(key, slots)
+  return slots
+}
+
+/** Around a transition, so wide that the largest shift of an hour or three is well inside. */
+const reach = ({ atMs }: ZoneTransition) => [atMs - 5 * HOUR_MS, atMs + 5 * HOUR_MS] as const
+
+const near = ({ atMs }: ZoneTransition) => [atMs - 2 * HOUR_MS, atMs + 2 * HOUR_MS] as const
+
+function offsetText(ms: number): string {
+  const minutes = Math.abs(ms) / MINUTE_MS
+  const two = (number: number) => String(number).padStart(2, '0')
+  return `${ms < 0 ? '-' : '+'}${two(Math.floor(minutes / 60))}:${two(minutes % 60)}`
+}
+
+function slotOf(wallMs: number, offsetMs: number, dueMs = wallMs - offsetMs): Slot {
+  return { key: `${new Date(wallMs).toISOString().slice(0, 19)}${offsetText(offsetMs)}`, dueMs }
+}
+
+/** The rule as `docs/schedules.md` states it, a wall time at a time. */
+function fixedByRule(transition: ZoneTransition, wall: (ms: number) => number, dst: DstPolicy): Slot[] {
+  const { atMs, beforeMs, afterMs } = transition
+  const [fromMs, untilMs] = reach(transition)
+  const slots: Slot[] = []
+  const [earliestMs, latestMs] = [fromMs + Math.min(beforeMs, afterMs), untilMs + Math.max(beforeMs, afterMs)]
+  const firstMs = Math.ceil(earliestMs / (15 * MINUTE_MS)) * 15 * MINUTE_MS
+  for (let wallMs = firstMs; wallMs <= latestMs; wallMs += 15 * MINUTE_MS) {
+    const offsets = [beforeMs, afterMs].filter((offsetMs) => wall(wallMs - offsetMs) === wallMs)
+    const [first, second] = offsets
+    if (first === undefined) {
+      if (dst.gap === 'run-after') slots.push(slotOf(wallMs, beforeMs, atMs))
+    } else if (second === undefined || dst.overlap !== 'second') slots.push(slotOf(wallMs, first))
+    if (second !== undefined && dst.overlap !== 'first') slots.push(slotOf(wallMs, second))
+  }
+  return slots
+    .filter(({ dueMs }) => dueMs > fromMs && dueMs <= untilMs)
+    .sort((a, b) => a.dueMs - b.dueMs || (a.key < b.key ? -1 : 1))
+}
+
+/** A minute at a time: whatever the clock shows. */
+function rhythmByClock(transition: ZoneTransition, wall: (ms: number) => number): Slot[] {
+  const [fromMs, untilMs] = reach(transition)
+  const slots: Slot[] = []
+  for (let dueMs = Math.floor(fromMs / MINUTE_MS + 1) * MINUTE_MS; dueMs <= untilMs; dueMs += MINUTE_MS) {
+    const wallMs = wall(dueMs)
+    if (wallMs % (15 * MINUTE_MS) === 0) slots.push(slotOf(wallMs, wallMs - dueMs, dueMs))
+  }
+  return slots
+}
+
+const clocks = new Map<string, (ms: number) => number>()
+function clockOf(zone: string): (ms: number) => number {
+  const clock = clocks.get(zone) ?? wallClock(zone)
+  clocks.set(zone, clock)
+  return clock
+}
+
+describe('every transition of every zone from 2016 to 2036', () => {
+  it('is known to the zone, and no other', () => {
+    expect(transitions.length).toBeGreaterThan(5_000)
+    for (const zone of ALL_ZONES) {
+      const known = Zone.named(zone)
+        .transitions(FROM_MS, UNTIL_MS)
+        .map((transition) => ({ zone, ...transition }))
+      expect(known).toEqual(transitions.filter((transition) => transition.zone === zone))
+    }
+  })
+
+  it('makes of fixed times what each policy says', () => {
+    for (const [index, transition] of transitions.entries()) {
+      const wall = clockOf(transition.zone)
+      const [fromMs, untilMs] = reach(transition)
+      // Each transition by two policies, each zone by all of them.
+      for (const dst of [POLICIES[index % 6], POLICIES[(index + 4) % 6]] as DstPolicy[]) {
+        const timetable = new Timetable({ cron: FIXED, tz: transition.zone, dst })
+        const slots = timetable.between(fromMs, untilMs, 1_000)
+        expect(slots, `${transition.zone} ${JSON.stringify(dst)}`).toEqual(fixedByRule(transition, wall, dst))
+      }
+    }
+  })
+
+  it('makes of a rhythm what the clock shows, whatever the policy', () => {
+    for (const [index, transition] of transitions.entries()) {
+      const [fromMs, untilMs] = reach(transition)
+      const dst = POLICIES[index % 6] as DstPolicy
+      const timetable = new Timetable({ cron: RHYTHM, tz: transition.zone, dst })
+      const slots = timetable.between(fromMs, untilMs, 1_000)
+      const wall = clockOf(transition.zone)
+      const wanted = expectedOf('rhythm', transition, () => rhythmByClock(transition, wall))
+      expect(slots, transition.zone).toEqual(wanted)
+    }
+  })
+
+  it('leaves one key a slot: none twice, none that two ways of asking disagree on', () => {
+    for (const [index, transition] of transitions.entries()) {
+      const [fromMs, untilMs] = near(transition)
+      const dst = POLICIES[index % 6] as DstPolicy
+      const cron = index % 2 === 0 ? FIXED : RHYTHM
+      const timetable = new Timetable({ cron, tz: transition.zone, dst })
+      const slots = timetable.between(fromMs, untilMs, 1_000)
+      expect(new Set(slots.map(({ key }) => key)).size).toBe(slots.length)
+      // Those that are due together, at the end of a gap, count as one step.
+      const steps = slots.filter(({ dueMs }, at) => dueMs !== slots[at - 1]?.dueMs)
+      let beforeMs = fromMs
+      for (const step of steps) {
+        expect(timetable.after(beforeMs)).toEqual(step)
+        expect(timetable.after(step.dueMs - 1)).toEqual(step)
+        expect(timetable.last(step.dueMs)).toEqual(slots.findLast(({ dueMs }) => dueMs === step.dueMs))
+        beforeMs = step.dueMs
+      }
+      const cutMs = (steps[steps.length >> 1] as Slot).dueMs
+      const parts = [...timetable.between(fromMs, cutMs, 1_000), ...timetable.between(cutMs, untilMs, 1_000)]
+      expect(parts).toEqual(slots)
+    }
+  })
+
+  it('is the same to replicas whose clocks are up to 30 s apart, whenever they started', () => {
+    for (const [index, transition] of transitions.entries()) {
+      if (index % 3 !== 0) continue
+      const spec = { cron: FIXED, tz: transition.zone, dst: POLICIES[index % 6] as DstPolicy }
+      const keys = [-SKEW_MS, -1, SKEW_MS].map((skewMs, replica) => {
+        // Each its own timetable; each asks for the next slot when its own clock says that the last has come.
+        const timetable = new Timetable(spec)
+        const slots: Slot[] = []
+        let nowMs = transition.atMs - 3 * HOUR_MS - replica * 7 * MINUTE_MS + skewMs
+        while (nowMs < transition.atMs + 3 * HOUR_MS) {
+          const next = timetable.after(nowMs) as Slot
+          slots.push(...timetable.between(nowMs, next.dueMs, 1_000))
+          nowMs = next.dueMs
+        }
+        const [fromMs, untilMs] = near(transition)
+        return slots.filter(({ dueMs }) => dueMs >= fromMs && dueMs <= untilMs).map(({ key }) => key)
+      })
+      expect(keys[1]).toEqual(keys[0])
+      expect(keys[2]).toEqual(keys[0])
+      expect(keys[0]?.length).toBeGreaterThan(4)
+    }
+  })
+})

@@ -1,0 +1,34 @@
+import { schedule, setRunCoordinator } from 'node-cron'
+import { createClient, every, nodeCronCoordinator } from '../../src/index.ts'
+
+// A replica as a process of its own: keeps a cron in itself and prints a line of JSON for each run, until it is told to
+// stop. `every` or `node-cron` says which; its clock may be skewed by skewed-clock.mjs.
+const [kind = '', system = '', url = ''] = process.argv.slice(2)
+const client = createClient({ url })
+const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`)
+const realMs = () => Math.round(performance.timeOrigin + performance.now())
+
+let stop: () => Promise<void>
+if (kind === 'every') {
+  const cron = every('* * * * * *', { client, system, tz: 'Europe/Berlin' }, ({ slot, at, fence }) => {
+    say({ ran: slot, dueMs: at.getTime(), atMs: realMs(), fence })
+  })
+  stop = () => cron.stop()
+} else {
+  setRunCoordinator(nodeCronCoordinator({ client, system }))
+  const options = { name: 'tick', distributed: true, timezone: 'Europe/Berlin' }
+  const task = schedule(
+    '* * * * * *',
+    ({ date }) => void say({ ran: date.toISOString(), dueMs: date.getTime(), atMs: realMs() }),
+    options,
+  )
+  task.on('execution:skipped', ({ date, reason }) => void say({ skipped: date.toISOString(), reason }))
+  stop = async () => {
+    await task.stop()
+  }
+}
+say({ started: true })
+process.once('SIGTERM', async () => {
+  await stop()
+  process.exit(0)
+})
