@@ -9,6 +9,7 @@
 local RETENTION = tonumber(ARGV[1])
 local KINDS = { 'missed', 'late', 'unreported', 'failed', 'few-candidates' }
 local TRIMMED_AT_ONCE = 100
+local MOST_RESOLVED = 100000
 
 local function nowMs()
   local time = redis.call('TIME')
@@ -43,14 +44,19 @@ local function told(news)
   return news
 end
 
-local function trim(now)
-  if RETENTION == 0 then return end
-  local old = redis.call('ZRANGEBYSCORE', KEYS[9], '-inf', now - RETENTION, 'LIMIT', 0, TRIMMED_AT_ONCE)
-  for _, id in ipairs(old) do
+local function forget(ids)
+  for _, id in ipairs(ids) do
     redis.call('HDEL', KEYS[5], id)
     redis.call('ZREM', KEYS[8], id)
     redis.call('ZREM', KEYS[9], id)
   end
+end
+
+local function trim(now)
+  -- A cause that comes and goes with every slot must not fill the memory.
+  if redis.call('ZCARD', KEYS[9]) > MOST_RESOLVED then forget(redis.call('ZRANGE', KEYS[9], 0, 0)) end
+  if RETENTION == 0 then return end
+  forget(redis.call('ZRANGEBYSCORE', KEYS[9], '-inf', now - RETENTION, 'LIMIT', 0, TRIMMED_AT_ONCE))
 end
 
 local function resolve(watch, alert, resolution, now, tells)

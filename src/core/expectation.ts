@@ -140,12 +140,17 @@ function thinness(replicas: number, candidates: number | undefined) {
 }
 
 function ending({ state, reason, deadlineAtMs }: SeenRound, nowMs: number) {
-  if (state === 'failed') return [{ kind: 'failed', detail: reason || 'failed without a reason' } as const]
+  if (state === 'failed') {
+    const detail = reason?.slice(0, MAX_DETAIL).toWellFormed() || 'failed without a reason'
+    return [{ kind: 'failed', detail } as const]
+  }
   if (state === 'completed' || nowMs < deadlineAtMs) return []
   const detail =
     state === 'submitted' ? 'no worker has started it by its deadline' : 'not reported by its deadline'
   return [{ kind: 'unreported', detail } as const]
 }
+
+const MAX_DETAIL = 500
 
 function isFinished({ state, deadlineAtMs }: SeenRound, nowMs: number): boolean {
   return state === 'completed' || state === 'failed' || nowMs >= deadlineAtMs

@@ -275,6 +275,20 @@ describe.each(Object.entries(worlds))('alerts %s', (_, makeWorld) => {
     expect(await tell(came(2), bad('late', 2, 'r2'))).toEqual(['resolved missed 2', 'opened late 1'])
   })
 
+  it('keep any text as it is', async () => {
+    await alerts.put(odd, expectation)
+    const text = 'a "b" \\ / \u0000\u001f\u007f\u2028 ä 😀 %s {}'
+    const watch = await takeOne()
+    await alerts.record(
+      watch,
+      lookOf(watch, [{ ...bad('failed', 1_763_800_000_123, text), detail: text } as SlotNews]),
+      true,
+    )
+    const page = await alerts.alerts({ limit: 1 })
+    expect(page.alerts).toMatchObject([{ ...odd, detail: text, lastRound: text }])
+    expect((await alerts.outbox(0, 1))[0]?.news?.alert).toEqual(page.alerts[0])
+  })
+
   it('keep what is to be told in the outbox until it is acknowledged', async () => {
     await alerts.put(report, expectation)
     await tell(bad('missed', 1))

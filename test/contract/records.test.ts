@@ -272,6 +272,30 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     expect([...seen].sort()).toEqual(Array.from({ length: 25 }, (_, n) => `r${n}`).sort())
   })
 
+  it('tell which rounds of a system came in a time, by when they first did', async () => {
+    const { nowMs } = await records.read(id)
+    await records.submit(
+      { system, round: 'submitted' },
+      { queue: 'q', data: 1, queueTerms: {}, runTerms: {} },
+    )
+    await world.passTime(5)
+    await records.decide({ system, round: 'led' }, anna, terms)
+    await records.decide({ system: `${system}-other`, round: 'led' }, anna, terms)
+    await world.passTime(20)
+    const { nowMs: betweenMs } = await records.read(id)
+    await records.decide({ system, round: 'later' }, anna, terms)
+    const came = async (fromMs: number, untilMs: number, limit = 10) =>
+      (await records.came({ system, fromMs, untilMs, limit })).map((one) => one.id.round)
+    expect(await came(nowMs, betweenMs)).toEqual(['submitted', 'led'])
+    expect(await came(nowMs, betweenMs, 1)).toEqual(['submitted'])
+    expect(await came(betweenMs, betweenMs + 60_000)).toEqual(['later'])
+    expect(await came(0, nowMs)).toEqual([])
+    const [submitted, led] = await records.came({ system, fromMs: nowMs, untilMs: betweenMs, limit: 10 })
+    expect(submitted).toMatchObject({ submission: { queue: 'q' } })
+    expect(submitted?.record).toBeUndefined()
+    expect(led?.record).toMatchObject({ leader: anna.address, electedAtMs: led?.cameAtMs })
+  })
+
   it('list the history of all systems together', async () => {
     const others = [`${system}-1`, `${system}-2`, `${system}-3`]
     for (const other of others) {

@@ -209,6 +209,14 @@ describe('a slot', () => {
   })
 })
 
+describe('a reason', () => {
+  it('is cut, and never within a character', () => {
+    const reason = `${'x'.repeat(499)}😀`
+    const [failed] = judgeSlot(slot, terms, { round: came(0, 'failed', { reason }) }, DUE).findings
+    expect(failed?.detail).toBe(`${'x'.repeat(499)}\ufffd`)
+  })
+})
+
 describe("a slot's round", () => {
   const named = (round: string, afterMs = 0, state: SeenRound['state'] = 'led') =>
     came(afterMs, state, { round })

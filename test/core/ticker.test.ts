@@ -79,11 +79,8 @@ function makeWorld() {
       canceller,
       observer,
     })
-    return {
-      ticker,
-      observer,
-      schedules: new Schedules({ ...shared, ticker, watchman: { heed: async () => {} } }),
-    }
+    const watchman = { async heed() {} }
+    return { ticker, observer, schedules: new Schedules({ ...shared, ticker, watchman }) }
   }
 
   /** Ends the round as its worker would. */
