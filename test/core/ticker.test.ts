@@ -113,51 +113,54 @@ describe.each([
   ['before', true],
   ['after', false],
 ])('a process that dies %s any of its calls', (_, before) => {
-  it.each(['allow', 'skip', 'queue', 'cancel-previous'])(
-    'under the policy %s leaves what the next tick makes right',
-    async (overlap) => {
-      for (let dieAt = 0; ; dieAt += 1) {
-        const made = makeWorld()
-        const { world, store, finish } = made
-        await put(made, { overlap, catchUp: { max: 3 } })
-        world.nowMs = T0 + 1_000
-        await made.startProcess().ticker.tick(id)
-        if (overlap === 'skip' || overlap === 'queue')
-          await finish({ system: 'shop', round: 'tick@2026-11-22T08:00:01+00:00' })
-        Object.assign(world, { nowMs: T0 + 3_000, calls: 0, dieAt, before })
-        const died = await made
-          .startProcess()
-          .ticker.tick(id)
-          .then(
-            () => false,
-            (error) => error instanceof Died,
-          )
-        const wasLast = world.calls <= dieAt
-        world.dieAt = Number.POSITIVE_INFINITY
-        // Whoever died left the schedule late, or done with.
-        const { schedule: left } = await store.read(id)
-        if (died && overlap !== 'queue' && (left?.held.length ?? 0) > 0)
-          expect((await store.late(0, 10)).wakes).toHaveLength(1)
-        await made.startProcess().ticker.tick(id)
-        const { schedule } = await store.read(id)
-        const expected = {
-          allow: { queued: rounds(1, 3), held: 0, counts: { submitted: 3, skipped: 0, missed: 0 } },
-          skip: { queued: rounds(1, 2), held: 0, counts: { submitted: 2, skipped: 1, missed: 0 } },
-          queue: { queued: rounds(1, 2), held: 1, counts: { submitted: 2, skipped: 0, missed: 0 } },
-          'cancel-previous': {
-            queued: rounds(3, 3),
-            held: 0,
-            counts: { submitted: 2, skipped: 1, missed: 0 },
-          },
-        }[overlap]
-        expect([
-          dieAt,
-          { queued: (await made.runnable()).sort(), held: schedule?.held.length, counts: schedule?.counts },
-        ]).toEqual([dieAt, expected])
-        if (wasLast) return
-      }
-    },
-  )
+  it.each(
+    ['allow', 'skip', 'queue', 'cancel-previous'].flatMap((overlap) => [
+      [overlap, 'at once', 3] as const,
+      [overlap, 'when another slot has come', 4] as const,
+    ]),
+  )('under the policy %s leaves what the next tick makes right, %s', async (overlap, _when, last) => {
+    for (let dieAt = 0; ; dieAt += 1) {
+      const made = makeWorld()
+      const { world, store, finish } = made
+      await put(made, { overlap, catchUp: { max: 3 } })
+      world.nowMs = T0 + 1_000
+      await made.startProcess().ticker.tick(id)
+      if (overlap === 'skip' || overlap === 'queue')
+        await finish({ system: 'shop', round: 'tick@2026-11-22T08:00:01+00:00' })
+      Object.assign(world, { nowMs: T0 + 3_000, calls: 0, dieAt, before })
+      const died = await made
+        .startProcess()
+        .ticker.tick(id)
+        .then(
+          () => false,
+          (error) => error instanceof Died,
+        )
+      const wasLast = world.calls <= dieAt
+      world.dieAt = Number.POSITIVE_INFINITY
+      // Whoever died left the schedule late, or done with.
+      const { schedule: left } = await store.read(id)
+      if (died && overlap !== 'queue' && (left?.held.length ?? 0) > 0)
+        expect((await store.late(0, 10)).wakes).toHaveLength(1)
+
+      world.nowMs = T0 + last * 1_000
+      await made.startProcess().ticker.tick(id)
+      const { schedule } = await store.read(id)
+      // What nobody has cancelled runs; all slots are accounted for, and no policy but allow lets two run.
+      const queued = (await made.runnable()).sort()
+      const { submitted = 0, skipped = 0, missed = 0 } = schedule?.counts ?? {}
+      const held = schedule?.held.length ?? 0
+      expect([dieAt, submitted + skipped + missed + held]).toEqual([dieAt, last])
+      const runs = {
+        allow: rounds(1, last),
+        skip: rounds(1, 2),
+        queue: rounds(1, 2),
+        'cancel-previous': rounds(last, last),
+      }[overlap]
+      expect([dieAt, queued]).toEqual([dieAt, runs])
+      expect(held).toBe(overlap === 'queue' ? last - 2 : 0)
+      if (wasLast) return
+    }
+  })
 })
 
 describe('many processes that tick at once', () => {

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue } from 'bullmq'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { ALARMS_QUEUE } from '../../src/core/job.ts'
 import type { BackfillJson, NextSlotsJson, ScheduleJson } from '../../src/core/schedule-wire.ts'
 import { QUEUE_PREFIX } from '../../src/queue/round-queue.ts'
@@ -44,8 +44,12 @@ function newName(): string {
 }
 
 const submitted = async (name: string) => (await api.get(name)).counts.submitted
+/** Not `expect.poll`, which takes no part in tests that run side by side. */
 const atLeast = (name: string, count: number, timeout = 10_000) =>
-  expect.poll(() => submitted(name), { timeout, interval: 100 }).toBeGreaterThanOrEqual(count)
+  vi.waitFor(async () => expect(await submitted(name)).toBeGreaterThanOrEqual(count), {
+    timeout,
+    interval: 100,
+  })
 
 describe('a schedule over HTTP', () => {
   it('is made with 201, replaced and kept with 200, read, and removed with 204', async () => {
@@ -266,9 +270,10 @@ describe.concurrent('a slot', () => {
     expect(await api.get(name)).toMatchObject({ at, next: null, counts: { submitted: 1 } })
     const old = newName()
     await api.put(old, { at: '2020-01-01T00:00:00Z' })
-    await expect
-      .poll(async () => (await api.get(old)).counts, { timeout: 5_000 })
-      .toEqual({ submitted: 0, skipped: 0, missed: 1 })
+    await vi.waitFor(
+      async () => expect((await api.get(old)).counts).toEqual({ submitted: 0, skipped: 0, missed: 1 }),
+      { timeout: 5_000 },
+    )
   })
 
   it('comes from startAt until endAt', async () => {
