@@ -4,6 +4,7 @@ import { performance } from 'node:perf_hooks'
 import type { Logger } from 'pino'
 import { RedisAlerts } from './alerts/redis-alerts.ts'
 import { RedisCensus } from './alerts/redis-census.ts'
+import { Closing } from './closing.ts'
 import { type Config, hidePassword, isGateIndependent } from './config.ts'
 import type { Log } from './core/ports.ts'
 import { GoneError } from './errors.ts'
@@ -71,13 +72,11 @@ const MEMORY_ROUNDS = 100_000
  * @throws GoneError with one line for the person who started it; nothing is left running then
  */
 export async function startServer(config: Config, surroundings: Surroundings): Promise<GoneServer> {
-  const closers: (() => Promise<void>)[] = []
-  let stopped: Promise<void> | undefined
-  const stop = () => (stopped ??= closeAll(closers, surroundings.log))
+  const closing = new Closing()
   try {
-    return await assemble(config, surroundings, closers, stop)
+    return await assemble(config, surroundings, closing)
   } catch (error) {
-    await stop()
+    await closing.close(surroundings.log)
     throw error
   }
 }
@@ -85,16 +84,15 @@ export async function startServer(config: Config, surroundings: Surroundings): P
 async function assemble(
   config: Config,
   { env, log, say }: Surroundings,
-  closers: (() => Promise<void>)[],
-  stop: () => Promise<void>,
+  closing: Closing,
 ): Promise<GoneServer> {
   const embedded = config.redisUrl === undefined ? await embed(config, { env, log, say }) : undefined
-  if (embedded) closers.push(() => embedded.stop())
+  if (embedded) closing.add('redis', () => embedded.stop())
   const target = config.redisUrl ?? targetOf(embedded as EmbeddedRedis)
   const clients: RedisClient[] = []
   const open = (kind: 'commands' | 'waiting', name: string, to: RedisTarget = target): RedisClient => {
     const client = connect(to, kind, name, log)
-    closers.push(() => disconnect(client))
+    closing.add('clients', () => disconnect(client))
     clients.push(client)
     return client
   }
@@ -107,11 +105,11 @@ async function assemble(
 
   const nowMs = () => performance.now()
   const records = new RedisRecords(commands, config.retentionMs)
-  closers.push(() => records.flush())
+  closing.add('queues', () => records.flush())
   const queue = new BullRoundQueue(open('commands', 'queue'))
-  closers.push(() => queue.stop())
+  closing.add('queues', () => queue.stop())
   const jobs = new BullJobQueues(open('commands', 'jobs'))
-  closers.push(() => jobs.stop())
+  closing.add('queues', () => jobs.stop())
   const gate = isGateIndependent(config)
     ? new RedlockGate(
         config.gateUrls.map((url, index) => open('commands', `gate-${index}`, url)),
@@ -125,14 +123,14 @@ async function assemble(
   const standby = new Standby({ elector, records, memory, news, nowMs })
   const sweeper = new Sweeper(records, queue, jobs, log)
   const settleWorker = new SettleWorker({ ...config, client: open('waiting', 'settle'), records, queue, log })
-  closers.push(() => sweeper.stop())
-  closers.push(() => settleWorker.stop())
+  closing.add('work', () => sweeper.stop())
+  closing.add('work', () => settleWorker.stop())
 
   const completer = new Completer(shared)
   const dispatcher = new Dispatcher({ records, jobs, rounds: queue, log })
   const store = new RedisSchedules(commands)
   const alarms = new BullAlarms(open('commands', 'alarms'))
-  closers.push(() => alarms.stop())
+  closing.add('queues', () => alarms.stop())
   const timetables = new Timetables()
   const slots = new SlotTally()
   const canceller = new Canceller({ records, completer, jobs, log })
@@ -148,15 +146,18 @@ async function assemble(
   })
   const alarmWorker = new AlarmWorker({ client: open('waiting', 'ring'), alarms, ticker, log })
   const watchdog = new Watchdog(store, alarms, ticker, log)
-  closers.push(() => alarmWorker.stop())
-  closers.push(() => watchdog.stop())
+  closing.add('work', () => alarmWorker.stop())
+  closing.add('work', () => watchdog.stop())
 
   const alerts = new RedisAlerts(commands, config.retentionMs)
   const census = new RedisCensus(commands)
   const rollCall = new RollCall(alerts, census, log)
-  closers.push(() => rollCall.stop())
+  closing.add('work', () => rollCall.stop())
   const teller = config.alertUrl === undefined ? undefined : openTeller(config, config.alertUrl, open, log)
-  if (teller) closers.push(teller.stop)
+  if (teller) {
+    closing.add('work', () => teller.worker.stop())
+    closing.add('queues', () => teller.queue.stop())
+  }
   const watchman = new Watchman({
     alerts,
     records,
@@ -167,7 +168,7 @@ async function assemble(
     deadlineMs: config.deadlineMs,
     ...(teller && { queue: teller.queue }),
   })
-  closers.push(() => watchman.stop())
+  closing.add('work', () => watchman.stop())
 
   const http = await buildServer({
     elector,
@@ -205,7 +206,7 @@ async function assemble(
     log,
     version: VERSION,
   })
-  closers.push(async () => {
+  closing.add('callers', async () => {
     standby.drain()
     await http.close()
   })
@@ -222,7 +223,7 @@ async function assemble(
   teller?.worker.start()
   alarmWorker.start()
   watchdog.start()
-  return { url, ...(embedded && { dataDir: config.dataDir }), stop }
+  return { url, ...(embedded && { dataDir: config.dataDir }), stop: () => closing.close(log) }
 }
 
 /** What tells the receiver at `url` of alerts. */
@@ -240,18 +241,7 @@ function openTeller(
     deliver: (news, stopping) => tellAlert({ url, ...(secret && { secret }) }, news, Date.now(), stopping),
     log,
   })
-  const stop = async () => {
-    await worker.stop()
-    await queue.stop()
-  }
-  return { queue, worker, stop }
-}
-
-/** Closes in the reverse order of opening, so that whatever is still used closes last. One that fails stops no other. */
-async function closeAll(closers: (() => Promise<void>)[], log: Log): Promise<void> {
-  for (const close of closers.splice(0).reverse()) {
-    await close().catch((error: unknown) => log.warn({ cause: String(error) }, 'not closed in order'))
-  }
+  return { queue, worker }
 }
 
 async function embed(config: Config, { env, log, say }: Surroundings): Promise<EmbeddedRedis> {
