@@ -65,7 +65,6 @@ export class JobWorker {
       maxStalledCount: MAX_STALLED,
       removeOnComplete: keep,
       removeOnFail: keep,
-      skipVersionCheck: true,
     })
     this.worker.on('error', (error) => log.warn({ queue, cause: error.message }, 'worker trouble'))
   }

@@ -16,7 +16,7 @@ interface Line {
 }
 
 const REPLICA = fileURLToPath(new URL('../support/in-process-cron.ts', import.meta.url))
-const SKEW = fileURLToPath(new URL('../support/skewed-clock.mjs', import.meta.url))
+const SKEW = fileURLToPath(new URL('../support/skew.ts', import.meta.url))
 
 let server: TestServer
 const children: ChildProcess[] = []
@@ -32,9 +32,9 @@ afterAll(async () => {
 
 /** A replica with a cron of its own for each second, on a clock that is wrong. */
 function startReplica(kind: 'every' | 'node-cron', system: string, skewMs: number) {
-  const args = ['--import', SKEW, '--import', import.meta.resolve('tsx'), REPLICA, kind, system, server.url]
+  const args = ['--import', import.meta.resolve('tsx'), '--import', SKEW, REPLICA, kind, system, server.url]
   const child = spawn(process.execPath, args, {
-    env: { PATH: process.env.PATH, SKEW_MS: String(skewMs) },
+    env: { PATH: process.env.PATH, CLOCK_SKEW_MS: String(skewMs) },
     stdio: ['ignore', 'pipe', 'inherit'],
   })
   children.push(child)

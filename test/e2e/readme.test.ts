@@ -50,7 +50,7 @@ function anyRun(text: string): string {
     .replace(/(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?=<date>)/g, '<day> ')
     .replace(/(?<=02:00(?::00)? ?)\+0[12](?=:00| )/g, '<Berlin>')
     .replace(/(?<=<Berlin>.*)0[01]:00/g, '<UTC>')
-    .replace(/(?<=<date>[ T])\d\d:\d\d:[1-5]?0(?= UTC|\+00:00)/g, '<time>')
+    .replace(/(?<=<date>[ T])\d\d:\d\d(?::[1-5]?0)?(?= UTC|\+00:00)/g, '<time>')
 }
 
 const anyPort = (text: string) => text.replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:<port>')

@@ -2,7 +2,7 @@ import { schedule, setRunCoordinator } from 'node-cron'
 import { createClient, every, nodeCronCoordinator } from '../../src/index.ts'
 
 // A replica as a process of its own: keeps a cron in itself and prints a line of JSON for each run, until it is told to
-// stop. `every` or `node-cron` says which; its clock may be skewed by skewed-clock.mjs.
+// stop. `every` or `node-cron` says which; its clock may be skewed by skew.ts.
 const [kind = '', system = '', url = ''] = process.argv.slice(2)
 const client = createClient({ url })
 const say = (line: object) => process.stdout.write(`${JSON.stringify(line)}\n`)
