@@ -12,10 +12,12 @@ declare module 'fastify' {
   }
 }
 
+type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
+
 /** One path of the API: what serves it and what OpenAPI says of it. */
 export interface Endpoint {
   readonly path: string
-  readonly methods: readonly ('GET' | 'POST')[]
+  readonly methods: readonly Method[]
   readonly tag: string
   readonly summary: string
   readonly description?: string
@@ -30,18 +32,12 @@ export interface Endpoint {
   readonly handler: (request: FastifyRequest, reply: FastifyReply) => unknown
 }
 
-/** Serves the endpoint, and answers every other method on its path with 405. */
-export function serve(app: FastifyInstance, endpoint: Endpoint): void {
-  const { path, methods, handler, bodyLimit } = endpoint
-  const url = path.replace(/\{(\w+)\}/g, ':$1')
-  for (const method of methods) {
-    const limits = bodyLimit === undefined ? {} : { bodyLimit }
-    const route = { method, url, config: { docs: describe(endpoint, method) }, ...limits }
-    if (method === 'GET') app.route({ ...route, handler: refusing(handler) })
-    // A POST has a body, which is not to be read first.
-    else app.route({ ...route, onRequest: (request, _, done) => done(refusal(request)), handler })
-  }
+/** Serves the endpoints of one path, and answers every other method on it with 405. */
+export function serve(app: FastifyInstance, ...endpoints: readonly [Endpoint, ...Endpoint[]]): void {
+  for (const endpoint of endpoints) serveMethods(app, endpoint)
 
+  const { path } = endpoints[0]
+  const methods = endpoints.flatMap((endpoint) => endpoint.methods)
   const others = METHODS.filter((method) => method !== 'CONNECT' && !methods.includes(method as 'GET'))
   const refuse = async (request: FastifyRequest, reply: FastifyReply) => {
     reply.header('allow', methods.join(', '))
@@ -49,7 +45,23 @@ export function serve(app: FastifyInstance, endpoint: Endpoint): void {
     return sendProblem(reply, new GoneError('METHOD_NOT_ALLOWED', took))
   }
   // In a hook, because a body that is no better than the method would be refused first.
-  app.route({ method: others, url, onRequest: refuse, handler: refuse })
+  app.route({ method: others, url: urlOf(path), onRequest: refuse, handler: refuse })
+}
+
+function urlOf(path: string): string {
+  return path.replace(/\{(\w+)\}/g, ':$1')
+}
+
+function serveMethods(app: FastifyInstance, endpoint: Endpoint): void {
+  const { path, methods, handler, bodyLimit } = endpoint
+  const url = urlOf(path)
+  for (const method of methods) {
+    const limits = bodyLimit === undefined ? {} : { bodyLimit }
+    const route = { method, url, config: { docs: describe(endpoint, method) }, ...limits }
+    if (method === 'GET') app.route({ ...route, handler: refusing(handler) })
+    // What has a body is not to be read first.
+    else app.route({ ...route, onRequest: (request, _, done) => done(refusal(request)), handler })
+  }
 }
 
 function refusing(handler: Endpoint['handler']): Endpoint['handler'] {
@@ -91,7 +103,7 @@ function describe(endpoint: Endpoint, method: string): object {
     }),
     ...(headers && { headers: object(headers.map((name) => [name, { type: 'string' }])) }),
     ...(body &&
-      method === 'POST' && {
+      (method === 'POST' || method === 'PUT') && {
         body: object(Object.entries(body).map(([name, example]) => [name, { examples: [example] }])),
       }),
     response: Object.fromEntries(
