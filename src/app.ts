@@ -11,6 +11,7 @@ import { buildServer } from './http/server.ts'
 import { BullJobQueues } from './queue/job-queues.ts'
 import { BullRoundQueue } from './queue/round-queue.ts'
 import { SettleWorker } from './queue/settle-worker.ts'
+import { RedisKeys } from './records/redis-keys.ts'
 import { RedisRecords } from './records/redis-records.ts'
 import { connect, disconnect, type RedisClient, type RedisTarget } from './redis/connections.ts'
 import { type EmbeddedRedis, startEmbeddedRedis } from './redis/embedded.ts'
@@ -20,6 +21,7 @@ import { defaultCacheDir, findRedisServer } from './redis/redis-server.ts'
 import { Completer } from './service/completer.ts'
 import { Dispatcher } from './service/dispatcher.ts'
 import { callIdentities, Elector } from './service/elector.ts'
+import { Keyring } from './service/keyring.ts'
 import { Reader } from './service/reader.ts'
 import { RoundMemory } from './service/round-memory.ts'
 import { Standby } from './service/standby.ts'
@@ -86,7 +88,8 @@ async function assemble(
   const policy = await readPolicy(commands, config.allowEviction)
   if (!policy.ready) throw new GoneError('CONFIG', policy.trouble)
 
-  const nowMs = () => performance.now()
+  const keyring = await readKeyring(config, commands, log)
+  closers.push(() => keyring.stop())
   const records = new RedisRecords(commands, config.retentionMs)
   closers.push(() => records.flush())
   const queue = new BullRoundQueue(open('commands', 'queue'))
@@ -122,6 +125,11 @@ async function assemble(
     dispatcher: new Dispatcher({ records, jobs, rounds: queue, log }),
     maxSubmissionBytes: config.maxSubmissionBytes,
     isBoardReadOnly: config.boardReadOnly,
+    keyring,
+    trustedProxies: config.trustedProxies,
+    rateLimit: config.rateLimit,
+    maxConnections: config.maxConnections,
+    maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     log,
     version: VERSION,
   })
@@ -134,9 +142,25 @@ async function assemble(
   const url = await http.listen({ host: config.host, port: config.port }).catch((error: unknown) => {
     throw listenError(config, error)
   })
+  keyring.start()
   settleWorker.start()
   sweeper.start()
   return { url, ...(embedded && { dataDir: config.dataDir }), stop }
+}
+
+const nowMs = () => performance.now()
+
+/** @throws GoneError `CONFIG` if nobody could get in, because one needs a key and there is none */
+async function readKeyring(config: Config, commands: RedisClient, log: Log): Promise<Keyring> {
+  const isRequired = config.keys === 'required'
+  const keyring = new Keyring({ store: new RedisKeys(commands), isRequired, nowMs, log })
+  await keyring.read()
+  if (!(isRequired && keyring.isEmpty)) return keyring
+  throw new GoneError(
+    'CONFIG',
+    `GONE_KEYS: listening on ${config.host} needs an API key and there is none; make one with "gone key create", ` +
+      'listen on 127.0.0.1, or set GONE_KEYS=optional where only those you trust can reach it',
+  )
 }
 
 /** Closes in the reverse order of opening, so that whatever is still used closes last. One that fails stops no other. */

@@ -3,6 +3,7 @@
 import { formatDuration } from '../src/core/duration.ts'
 import { JobFailed } from '../src/core/job-failed.ts'
 import { defineWorker, GoneError, type WorkerContext, type WorkerHandler } from '../src/index.ts'
+import { withSecretFiles } from '../src/secrets.ts'
 import { type DestinationRules, parseHostPatterns, resolveDestination } from './lib/destination.ts'
 import { type Hook, readHook } from './lib/hook.ts'
 import { call, type HttpAnswer } from './lib/http-call.ts'
@@ -76,7 +77,7 @@ export function webhookHandler(settings: WebhookSettings): WorkerHandler<Webhook
 
 export default defineWorker(
   { attempts: 5, backoff: { type: 'exponential', delay: '1s' }, timeout: '30s', concurrency: 16 },
-  webhookHandler(webhookSettings(process.env)),
+  webhookHandler(webhookSettings(withSecretFiles(process.env))),
 )
 
 async function answerInTime(

@@ -2,6 +2,7 @@
 import { Command } from 'commander'
 import { VERSION } from '../version.ts'
 import { addDemo } from './demo.ts'
+import { addKey } from './key.ts'
 import { addOnce } from './once.ts'
 import { addReady } from './ready.ts'
 import { addRoundCommands } from './round-commands.ts'
@@ -44,6 +45,7 @@ addOnce(program)
 addRoundCommands(program)
 addReady(program)
 addWork(program)
+addKey(program)
 
 try {
   await program.parseAsync()

@@ -3,6 +3,8 @@ import { createClient, type GoneClient, type Reported } from '../client/client.t
 import { formatDuration, parseDuration } from '../core/duration.ts'
 import type { RoundJson } from '../core/wire.ts'
 import { GoneError } from '../errors.ts'
+import { clientKey, keyFileOption } from './api-key.ts'
+import { visible } from './printable.ts'
 import { quickFetch } from './quick-fetch.ts'
 import { colorsOf, EXIT, exitWith } from './terminal.ts'
 
@@ -26,6 +28,7 @@ interface RoundCommand {
 
 interface Options {
   readonly server: string
+  readonly keyFile?: string
   readonly timeout: number
   readonly json?: boolean
   readonly candidate?: string
@@ -137,6 +140,7 @@ function addRoundCommand(program: Command, { name, about, options, examples, ...
     .addOption(
       new Option('--server <url>', 'the gone server').env('GONE_URL').default('http://127.0.0.1:8080'),
     )
+    .addOption(keyFileOption())
     .addOption(
       new Option('--timeout <duration>', 'how long to ask again while no server can answer')
         .argParser(duration)
@@ -163,10 +167,12 @@ async function run(
   try {
     const { server: url, candidate = null, timeout: timeoutMs } = options
     // Without a token of the caller's there is none: a random one would be gone by the time of `gone complete`.
-    const client = createClient({ url, candidate, timeoutMs, fetch: quickFetch })
+    const client = createClient({ url, candidate, timeoutMs, fetch: quickFetch, ...clientKey(options) })
     const { isDone, line, json } = await command.run(client, system, round, options)
     const { green, yellow } = colorsOf(process.stdout)
-    process.stdout.write(`${options.json ? JSON.stringify(json) : (isDone ? green : yellow)(line)}\n`)
+    process.stdout.write(
+      `${options.json ? JSON.stringify(json) : (isDone ? green : yellow)(visible(line))}\n`,
+    )
     process.exitCode = isDone ? EXIT.done : EXIT.notNow
   } catch (error) {
     exitWith(withHint(error), options.json)

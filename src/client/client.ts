@@ -25,6 +25,8 @@ export interface ClientOptions {
    * whose answer got lost is an error, because asking again would be another candidate.
    */
   readonly candidate?: string | null
+  /** The API key, `gone_...`, where the server wants one. */
+  readonly key?: string
   /** How long a call may take, retries included, beyond its `wait`. Default 10 s. */
   readonly timeoutMs?: number
   /** In place of the global one. */
@@ -151,7 +153,7 @@ const TIMEOUT_MS = 10_000
 /**
  * A client of a gone server. Needs nothing but `fetch`, so it runs in Node, Deno, Bun and browsers.
  *
- * @throws GoneError `CONFIG` if `url` is not one of http or https, `INVALID_PARAMETER` if `candidate` is no token
+ * @throws GoneError `CONFIG` if `url` is not one of http or https, or `key` is none; `INVALID_PARAMETER` if `candidate` is no token
  */
 export function createClient(options: ClientOptions): GoneClient {
   const ask = askerOf(options)
@@ -224,6 +226,7 @@ function askerOf(options: ClientOptions) {
   }
   const ownToken = options.candidate === undefined ? randomToken() : options.candidate
   checkToken(ownToken)
+  const authorization = authorizationOf(options.key)
 
   return async (verb: keyof typeof VERBS, question: Question): Promise<Reply> => {
     const { system, round, query, body, fence, wait, signal } = question
@@ -237,6 +240,7 @@ function askerOf(options: ClientOptions) {
       query: query ?? {},
       headers: {
         accept: 'application/json',
+        ...authorization,
         ...(body && { 'content-type': 'application/json' }),
         ...(token !== null && { 'gone-candidate': token }),
         ...(fence !== undefined && { 'gone-fence': String(fence) }),
@@ -303,6 +307,13 @@ function outcomeOf<T>(outcomes: Partial<Record<ErrorCode, (detail: string) => T>
     if (outcome === undefined) throw error
     return outcome((error as GoneError).message)
   }
+}
+
+/** The key itself is not shown: errors are logged. */
+function authorizationOf(key: string | undefined): { readonly authorization?: string } {
+  if (key === undefined) return {}
+  if (/^gone_[\w-]+$/.test(key)) return { authorization: `Bearer ${key}` }
+  throw new GoneError('CONFIG', 'key: expected an API key, gone_... of letters, digits, "_" and "-"')
 }
 
 function baseUrlOf(url: string): string {

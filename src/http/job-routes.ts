@@ -26,6 +26,7 @@ function submitEndpoint({ dispatcher, metrics, maxSubmissionBytes }: JobRoutesPa
   return {
     path: '/api/v1/submit/{system}/{round}',
     methods: ['POST'],
+    action: 'submit',
     tag: 'jobs',
     summary: 'Let one worker run this round.',
     description:

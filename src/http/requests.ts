@@ -21,7 +21,7 @@ export function candidateOf(
 ): Candidate {
   const token = headerOr(request, 'gone-candidate', candidateParameter, query.candidate)
   return {
-    address: addressOf(request),
+    address: request.server.access.callers.address(request),
     identity: token === undefined ? callIdentity() : tokenIdentity(token),
   }
 }
@@ -45,11 +45,4 @@ export function callerSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort())
   return gone.signal
-}
-
-/** `ip:port` of the other end, as Go writes it: IPv6 in brackets. */
-function addressOf(request: FastifyRequest): string {
-  const { remoteAddress = 'unknown', remotePort = 0 } = request.raw.socket
-  const ip = remoteAddress.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress
-  return ip.includes(':') ? `[${ip}]:${remotePort}` : `${ip}:${remotePort}`
 }
