@@ -45,13 +45,9 @@ const paths = (system: string): Call[] => [
   { path: `/api/v1/rounds?system=${system}` },
 ]
 const everyPath: Call[] = [...paths('team-blue'), { path: '/api/v1/rounds' }, { path: '/metrics' }]
-const pages: Call[] = [
-  '/board',
-  '/board/api/queues',
-  '/docs',
-  '/docs/json',
-  '/docs/static/index.css',
-].map((path) => ({ path }))
+const pages: Call[] = ['/board', '/board/api/queues', '/docs', '/docs/json', '/docs/static/index.css'].map(
+  (path) => ({ path }),
+)
 
 async function expectRefused(call: Call, code: ErrorCode): Promise<string> {
   const answer = await send(server.url, call)
