@@ -103,7 +103,12 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     jobRoutes(api, parts)
     opsRoutes(api, parts)
   })
-  app.addHook('onRequest', (request, _, done) => done(refusal(request) ?? unknownPath(request)))
+  app.addHook('onRequest', (request, reply, done) => {
+    const refused = refusal(request) ?? unknownPath(request)
+    // Answered and not thrown: the board's plugin would make an error of its own of it.
+    if (refused) sendProblem(reply, refused)
+    else done()
+  })
   app.get('/', (_, reply) => reply.redirect('/board', 302))
   await app.register(async (scope) => login(scope, pages, log))
   await board(app, { queues: parts.queues, isReadOnly: parts.isBoardReadOnly, pages })
