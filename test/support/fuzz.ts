@@ -231,9 +231,8 @@ function anyHeaders(keys: readonly string[]): fc.Arbitrary<Record<string, string
 
 function anyBody({ requestBody }: Operation): fc.Arbitrary<string | Buffer> {
   const [content] = Object.values(requestBody?.content ?? {})
-  const examples = Object.entries(content?.schema.properties ?? { x: {} }).map(
-    ([member, { examples: [example] = [] }]) => [member, example] as const,
-  )
+  const properties = Object.entries(content?.schema.properties ?? { x: {} as { examples?: unknown[] } })
+  const examples = properties.map(([member, schema]) => [member, schema.examples?.[0]] as const)
   const json = fc.oneof(
     fc.jsonValue({ maxDepth: 6 }),
     fc.constantFrom<unknown>('1s', '0', '', -1, 1e308, null, {}, []),
