@@ -118,7 +118,7 @@ main { width: min(26rem, 92vw); padding: 2rem; background: var(--card); border: 
 h1 { margin: 0; font-size: 1.75rem; letter-spacing: -.02em }
 .motto { margin: 0 0 1.5rem; opacity: .7 }
 label { display: block; margin-bottom: .25rem; font-weight: 600 }
-input { width: 100%; padding: .6rem .75rem; font: 14px/1.4 ui-monospace, monospace; color: inherit; background: transparent; border: 1px solid var(--line); border-radius: 8px }
+input { width: 100%; padding: .6rem .75rem; font: 14px/1.7 ui-monospace, monospace; color: inherit; background: transparent; border: 1px solid var(--line); border-radius: 8px }
 button { width: 100%; margin-top: 1rem; padding: .65rem; font: inherit; font-weight: 600; color: var(--card); background: var(--accent); border: 0; border-radius: 8px; cursor: pointer }
 input:focus-visible, button:focus-visible { outline: 2px solid var(--accent); outline-offset: 2px }
 .trouble { margin: 0 0 1rem; padding: .6rem .75rem; color: var(--bad); border: 1px solid currentColor; border-radius: 8px }

@@ -1,5 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import type { Action, ApiKey } from '../core/api-key.ts'
+import type { Log } from '../core/ports.ts'
 import { GoneError } from '../errors.ts'
 import { type Access, forbidden, keyIn } from './access.ts'
 import { sendProblem } from './problem.ts'
@@ -10,7 +11,10 @@ export const LOGOUT_PATH = '/logout'
 
 /** Who may see and change what people look at: whoever shows a key with each request, or has shown it to log in. */
 export class Pages {
-  constructor(private readonly access: Access) {}
+  constructor(
+    private readonly access: Access,
+    private readonly log: Log,
+  ) {}
 
   /** A hook that answers whoever may not see the page; people are sent to log in. */
   readonly guard = async (
@@ -20,10 +24,22 @@ export class Pages {
     secure(reply)
     const action: Action = isChange(request) ? 'admin' : 'read'
     const refused = this.refusal(request, action)
-    if (refused === undefined) return undefined
+    if (refused === undefined) {
+      if (isChange(request)) this.noteChange(request)
+      return undefined
+    }
     const isPerson = !isChange(request) && (request.headers.accept?.includes('text/html') ?? false)
     if (refused.code !== 'UNAUTHORIZED' || !isPerson) return sendProblem(reply, refused)
     return reply.redirect(`${LOGIN_PATH}?next=${encodeURIComponent(request.url)}`, 302)
+  }
+
+  /** Whoever looks for who has emptied a queue finds it in the log. */
+  private noteChange(request: FastifyRequest): void {
+    const visitor = this.access.keyring.isOpen ? undefined : this.visitor(request)
+    const key = visitor === undefined || visitor instanceof GoneError ? undefined : visitor.id
+    const address = this.access.callers.address(request)
+    const path = request.url.split('?')[0]
+    this.log.info({ ...(key && { key }), address, method: request.method, path }, 'changed on the board')
   }
 
   refusal(request: FastifyRequest, action: Action): GoneError | undefined {

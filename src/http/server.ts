@@ -86,7 +86,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     ...(rateLimit > 0 && { rateLimit: new RateLimit(rateLimit, () => performance.now()) }),
   })
   app.decorate('access', access)
-  const pages = new Pages(access)
+  const pages = new Pages(access, log)
   limitConnections(app.server, parts)
   closeInTime(app)
   acceptAllMethods(app)

@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createClient } from '../../src/client/client.ts'
 import type { ErrorCode } from '../../src/errors.ts'
 import { makeKey, revokeKey, type TestKey } from '../support/keys.ts'
 import { startRedis } from '../support/redis.ts'
@@ -242,6 +243,16 @@ describe('with a key', () => {
     await revokeKey(server.redis, key)
     await expect.poll(statuses, { timeout: 10_000, interval: 200 }).toEqual([401, 401])
     await other.stop()
+  })
+
+  it('is what the SDK shows, and is told in a code why not', async () => {
+    const client = createClient({ url: server.url, key: blue.text })
+    expect(await client.elect('blue-sdk', '1')).toMatchObject({ leads: true })
+    await expect(client.elect('green', '1')).rejects.toMatchObject({ code: 'FORBIDDEN' })
+    const nobody = createClient({ url: server.url })
+    await expect(nobody.elect('blue-sdk', '1')).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
+    const sent = () => createClient({ url: server.url, key: 'gone_a\r\nX: y' })
+    expect(sent).toThrow(/^key: expected an API key, gone_[^\n]*$/)
   })
 
   it('describes in OpenAPI how it is shown', async () => {
