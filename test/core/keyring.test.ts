@@ -17,12 +17,15 @@ const key: ApiKey = {
 
 function world({ isRequired = false } = {}) {
   const state = { keys: [] as ApiKey[], isDown: false, nowMs: 0 }
-  const store = {
+  const store: ApiKeys = {
     async read() {
       if (state.isDown) throw new GoneError('STORE_UNAVAILABLE', 'down')
       return { keys: state.keys }
     },
-  } as ApiKeys
+    add: async () => undefined,
+    remove: async () => false,
+    keepSessionSecret: async (fresh) => fresh,
+  }
   return { state, keyring: new Keyring({ store, isRequired, nowMs: () => state.nowMs, log: silentLog }) }
 }
 
