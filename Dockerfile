@@ -15,6 +15,7 @@ WORKDIR /app
 COPY --from=build /app/package.json ./
 COPY --from=build /app/node_modules ./node_modules
 COPY --from=build /app/dist ./dist
+# On all addresses it does not start without an API key: gone key create, or GONE_KEYS=optional; see docs/security.md.
 # Nothing is written at run time: run it with a read-only file system.
 USER node
 EXPOSE 8080

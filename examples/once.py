@@ -50,8 +50,9 @@ class Lead:
 
 
 class Gone:
-    def __init__(self, url=None, patience=20.0):
+    def __init__(self, url=None, patience=20.0, key=None):
         self.url = (url or os.environ.get("GONE_URL") or "http://127.0.0.1:8080").rstrip("/")
+        self.key = key or os.environ.get("GONE_KEY")  # gone_..., where the server wants one
         self.patience = patience  # seconds for which an unanswered call is made again
 
     def once(self, system, round_, work, lease=30.0):
@@ -125,6 +126,8 @@ class Gone:
         names = "/".join(urllib.parse.quote(name, safe="") for name in (system, round_))
         url = f"{self.url}/api/v1/{verb}/{names}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
         headers = {"Accept": "application/json"}
+        if self.key:
+            headers["Authorization"] = f"Bearer {self.key}"
         if token:
             headers["Gone-Candidate"] = token
         if body is not None:

@@ -2,7 +2,7 @@
 # Every replica starts this, one runs the command: gone over HTTP, with nothing but a shell and curl.
 #
 #   once.sh SYSTEM ROUND COMMAND [ARGUMENT...]
-#   GONE_URL=http://gone:8080 once.sh report 2026-11-22 ./send-report --all
+#   GONE_URL=http://gone:8080 GONE_KEY=gone_... once.sh report 2026-11-22 ./send-report --all
 #
 # SYSTEM and ROUND are of letters, digits, ".", "_" and "-" here; anything else would have to be percent-encoded.
 # Exits 0 if the command was done or another has the round, as the command if it failed, 2 if nobody could tell.
@@ -22,8 +22,9 @@ esac
 # The token is who we are. With it every call may be repeated: a leader that asks again is told again that it leads.
 # So what got no answer, or one that says "try again" (500, 503), is asked again with the same token.
 token=$(hostname)-$$-$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
+header() { [ -z "${GONE_KEY:-}" ] || printf 'Authorization: Bearer %s\n' "$GONE_KEY"; }
 ask() { # ask VERB [QUERY]: prints the status, 000 if there was no answer
-  curl -sS -o /dev/null -w '%{http_code}' --max-time 5 --retry 8 --retry-delay 1 --retry-connrefused \
+  header | curl -sS -H @- -o /dev/null -w '%{http_code}' --max-time 5 --retry 8 --retry-delay 1 --retry-connrefused \
     -X POST -H "Gone-Candidate: $token" "$url/api/v1/$1/$system/$round${2:-}"
 }
 

@@ -19,6 +19,7 @@ import { AlertWorker } from './queue/alert-worker.ts'
 import { BullJobQueues } from './queue/job-queues.ts'
 import { BullRoundQueue } from './queue/round-queue.ts'
 import { SettleWorker } from './queue/settle-worker.ts'
+import { RedisKeys } from './records/redis-keys.ts'
 import { RedisRecords } from './records/redis-records.ts'
 import { connect, disconnect, type RedisClient, type RedisTarget } from './redis/connections.ts'
 import { type EmbeddedRedis, startEmbeddedRedis } from './redis/embedded.ts'
@@ -32,6 +33,7 @@ import { Completer } from './service/completer.ts'
 import { Dispatcher } from './service/dispatcher.ts'
 import { callIdentities, Elector } from './service/elector.ts'
 import { Expectations } from './service/expectations.ts'
+import { Keyring } from './service/keyring.ts'
 import { Reader } from './service/reader.ts'
 import { RollCall } from './service/roll-call.ts'
 import { RoundMemory } from './service/round-memory.ts'
@@ -103,7 +105,8 @@ async function assemble(
   const policy = await readPolicy(commands, config.allowEviction)
   if (!policy.ready) throw new GoneError('CONFIG', policy.trouble)
 
-  const nowMs = () => performance.now()
+  const keyring = await readKeyring(config, commands, log)
+  closing.add('work', () => keyring.stop())
   const records = new RedisRecords(commands, config.retentionMs)
   closing.add('queues', () => records.flush())
   const queue = new BullRoundQueue(open('commands', 'queue'))
@@ -203,6 +206,11 @@ async function assemble(
     rollCall,
     maxSubmissionBytes: config.maxSubmissionBytes,
     isBoardReadOnly: config.boardReadOnly,
+    keyring,
+    trustedProxies: config.trustedProxies,
+    rateLimit: config.rateLimit,
+    maxConnections: config.maxConnections,
+    maxConnectionsPerAddress: config.maxConnectionsPerAddress,
     log,
     version: VERSION,
   })
@@ -216,6 +224,7 @@ async function assemble(
   const url = await http.listen({ host: config.host, port: config.port }).catch((error: unknown) => {
     throw listenError(config, error)
   })
+  keyring.start()
   settleWorker.start()
   sweeper.start()
   rollCall.start()
@@ -224,6 +233,21 @@ async function assemble(
   alarmWorker.start()
   watchdog.start()
   return { url, ...(embedded && { dataDir: config.dataDir }), stop: () => closing.close(log) }
+}
+
+const nowMs = () => performance.now()
+
+/** @throws GoneError `CONFIG` if nobody could get in, because one needs a key and there is none */
+async function readKeyring(config: Config, commands: RedisClient, log: Log): Promise<Keyring> {
+  const isRequired = config.keys === 'required'
+  const keyring = new Keyring({ store: new RedisKeys(commands), isRequired, nowMs, log })
+  await keyring.read()
+  if (!(isRequired && keyring.isEmpty)) return keyring
+  throw new GoneError(
+    'CONFIG',
+    `GONE_KEYS: listening on ${config.host} needs an API key and there is none; make one with "gone key create", ` +
+      'listen on 127.0.0.1, or set GONE_KEYS=optional where only those you trust can reach it',
+  )
 }
 
 /** What tells the receiver at `url` of alerts. */

@@ -1,6 +1,8 @@
 import { formatDuration, parseDuration } from './core/duration.ts'
 import { MAX_DEADLINE_MS } from './core/record.ts'
 import { GoneError } from './errors.ts'
+import { isNetwork } from './networks.ts'
+import { SECRETS, withSecretFiles } from './secrets.ts'
 
 /** Everything a server can be told. Frozen; classes receive the values they need. */
 export interface Config {
@@ -24,6 +26,14 @@ export interface Config {
   readonly alertUrl?: string
   /** Missing: what is told is not signed. */
   readonly alertSecret?: string
+  /** `required`: nobody gets in without a key. `optional`: until there is one. */
+  readonly keys: 'required' | 'optional'
+  /** Addresses and networks whose X-Forwarded headers are believed. */
+  readonly trustedProxies: readonly string[]
+  /** Requests a second from each address and with each key; 0: any number. */
+  readonly rateLimit: number
+  readonly maxConnections: number
+  readonly maxConnectionsPerAddress: number
 }
 
 const LOG_LEVELS = ['debug', 'info', 'warn', 'error', 'silent'] as const
@@ -70,6 +80,27 @@ export const SETTINGS = [
   },
   { name: 'GONE_ALERT_URL', fallback: '', about: 'where alerts are posted to; empty: nowhere' },
   { name: 'GONE_ALERT_SECRET', fallback: '', about: 'what signs them; empty: nothing does' },
+  {
+    name: 'GONE_KEYS',
+    fallback: 'auto',
+    about: 'required, optional until there is one, or auto: required beyond loopback',
+  },
+  {
+    name: 'GONE_TRUSTED_PROXIES',
+    fallback: '',
+    about: 'networks whose X-Forwarded headers are believed, such as 10.0.0.0/8',
+  },
+  {
+    name: 'GONE_RATE_LIMIT',
+    fallback: '0',
+    about: 'requests a second from each address and with each key, ten times as many at once; 0: any number',
+  },
+  { name: 'GONE_MAX_CONNECTIONS', fallback: '10000', about: 'how many connections there may be' },
+  {
+    name: 'GONE_MAX_CONNECTIONS_PER_ADDRESS',
+    fallback: '2000',
+    about: 'of these from one address that is no trusted proxy',
+  },
 ] as const satisfies readonly Setting[]
 
 type SettingName = (typeof SETTINGS)[number]['name']
@@ -77,6 +108,8 @@ type SettingName = (typeof SETTINGS)[number]['name']
 /** Names with our prefix that other parts read: the CLI its server's address, the workers their settings. */
 const OTHER_NAMES = [
   'GONE_URL',
+  'GONE_KEY',
+  ...SECRETS.map((name) => `${name}_FILE` as const),
   'GONE_WEBHOOK_SECRET',
   'GONE_WEBHOOK_ALLOW',
   'GONE_WEBHOOK_ALLOW_PRIVATE',
@@ -88,8 +121,9 @@ const OTHER_NAMES = [
  *
  * @throws GoneError `CONFIG` with one line that names the variable, what it takes and what it got
  */
-export function readConfig(env: Readonly<Record<string, string | undefined>>): Config {
-  rejectUnknown(env)
+export function readConfig(given: Readonly<Record<string, string | undefined>>): Config {
+  rejectUnknown(given)
+  const env = withSecretFiles(given)
   const text = (name: SettingName) =>
     env[name]?.trim() || (SETTINGS.find((s) => s.name === name)?.fallback ?? '')
   const whole = (name: SettingName, min: number, max: number) => parseWhole(name, text(name), min, max)
@@ -120,6 +154,11 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): C
     allowEviction: choice('GONE_ALLOW_EVICTION', ['true', 'false']) === 'true',
     ...(alertUrl && { alertUrl }),
     ...(alertSecret && { alertSecret }),
+    keys: keysOf(choice('GONE_KEYS', ['auto', 'required', 'optional']), text('GONE_HOST')),
+    trustedProxies: parseNetworks('GONE_TRUSTED_PROXIES', text('GONE_TRUSTED_PROXIES')),
+    rateLimit: whole('GONE_RATE_LIMIT', 0, 1_000_000),
+    maxConnections: whole('GONE_MAX_CONNECTIONS', 1, 1_000_000),
+    maxConnectionsPerAddress: whole('GONE_MAX_CONNECTIONS_PER_ADDRESS', 1, 1_000_000),
   }
   checkRelations(config)
   return Object.freeze(config)
@@ -185,6 +224,23 @@ function parseGateUrls(value: string): readonly string[] {
   return urls
 }
 
+function keysOf(choice: 'auto' | 'required' | 'optional', host: string): Config['keys'] {
+  if (choice !== 'auto') return choice
+  return isLoopback(host) ? 'optional' : 'required'
+}
+
+/** True if only this machine can reach it. */
+function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|::1)$/i.test(host)
+}
+
+function parseNetworks(name: string, value: string): readonly string[] {
+  const networks = value.split(',').flatMap((part) => (part.trim() ? [part.trim()] : []))
+  const wrong = networks.find((network) => !isNetwork(network))
+  if (wrong === undefined) return networks
+  throw new GoneError('CONFIG', `${name}: expected addresses or networks such as 10.0.0.0/8, got "${wrong}"`)
+}
+
 const REDIS_PROTOCOLS = ['redis:', 'rediss:', 'redis+sentinel:', 'redis+cluster:']
 
 function checkRedisUrl(name: string, value: string): void {
@@ -211,7 +267,8 @@ function checkHookUrl(name: string, value: string): void {
 
 /** A URL fit for a log or an error: without its password. */
 export function hidePassword(url: string): string {
-  return url.replace(/\/\/([^:@/]*):[^@]*@/, '//$1:***@')
+  // To the last @: a password may hold one that should have been escaped.
+  return url.replace(/\/\/([^:@/]*):.*@/s, '//$1:***@')
 }
 
 /** The server behind a URL, so that two spellings of one compare equal; the database number does not matter. */

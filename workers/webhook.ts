@@ -5,6 +5,7 @@ import { JobFailed } from '../src/core/job-failed.ts'
 import { sign } from '../src/core/signature.ts'
 import { call, type HttpAnswer } from '../src/hook/http-call.ts'
 import { defineWorker, GoneError, type WorkerContext, type WorkerHandler } from '../src/index.ts'
+import { withSecretFiles } from '../src/secrets.ts'
 import { type DestinationRules, parseHostPatterns, resolveDestination } from './lib/destination.ts'
 import { type Hook, readHook } from './lib/hook.ts'
 import { TimeLimit } from './lib/time-limit.ts'
@@ -76,7 +77,7 @@ export function webhookHandler(settings: WebhookSettings): WorkerHandler<Webhook
 
 export default defineWorker(
   { attempts: 5, backoff: { type: 'exponential', delay: '1s' }, timeout: '30s', concurrency: 16 },
-  webhookHandler(webhookSettings(process.env)),
+  webhookHandler(webhookSettings(withSecretFiles(process.env))),
 )
 
 async function answerInTime(

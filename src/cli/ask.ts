@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { createClient, type GoneClient } from '../client/client.ts'
 import { formatDuration } from '../core/duration.ts'
 import { GoneError } from '../errors.ts'
+import { clientKey, keyFileOption } from './api-key.ts'
 import { duration } from './option-values.ts'
 import { quickFetch } from './quick-fetch.ts'
 import { type Colors, colorsOf, EXIT, exitWith } from './terminal.ts'
@@ -9,6 +10,7 @@ import { type Colors, colorsOf, EXIT, exitWith } from './terminal.ts'
 /** The options of every command that asks a server. */
 export interface AskOptions {
   readonly server: string
+  readonly keyFile?: string
   readonly timeout: number
   readonly json?: boolean
   readonly candidate?: string
@@ -30,6 +32,7 @@ export function addAskOptions(command: Command): Command {
     .addOption(
       new Option('--server <url>', 'the gone server').env('GONE_URL').default('http://127.0.0.1:8080'),
     )
+    .addOption(keyFileOption())
     .addOption(
       new Option('--timeout <duration>', 'how long to ask again while no server can answer')
         .argParser(duration)
@@ -58,7 +61,7 @@ export async function ask(
   try {
     const { server: url, candidate = null, timeout: timeoutMs } = options
     // Without a token of the caller's there is none: a random one would be gone by the time of `gone complete`.
-    const client = createClient({ url, candidate, timeoutMs, fetch: quickFetch })
+    const client = createClient({ url, candidate, timeoutMs, fetch: quickFetch, ...clientKey(options) })
     const { isDone, text, json } = await find(client, colorsOf(process.stdout))
     process.stdout.write(`${options.json ? JSON.stringify(json) : text}\n`)
     process.exitCode = isDone ? EXIT.done : EXIT.notNow

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { VERSION } from '../version.ts'
 import { addAlerts } from './alerts.ts'
 import { addDemo } from './demo.ts'
+import { addKey } from './key.ts'
 import { addOnce } from './once.ts'
 import { addReady } from './ready.ts'
 import { addRoundCommands } from './round-commands.ts'
@@ -49,6 +50,7 @@ addSchedule(program)
 addAlerts(program)
 addReady(program)
 addWork(program)
+addKey(program)
 
 try {
   await program.parseAsync()

@@ -2,6 +2,7 @@ import { type Command, Option } from 'commander'
 import { createClient } from '../client/client.ts'
 import type { Lead, OnceEnd } from '../client/once.ts'
 import { GoneError } from '../errors.ts'
+import { clientKey, keyFileOption } from './api-key.ts'
 import { type CommandEnd, isRunnable, startCommand } from './command.ts'
 import { duration } from './option-values.ts'
 import { quickFetch } from './quick-fetch.ts'
@@ -17,6 +18,7 @@ interface OnceCommandOptions {
   readonly deadline?: string
   readonly candidate?: string
   readonly server: string
+  readonly keyFile?: string
   readonly timeout: number
   readonly json?: boolean
   readonly verbose?: boolean
@@ -46,6 +48,7 @@ export function addOnce(program: Command): void {
     .addOption(
       new Option('--server <url>', 'the gone server').env('GONE_URL').default('http://127.0.0.1:8080'),
     )
+    .addOption(keyFileOption())
     .addOption(
       new Option('--timeout <duration>', 'how long to ask again while no server can answer')
         .argParser(duration)
@@ -126,7 +129,7 @@ async function elect(run: Run, options: OnceCommandOptions): Promise<OnceEnd<unk
   if (!isRunnable(command, process.env.PATH))
     throw new GoneError('INVALID_PARAMETER', `${command}: no such command, or it cannot be run`)
   const round = await roundOf(options)
-  const client = createClient({ url, candidate: null, timeoutMs, fetch: quickFetch })
+  const client = createClient({ url, candidate: null, timeoutMs, fetch: quickFetch, ...clientKey(options) })
   run.say(`asking for ${system} ${round}`)
   return client.once(system, round, (lead) => work(run, system, round, lead), {
     lease,

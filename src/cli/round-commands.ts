@@ -4,6 +4,7 @@ import type { RoundJson } from '../core/wire.ts'
 import { GoneError } from '../errors.ts'
 import { type Answer, type AskOptions, addAskOptions, ask, given, helpText } from './ask.ts'
 import { json, whole } from './option-values.ts'
+import { visible } from './printable.ts'
 
 /** What a command found out: said in one line, or with --json as what the SDK answers. */
 interface Finding extends Pick<Answer, 'isDone' | 'json'> {
@@ -138,7 +139,7 @@ function run(
 ): Promise<void> {
   return ask(options, async (client, { green, yellow }) => {
     const { isDone, line, json } = await command.run(client, system, round, options)
-    return { isDone, text: (isDone ? green : yellow)(line), json }
+    return { isDone, text: (isDone ? green : yellow)(visible(line)), json }
   })
 }
 

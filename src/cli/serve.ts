@@ -24,11 +24,17 @@ export function addServe(program: Command): void {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const [{ startServer }, { readConfig }, { default: pino }, { default: closeWithGrace }] = await Promise.all(
-    [import('../app.ts'), import('../config.ts'), import('pino'), import('close-with-grace')],
-  )
-  const config = readConfig({ ...process.env, ...settingsOf(options) })
-  const log = pino({ name: 'gone', level: config.logLevel })
+  const [{ startServer }, { readConfig }, { createLog }, { default: closeWithGrace }, { withSecretFiles }] =
+    await Promise.all([
+      import('../app.ts'),
+      import('../config.ts'),
+      import('../log.ts'),
+      import('close-with-grace'),
+      import('../secrets.ts'),
+    ])
+  const env = { ...process.env, ...settingsOf(options) }
+  const config = readConfig(env)
+  const log = createLog('gone', config.logLevel, withSecretFiles(env))
   const say = (line: string) => process.stderr.write(`${line}\n`)
   const server = await startServer(config, { env: process.env, log, say })
   log.info(

@@ -1,6 +1,8 @@
 import type { WriteStream } from 'node:tty'
 import pc from 'picocolors'
 import { GoneError } from '../errors.ts'
+import { redactor } from '../secrets.ts'
+import { visible } from './printable.ts'
 
 /** What a command says to the shell. `notNow`: lost, not yet, refused. `unknown`: nobody could tell, or bad usage. */
 export const EXIT = { done: 0, notNow: 1, unknown: 2 } as const
@@ -22,7 +24,8 @@ export function columnsOf({ isTTY, columns }: Pick<WriteStream, 'isTTY' | 'colum
 
 /** Ends the process with the error in one line; the stack of a defect only for who debugs. */
 export function exitWith(error: unknown, isJson = false): never {
-  process.stderr.write(`${isJson ? errorJson(error) : errorLine(error)}\n`)
+  const redact = redactor(process.env)
+  process.stderr.write(`${redact(isJson ? errorJson(error) : errorLine(error))}\n`)
   process.exit(EXIT.unknown)
 }
 
@@ -39,5 +42,5 @@ function errorJson(error: unknown): string {
 }
 
 function oneLine(text: string): string {
-  return text.replace(/\s*\n\s*/g, ' ')
+  return visible(text.replace(/\s*\n\s*/g, ' '))
 }

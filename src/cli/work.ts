@@ -23,16 +23,24 @@ export function addWork(program: Command): void {
 }
 
 async function work(folder: string | undefined, { only, redis }: WorkOptions): Promise<void> {
-  const [{ startWorkers }, { loadWorkers }, { readConfig }, { default: pino }, { default: closeWithGrace }] =
-    await Promise.all([
-      import('../work.ts'),
-      import('../worker-files.ts'),
-      import('../config.ts'),
-      import('pino'),
-      import('close-with-grace'),
-    ])
-  const config = readConfig({ ...process.env, ...(redis !== undefined && { REDIS_URL: redis }) })
-  const log = pino({ name: 'gone-work', level: config.logLevel })
+  const [
+    { startWorkers },
+    { loadWorkers },
+    { readConfig },
+    { createLog },
+    { default: closeWithGrace },
+    { withSecretFiles },
+  ] = await Promise.all([
+    import('../work.ts'),
+    import('../worker-files.ts'),
+    import('../config.ts'),
+    import('../log.ts'),
+    import('close-with-grace'),
+    import('../secrets.ts'),
+  ])
+  const env = { ...process.env, ...(redis !== undefined && { REDIS_URL: redis }) }
+  const config = readConfig(env)
+  const log = createLog('gone-work', config.logLevel, withSecretFiles(env))
   const workers = await loadWorkers(
     folder ?? ownFolder(),
     only?.split(',').map((name) => name.trim()),

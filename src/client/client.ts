@@ -32,6 +32,8 @@ export interface ClientOptions {
    * whose answer got lost is an error, because asking again would be another candidate.
    */
   readonly candidate?: string | null
+  /** The API key, `gone_...`, where the server wants one. */
+  readonly key?: string
   /** How long a call may take, retries included, beyond its `wait`. Default 10 s. */
   readonly timeoutMs?: number
   /** In place of the global one. */
@@ -164,13 +166,14 @@ const TIMEOUT_MS = 10_000
 /**
  * A client of a gone server. Needs nothing but `fetch`, so it runs in Node, Deno, Bun and browsers.
  *
- * @throws GoneError `CONFIG` if `url` is not one of http or https, `INVALID_PARAMETER` if `candidate` is no token
+ * @throws GoneError `CONFIG` if `url` is not one of http or https, or `key` is none; `INVALID_PARAMETER` if `candidate` is no token
  */
 export function createClient(options: ClientOptions): GoneClient {
   const transport: TransportOptions = {
     baseUrl: baseUrlOf(options.url),
     timeoutMs: options.timeoutMs ?? TIMEOUT_MS,
     fetch: options.fetch ?? ((url, init) => globalThis.fetch(url, init)),
+    headers: authorizationOf(options.key),
   }
   const ask = askerOf(transport, options.candidate === undefined ? randomToken() : options.candidate)
   const client: GoneClient = {
@@ -320,6 +323,13 @@ function renewed(reply: Promise<Reply>): Promise<Renewal> {
       NOT_LED: (detail): Renewal => ({ kind: 'notLed', detail }),
     }),
   )
+}
+
+/** The key itself is not shown: errors are logged. */
+function authorizationOf(key: string | undefined): Readonly<Record<string, string>> {
+  if (key === undefined) return {}
+  if (/^gone_[\w-]+$/.test(key)) return { authorization: `Bearer ${key}` }
+  throw new GoneError('CONFIG', 'key: expected an API key, gone_... of letters, digits, "_" and "-"')
 }
 
 function baseUrlOf(url: string): string {

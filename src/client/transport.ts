@@ -24,6 +24,8 @@ export interface TransportOptions {
   /** How long a call may take beyond what it waits for the round, attempts and pauses included. */
   readonly timeoutMs: number
   readonly fetch: Fetch
+  /** Sent with every call. */
+  readonly headers: Readonly<Record<string, string>>
 }
 
 export interface Call {
@@ -90,7 +92,7 @@ export async function send(options: TransportOptions, call: Call): Promise<Reply
 }
 
 async function attemptOnce(
-  { baseUrl, fetch }: TransportOptions,
+  { baseUrl, fetch, headers }: TransportOptions,
   call: Call,
   waitMs: number | undefined,
   restMs: number,
@@ -102,7 +104,7 @@ async function attemptOnce(
   try {
     const response = await fetch(`${baseUrl}${call.path}${query}`, {
       method: call.method,
-      headers: call.headers,
+      headers: { ...headers, ...call.headers },
       ...(call.body !== undefined && { body: call.body }),
       signal: patience.signal,
     })

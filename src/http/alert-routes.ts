@@ -29,6 +29,7 @@ function getEndpoint(expectations: Expectations): Endpoint {
   return {
     path: PATH,
     methods: ['GET'],
+    action: 'read',
     tag: 'alerts',
     summary: 'What is expected.',
     query: {},
@@ -47,6 +48,7 @@ function putEndpoint(expectations: Expectations): Endpoint {
   return {
     path: PATH,
     methods: ['PUT'],
+    action: 'submit',
     tag: 'alerts',
     summary: 'Expect rounds of a system that is elected from outside.',
     description:
@@ -75,6 +77,7 @@ function deleteEndpoint(expectations: Expectations): Endpoint {
   return {
     path: PATH,
     methods: ['DELETE'],
+    action: 'submit',
     tag: 'alerts',
     summary: 'Expect it no more; its open alerts are resolved.',
     query: {},
@@ -98,6 +101,7 @@ function listEndpoint(expectations: Expectations): Endpoint {
   return {
     path: '/api/v1/expectations',
     methods: ['GET'],
+    action: 'read',
     tag: 'alerts',
     summary: 'All that is expected, by system and name.',
     description: 'Answers {expectations, now, next}. Ask again with cursor=next until there is no next.',
@@ -124,6 +128,7 @@ function alertsEndpoint(expectations: Expectations): Endpoint {
   return {
     path: '/api/v1/alerts',
     methods: ['GET'],
+    action: 'read',
     tag: 'alerts',
     summary: 'What is wrong and what was, newest first.',
     description:

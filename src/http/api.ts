@@ -1,6 +1,8 @@
 import { METHODS } from 'node:http'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
+import type { Action, Scope } from '../core/api-key.ts'
 import { GoneError } from '../errors.ts'
+import type { Access } from './access.ts'
 import type { Parameter } from './parameters.ts'
 import { sendProblem } from './problem.ts'
 import { refusal } from './refusal.ts'
@@ -18,6 +20,11 @@ type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
 export interface Endpoint {
   readonly path: string
   readonly methods: readonly Method[]
+  /**
+   * What a key must permit; `open` needs none. It must permit that for the system that the path, the query or the body
+   * names, or for all systems where none of them does.
+   */
+  readonly action: Action | 'open'
   readonly tag: string
   readonly summary: string
   readonly description?: string
@@ -55,21 +62,64 @@ function urlOf(path: string): string {
 function serveMethods(app: FastifyInstance, endpoint: Endpoint): void {
   const { path, methods, handler, bodyLimit } = endpoint
   const url = urlOf(path)
+  const refused = refusalOf(app.access, endpoint)
+  const inBody = bodyCheckOf(app.access, endpoint)
   for (const method of methods) {
     const limits = bodyLimit === undefined ? {} : { bodyLimit }
     const route = { method, url, config: { docs: describe(endpoint, method) }, ...limits }
-    if (method === 'GET') app.route({ ...route, handler: refusing(handler) })
+    if (method === 'GET') app.route({ ...route, handler: refusing(refused, handler) })
     // What has a body is not to be read first.
-    else app.route({ ...route, onRequest: (request, _, done) => done(refusal(request)), handler })
+    else app.route({ ...route, onRequest: (request, _, done) => done(refused(request)), ...inBody, handler })
   }
 }
 
-function refusing(handler: Endpoint['handler']): Endpoint['handler'] {
+type Refused = (request: FastifyRequest) => GoneError | undefined
+
+function refusing(refused: Refused, handler: Endpoint['handler']): Endpoint['handler'] {
   return (request, reply) => {
-    const refused = refusal(request)
-    if (refused) throw refused
+    const error = refused(request)
+    if (error) throw error
     return handler(request, reply)
   }
+}
+
+/** What keeps a request from being answered, as far as it can be told without its body. */
+function refusalOf(access: Access, endpoint: Endpoint): Refused {
+  const { action } = endpoint
+  const scopeOf = SCOPES[placeOf(endpoint)]
+  return (request) => refusal(request) ?? access.refusal(request, action, scopeOf)
+}
+
+/** The rest of it, where the body names the system. */
+function bodyCheckOf(access: Access, endpoint: Endpoint): Pick<RouteShorthandOptions, 'preHandler'> {
+  const { action } = endpoint
+  if (action === 'open' || placeOf(endpoint) !== 'body') return {}
+  return {
+    preHandler: (request, _, done) => done(access.forbidden(request, action, scopeOf(request.body))),
+  }
+}
+
+type Place = 'path' | 'query' | 'body' | 'none'
+
+/** Where the endpoint is told the system, by what it says of itself. */
+function placeOf({ path, query, body }: Endpoint): Place {
+  if (path.includes('{system}')) return 'path'
+  if ('system' in query) return 'query'
+  return body && 'system' in body ? 'body' : 'none'
+}
+
+const SCOPES: Readonly<Record<Place, (request: FastifyRequest) => Scope>> = {
+  path: (request) => scopeOf(request.params),
+  query: (request) => scopeOf(request.query),
+  body: () => 'unknown',
+  none: () => 'all',
+}
+
+/** What names no system, or not just one, is about all of them. */
+function scopeOf(from: unknown): Scope {
+  if (typeof from !== 'object' || from === null || !Object.hasOwn(from, 'system')) return 'all'
+  const { system } = from as { readonly system?: unknown }
+  return typeof system === 'string' ? { system } : 'all'
 }
 
 /** Teaches the router the methods that Fastify leaves out, so that they too are answered 405 and not 404. */
@@ -84,7 +134,7 @@ export function acceptAllMethods(app: FastifyInstance): void {
  * request, and `parameters.ts` has the better messages.
  */
 function describe(endpoint: Endpoint, method: string): object {
-  const { tag, summary, description, path, query, headers, body, replies } = endpoint
+  const { tag, summary, description, path, query, headers, body, replies, action } = endpoint
   const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] as string)
   return {
     tags: [tag],
@@ -106,10 +156,20 @@ function describe(endpoint: Endpoint, method: string): object {
       (method === 'POST' || method === 'PUT') && {
         body: object(Object.entries(body).map(([name, example]) => [name, { examples: [example] }])),
       }),
+    ...(action === 'open' && { security: [] }),
     response: Object.fromEntries(
-      Object.entries(replies).map(([status, about]) => [status, { description: about, type: 'null' }]),
+      Object.entries(action === 'open' ? replies : { ...replies, ...REFUSALS }).map(([status, about]) => [
+        status,
+        { description: about, type: 'null' },
+      ]),
     ),
   }
+}
+
+const REFUSALS = {
+  401: 'Keys are in use, and this is none.',
+  403: 'The key does not permit it for this system.',
+  429: 'Too many requests.',
 }
 
 function object(properties: readonly (readonly [string, object])[]): object {

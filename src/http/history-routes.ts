@@ -31,6 +31,7 @@ function roundEndpoint({ reader, standby, metrics }: HistoryRoutesParts): Endpoi
   return {
     path: '/api/v1/rounds/{system}/{round}',
     methods: ['GET'],
+    action: 'read',
     tag: 'history',
     summary: 'One round, also as it will be at its end (wait).',
     query: { wait },
@@ -58,6 +59,7 @@ function historyEndpoint({ reader, metrics }: HistoryRoutesParts): Endpoint {
   return {
     path: '/api/v1/rounds',
     methods: ['GET'],
+    action: 'read',
     tag: 'history',
     summary: 'Rounds, newest first.',
     description:

@@ -30,6 +30,7 @@ function submitEndpoint(parts: JobRoutesParts): Endpoint {
   return {
     path: '/api/v1/submit/{system}/{round}',
     methods: ['POST'],
+    action: 'submit',
     tag: 'jobs',
     summary: 'Let one worker run this round.',
     description:

@@ -16,7 +16,7 @@ export interface OpsRoutesParts {
 export function opsRoutes(app: FastifyInstance, { readiness, metrics }: OpsRoutesParts): void {
   serve(
     app,
-    opsEndpoint('/healthz', 'The process runs.', { 200: 'It does.' }, (_, reply) =>
+    opsEndpoint('/healthz', 'The process runs.', 'open', { 200: 'It does.' }, (_, reply) =>
       sendJson(reply, 200, { status: 'ok' }),
     ),
   )
@@ -25,6 +25,7 @@ export function opsRoutes(app: FastifyInstance, { readiness, metrics }: OpsRoute
     opsEndpoint(
       '/readyz',
       'Rounds can be decided.',
+      'open',
       { 200: 'They can.', 503: 'Not now.' },
       async (_, reply) => {
         const found = await readiness()
@@ -38,6 +39,7 @@ export function opsRoutes(app: FastifyInstance, { readiness, metrics }: OpsRoute
     opsEndpoint(
       '/metrics',
       'Metrics in the Prometheus text format.',
+      'read',
       { 200: 'The metrics.' },
       async (_, reply) => {
         reply.header('cache-control', 'no-store').header('content-type', metrics.registry.contentType)
@@ -50,12 +52,14 @@ export function opsRoutes(app: FastifyInstance, { readiness, metrics }: OpsRoute
 function opsEndpoint(
   path: string,
   summary: string,
+  action: Endpoint['action'],
   replies: Endpoint['replies'],
   answer: Endpoint['handler'],
 ): Endpoint {
   return {
     path,
     methods: ['GET'],
+    action,
     tag: 'operating',
     summary,
     query: {},

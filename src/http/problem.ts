@@ -11,6 +11,7 @@ export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 export function sendProblem(reply: FastifyReply, error: GoneError): FastifyReply {
   reply.code(error.status).header('cache-control', 'no-store').type(PROBLEM_TYPE)
   if (error.retryable) reply.header('retry-after', '1')
+  if (error.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer realm="gone"')
   // Where the next request begins on this connection is anybody's guess.
   if (error.code === 'BAD_REQUEST') reply.header('connection', 'close')
   return reply.send(JSON.stringify(problemJson(error)))
@@ -35,11 +36,17 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
 export function answerError(log: Log) {
   return (error: FastifyError | GoneError | Error, request: FastifyRequest, reply: FastifyReply) => {
     const known = asGoneError(error)
-    if (known.code === 'INTERNAL') log.error({ url: request.url, err: error }, 'request failed by a defect')
+    if (known.code === 'INTERNAL')
+      log.error({ path: pathOf(request), err: error }, 'request failed by a defect')
     else if (known.status >= 500)
-      log.warn({ url: request.url, code: known.code, cause: String(known.cause) }, known.message)
+      log.warn({ path: pathOf(request), code: known.code, cause: String(known.cause) }, known.message)
     return sendProblem(reply, known)
   }
+}
+
+/** Without the query: a candidate's token proves that it leads. */
+function pathOf({ url }: FastifyRequest): string {
+  return url.split('?')[0] ?? ''
 }
 
 function asGoneError(error: FastifyError | GoneError | Error): GoneError {

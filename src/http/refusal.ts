@@ -17,13 +17,18 @@ export function refusal(request: FastifyRequest): GoneError | undefined {
   if (url.includes('#')) return new GoneError('INVALID_URL', 'expected a path without a bare "#"; write %23')
   if (headers.host === undefined && httpVersion === '1.1')
     return new GoneError('BAD_REQUEST', 'not a valid HTTP/1.1 request (no Host header)')
+  if (httpVersion === '0.9') return new GoneError('BAD_REQUEST', 'not a valid HTTP/1.1 request (no version)')
   // Parsers of older Nodes let these pass: the path would be another round than it looks, and a header that some proxy
   // reads differently is how requests are smuggled.
   if (NOT_IN_URLS.test(url)) return new GoneError('BAD_REQUEST', 'expected a percent-encoded path and query')
+  let hosts = 0
   for (let index = 0; index < rawHeaders.length; index += 2) {
-    if (!HEADER_NAME.test(rawHeaders[index] ?? ''))
-      return new GoneError('BAD_REQUEST', `not a header name: ${JSON.stringify(rawHeaders[index])}`)
+    const name = rawHeaders[index] ?? ''
+    if (!HEADER_NAME.test(name))
+      return new GoneError('BAD_REQUEST', `not a header name: ${JSON.stringify(name)}`)
+    if (name.length === 4 && name.toLowerCase() === 'host') hosts += 1
   }
+  if (hosts > 1) return new GoneError('BAD_REQUEST', 'not a valid HTTP/1.1 request (several Host headers)')
   return undefined
 }
 

@@ -21,14 +21,14 @@ export function candidateOf(
 ): Candidate {
   const token = headerOr(request, 'gone-candidate', candidateParameter, query.candidate)
   return {
-    address: addressOf(request),
+    address: request.server.access.callers.address(request),
     identity: token === undefined ? callIdentity() : tokenIdentity(token),
   }
 }
 
 /** Who calls, where no token is asked for. */
 export function callerOf(request: FastifyRequest, callIdentity: () => string): Candidate {
-  return { address: addressOf(request), identity: callIdentity() }
+  return { address: request.server.access.callers.address(request), identity: callIdentity() }
 }
 
 /** Who reports: a candidate that may show its fence. */
@@ -50,11 +50,4 @@ export function callerSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController()
   reply.raw.once('close', () => gone.abort())
   return gone.signal
-}
-
-/** `ip:port` of the other end, as Go writes it: IPv6 in brackets. */
-function addressOf(request: FastifyRequest): string {
-  const { remoteAddress = 'unknown', remotePort = 0 } = request.raw.socket
-  const ip = remoteAddress.startsWith('::ffff:') ? remoteAddress.slice(7) : remoteAddress
-  return ip.includes(':') ? `[${ip}]:${remotePort}` : `${ip}:${remotePort}`
 }

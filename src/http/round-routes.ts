@@ -84,6 +84,7 @@ function electEndpoint(parts: RoundRoutesParts): Endpoint {
   return {
     path: '/api/v1/elect/{system}/{round}',
     methods: ['GET', 'POST'],
+    action: 'elect',
     tag: 'rounds',
     summary: 'Am I the leader?',
     query,
@@ -180,6 +181,7 @@ function queryEndpoint(
   return {
     path: `/api/v1/${name}/{system}/{round}`,
     methods: ['GET', 'POST'],
+    action: 'read',
     tag: 'rounds',
     ...docs,
     query: {},
@@ -201,6 +203,7 @@ function completeEndpoint(parts: RoundRoutesParts): Endpoint {
   return {
     path: '/api/v1/complete/{system}/{round}',
     methods: ['GET', 'POST'],
+    action: 'elect',
     tag: 'rounds',
     summary: 'I did the job.',
     query,
@@ -230,6 +233,7 @@ function failEndpoint(parts: RoundRoutesParts): Endpoint {
   return {
     path: '/api/v1/fail/{system}/{round}',
     methods: ['POST'],
+    action: 'elect',
     tag: 'rounds',
     summary: 'I gave up: the round ends failed.',
     query,
@@ -282,6 +286,7 @@ function renewEndpoint({ elector, metrics, callIdentity }: RoundRoutesParts): En
   return {
     path: '/api/v1/renew/{system}/{round}',
     methods: ['POST'],
+    action: 'elect',
     tag: 'rounds',
     summary: 'I am still working: extends the lease.',
     query,

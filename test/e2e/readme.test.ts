@@ -151,6 +151,13 @@ describe('the README', () => {
     expect([first.stdout, second.stdout]).toEqual([expect.stringContaining('sent'), ''])
   })
 
+  it('has a line that makes a key', async () => {
+    const line = blocks('sh').find((block) => block.startsWith('gone key create')) ?? ''
+    const env = { ...(await withGone()), GONE_DATA_DIR: join(folder, 'keys') }
+    const { stdout } = await run('sh', ['-c', line], { env, cwd: folder })
+    expect(stdout).toMatch(/^gone_[0-9a-f]{12}_[\w-]{43}\n$/)
+  })
+
   it('names only scripts that exist', async () => {
     const { scripts } = JSON.parse(await readFile(join(ROOT, 'package.json'), 'utf8')) as {
       scripts: Record<string, string>

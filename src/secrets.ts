@@ -1,0 +1,77 @@
+import { readFileSync, statSync } from 'node:fs'
+import { GoneError } from './errors.ts'
+
+/** Settings that are secret, or carry a password. Each may also come from a file, named by the setting and `_FILE`. */
+export const SECRETS = [
+  'REDIS_URL',
+  'GATE_REDIS_URLS',
+  'GONE_KEY',
+  'GONE_WEBHOOK_SECRET',
+  'GONE_ALERT_URL',
+  'GONE_ALERT_SECRET',
+] as const
+
+type Env = Readonly<Record<string, string | undefined>>
+
+const MAX_FILE_BYTES = 65_536
+const SHORTEST_HIDDEN = 4
+
+/**
+ * The environment with the secrets that are in files: `REDIS_URL_FILE=/run/secrets/redis-url`.
+ *
+ * @throws GoneError `CONFIG` if a file cannot be read, or both are given; the content is never shown
+ */
+export function withSecretFiles(env: Env): Record<string, string | undefined> {
+  const read: Record<string, string | undefined> = { ...env }
+  for (const name of SECRETS) {
+    const file = env[`${name}_FILE`]?.trim()
+    if (!file) continue
+    if (env[name]?.trim()) throw new GoneError('CONFIG', `${name}: expected it or ${name}_FILE, got both`)
+    read[name] = readSecretFile(`${name}_FILE`, file)
+  }
+  return read
+}
+
+/** @throws GoneError `CONFIG` */
+export function readSecretFile(name: string, file: string): string {
+  try {
+    if (statSync(file).size > MAX_FILE_BYTES) throw new Error('it is too large')
+    const text = readFileSync(file, 'utf8').trim()
+    if (text) return text
+  } catch (cause) {
+    const why = cause instanceof Error ? cause.message : String(cause)
+    throw new GoneError('CONFIG', `${name}: cannot read ${file}: ${why}`, { cause })
+  }
+  throw new GoneError('CONFIG', `${name}: expected a secret in ${file}, got an empty file`)
+}
+
+/** Replaces in a text what nobody should read in a log: the secrets of this environment, and whatever looks like a key. */
+export function redactor(env: Env): (text: string) => string {
+  const hidden = [...new Set(SECRETS.flatMap((name) => partsToHide(name, env[name]?.trim() ?? '')))]
+    .filter((part) => part.length >= SHORTEST_HIDDEN)
+    .sort((a, b) => b.length - a.length)
+  return (text) =>
+    hidden.reduce(
+      (shown, part) => shown.replaceAll(part, '***'),
+      text.replace(/gone_([0-9a-f]{12})_[\w-]{43}/g, 'gone_$1_***'),
+    )
+}
+
+/** Of a URL its password, as it is written and as it is meant. */
+function partsToHide(name: string, value: string): readonly string[] {
+  if (!name.includes('REDIS')) return [value]
+  return value.split(',').flatMap((url) => {
+    const password = /^[a-z+]+:\/\/[^:@/]*:(.*)@/.exec(url)?.[1]
+    return password === undefined
+      ? []
+      : [password, decoded(password), JSON.stringify(decoded(password)).slice(1, -1)]
+  })
+}
+
+function decoded(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}

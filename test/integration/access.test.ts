@@ -1,0 +1,324 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createClient } from '../../src/client/client.ts'
+import type { ErrorCode } from '../../src/errors.ts'
+import { makeKey, revokeKey, type TestKey } from '../support/keys.ts'
+import { startRedis } from '../support/redis.ts'
+import { type Call, expectProblem, send } from '../support/requests.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+import { snapshotOf } from '../support/snapshot.ts'
+
+const JSON_TYPE = { 'content-type': 'application/json' }
+const ELECT = '/api/v1/elect/team-blue/round'
+
+let server: TestServer
+let all: TestKey
+let reader: TestKey
+let blue: TestKey
+let submitter: TestKey
+let expired: TestKey
+let admin: TestKey
+let before: Awaited<ReturnType<typeof snapshotOf>>
+
+beforeAll(async () => {
+  const redis = await startRedis()
+  all = await makeKey(redis)
+  admin = await makeKey(redis, { actions: ['admin'] })
+  reader = await makeKey(redis, { actions: ['read'] })
+  blue = await makeKey(redis, { systems: ['team-blue', 'blue-*'] })
+  submitter = await makeKey(redis, { actions: ['submit'], systems: ['mail-*-out'] })
+  expired = await makeKey(redis, { expiresAtMs: Date.now() - 1 })
+  server = await startTestServer({ redis })
+  before = await snapshotOf(redis)
+})
+
+afterAll(async () => {
+  await server.stop()
+  await server.redis.stop()
+})
+
+const paths = (system: string): Call[] => [
+  ...['elect', 'elected', 'complete', 'completed'].flatMap((step) => [
+    { path: `/api/v1/${step}/${system}/round` },
+    { method: 'POST', path: `/api/v1/${step}/${system}/round` },
+  ]),
+  ...['fail', 'renew', 'submit'].map((step) => ({ method: 'POST', path: `/api/v1/${step}/${system}/round` })),
+  { path: `/api/v1/rounds/${system}/round` },
+  { path: `/api/v1/rounds?system=${system}` },
+]
+const everyPath: Call[] = [...paths('team-blue'), { path: '/api/v1/rounds' }, { path: '/metrics' }]
+const pages: Call[] = ['/board', '/board/api/queues', '/docs', '/docs/json', '/docs/static/index.css'].map(
+  (path) => ({ path }),
+)
+
+async function expectRefused(call: Call, code: ErrorCode): Promise<string> {
+  const answer = await send(server.url, call)
+  const detail = expectProblem(answer, code)
+  expect(answer.headers['www-authenticate']).toBe(code === 'UNAUTHORIZED' ? 'Bearer realm="gone"' : undefined)
+  return detail
+}
+
+describe('without a key that is known', () => {
+  const wrong: [string, () => Record<string, string | string[]>][] = [
+    ['no key', () => ({})],
+    ['an empty one', () => ({ authorization: '' })],
+    ['a scheme without a key', () => ({ authorization: 'Bearer' })],
+    ['a key without its scheme', () => ({ authorization: all.text })],
+    [
+      'another scheme',
+      () => ({ authorization: `Basic ${Buffer.from(`gone:${all.text}`).toString('base64')}` }),
+    ],
+    ['an unknown key', () => ({ authorization: `Bearer gone_0123456789ab_${'A'.repeat(43)}` })],
+    ['another secret of a known id', () => ({ authorization: `Bearer gone_${all.id}_${'A'.repeat(43)}` })],
+    [
+      'its last character changed',
+      () => ({ authorization: `Bearer ${changed(all.text, all.text.length - 1)}` }),
+    ],
+    ['its first character changed', () => ({ authorization: `Bearer ${changed(all.text, 18)}` })],
+    ['another case', () => ({ authorization: `Bearer ${all.text.toUpperCase()}` })],
+    ['a key cut short', () => ({ authorization: `Bearer ${all.text.slice(0, -1)}` })],
+    ['a key and more', () => ({ authorization: `Bearer ${all.text}A` })],
+    ['a key and a path', () => ({ authorization: `Bearer ${all.text}/../x` })],
+    ['a key in quotes', () => ({ authorization: `Bearer "${all.text}"` })],
+    ['two keys in one header', () => ({ authorization: `Bearer ${all.text}, Bearer ${reader.text}` })],
+    ['two headers', () => ({ authorization: [`Bearer ${all.text}`, `Bearer ${reader.text}`] })],
+    ['the same header twice', () => ({ authorization: [`Bearer ${all.text}`, `Bearer ${all.text}`] })],
+    ['the id alone', () => ({ authorization: `Bearer ${all.id}` })],
+    ['a prototype for an id', () => ({ authorization: 'Bearer __proto__' })],
+    ['an expired key', () => expired.headers],
+    ['a key in the header of a proxy', () => ({ 'proxy-authorization': `Bearer ${all.text}` })],
+    ['a key in a header of its own', () => ({ 'x-api-key': all.text })],
+    ['a key as the token', () => ({ 'gone-candidate': all.text })],
+    ['a key in a cookie', () => ({ cookie: `gone-session=${all.text}` })],
+    ['a forged session', () => ({ cookie: `gone-session=v1.${all.id}.9999999999.${'A'.repeat(43)}` })],
+    ['forged headers of a proxy', () => ({ 'x-forwarded-for': '127.0.0.1', 'x-real-ip': '127.0.0.1' })],
+    [
+      'a forged user',
+      () => ({ 'x-forwarded-user': 'admin', 'remote-user': 'admin', 'x-remote-user': 'admin' }),
+    ],
+    ['an address to rewrite to', () => ({ 'x-original-url': '/healthz', 'x-rewrite-url': '/healthz' })],
+    ['a method to override with', () => ({ 'x-http-method-override': 'GET' })],
+  ]
+
+  it.each(wrong)('401 everywhere: %s', async (_, headers) => {
+    for (const call of [...everyPath, ...pages]) {
+      const detail = await expectRefused({ ...call, headers: headers() }, 'UNAUTHORIZED')
+      expect(detail).not.toContain(all.text.slice(18))
+    }
+  })
+
+  it('401 before a body is looked at', async () => {
+    const body = Buffer.alloc(1_000_000, 'x')
+    const call = { method: 'POST', path: '/api/v1/submit/team-blue/round', headers: JSON_TYPE, body }
+    await expectRefused(call, 'UNAUTHORIZED')
+  })
+
+  it('answers a key in the query like any other parameter, and never by what it opens', async () => {
+    await expectRefused({ path: `${ELECT}?key=${all.text}` }, 'UNAUTHORIZED')
+    await expectRefused({ path: `${ELECT}?access_token=${all.text}` }, 'UNAUTHORIZED')
+    await expectRefused({ path: `${ELECT}?key=${all.text}`, headers: all.headers }, 'INVALID_PARAMETER')
+  })
+
+  it('is asked for none by probes', async () => {
+    expect((await send(server.url, { path: '/healthz' })).status).toBe(200)
+    expect((await send(server.url, { path: '/readyz' })).status).toBe(200)
+  })
+
+  it('sends people to the login', async () => {
+    for (const path of ['/board', '/docs', '/board/queue/rounds?status=failed']) {
+      const answer = await send(server.url, { path, headers: { accept: 'text/html' } })
+      expect([answer.status, answer.headers.location]).toEqual([
+        302,
+        `/login?next=${encodeURIComponent(path)}`,
+      ])
+    }
+  })
+})
+
+describe('with a key that does not permit it', () => {
+  const denied: [string, () => TestKey, Call[]][] = [
+    [
+      'elect, with a key to read',
+      () => reader,
+      paths('team-blue').filter(({ path }) => /elect\/|complete\/|fail|renew/.test(path)),
+    ],
+    [
+      'submit, with a key to read',
+      () => reader,
+      [{ method: 'POST', path: '/api/v1/submit/team-blue/round' }],
+    ],
+    [
+      'read, with a key to submit',
+      () => submitter,
+      [{ path: '/api/v1/rounds/mail-a-out/round' }, { path: '/api/v1/elected/mail-a-out/round' }],
+    ],
+    ['another system', () => blue, paths('team-green')],
+    ['a longer name', () => blue, paths('team-blue-2')],
+    ['another case', () => blue, paths('Team-blue')],
+    ['a pattern for a name', () => blue, paths('*')],
+    ['an escaped prefix', () => blue, paths('%62lue')],
+    [
+      'the middle of a pattern alone',
+      () => submitter,
+      [{ method: 'POST', path: '/api/v1/submit/mail-out/round' }],
+    ],
+    [
+      'another end than the pattern',
+      () => submitter,
+      [{ method: 'POST', path: '/api/v1/submit/mail-a-outside/round' }],
+    ],
+    [
+      'all systems',
+      () => blue,
+      [
+        { path: '/api/v1/rounds' },
+        { path: '/metrics' },
+        { path: '/board/api/queues' },
+        { path: '/docs/json' },
+      ],
+    ],
+    ['two systems at once', () => blue, [{ path: '/api/v1/rounds?system=team-blue&system=team-green' }]],
+  ]
+
+  it.each(denied)('403: %s', async (_, key, calls) => {
+    expect(calls.length).toBeGreaterThan(0)
+    for (const call of calls) {
+      const detail = await expectRefused({ ...call, headers: key().headers }, 'FORBIDDEN')
+      expect(detail).toContain(`the key ${key().id} does not permit`)
+    }
+  })
+
+  it('403 for changes on the board, and for pages of other origins before that', async () => {
+    const call: Call = { method: 'PUT', path: '/board/api/queues/rounds/clean/completed' }
+    const origin = server.url
+    await expectRefused({ ...call, headers: reader.headers }, 'FOREIGN_ORIGIN')
+    await expectRefused(
+      { ...call, headers: { ...admin.headers, origin: 'http://evil.example' } },
+      'FOREIGN_ORIGIN',
+    )
+    await expectRefused({ ...call, headers: { ...reader.headers, origin } }, 'FORBIDDEN')
+    await expectRefused({ ...call, headers: { ...all.headers, origin } }, 'FORBIDDEN')
+    await expectRefused({ ...call, headers: { origin } }, 'UNAUTHORIZED')
+    // The board itself is read-only here.
+    expect((await send(server.url, { ...call, headers: { ...admin.headers, origin } })).status).toBe(405)
+  })
+})
+
+// After all that was refused, and before anything is let in.
+it('has changed no byte in Redis', async () => {
+  expect(await snapshotOf(server.redis)).toEqual(before)
+})
+
+describe('with a key', () => {
+  it('does what it permits, where it permits it', async () => {
+    const ask = async (key: TestKey, call: Call) =>
+      (await send(server.url, { ...call, headers: { ...JSON_TYPE, ...key.headers } })).status
+    expect(await ask(blue, { path: ELECT })).toBe(202)
+    expect(await ask(all, { path: ELECT })).toBe(204)
+    expect(await ask(reader, { path: '/api/v1/elected/team-blue/round' })).toBe(200)
+    expect(await ask(blue, { path: '/api/v1/rounds?system=team-blue' })).toBe(200)
+    expect(await ask(blue, { path: '/api/v1/elect/blue-/1' })).toBe(202)
+    expect(await ask(blue, { path: '/api/v1/elect/blue-1/1' })).toBe(202)
+    expect(await ask(submitter, { method: 'POST', path: '/api/v1/submit/mail-a-out/1' })).toBe(202)
+    expect(await ask(reader, { path: '/api/v1/rounds' })).toBe(200)
+    expect(await ask(reader, { path: '/metrics' })).toBe(200)
+    expect(await ask(admin, { path: '/api/v1/elect/any/1' })).toBe(202)
+    for (const call of pages) expect([call.path, await ask(reader, call)]).toEqual([call.path, 200])
+  })
+
+  it('is told that a path takes another method, or is none, as without', async () => {
+    await expectRefused({ method: 'DELETE', path: ELECT }, 'METHOD_NOT_ALLOWED')
+    await expectRefused({ path: '/api/v1/nothing' }, 'NOT_FOUND')
+  })
+
+  it('is let in by another server within 10 s of its making, and by none 10 s after its end', async () => {
+    const other = await startTestServer({ redis: server.redis })
+    const key = await makeKey(server.redis)
+    const statuses = async () =>
+      Promise.all(
+        [server, other].map(
+          async ({ url }) => (await send(url, { path: '/api/v1/rounds', headers: key.headers })).status,
+        ),
+      )
+    await expect.poll(statuses, { timeout: 10_000, interval: 200 }).toEqual([200, 200])
+    await revokeKey(server.redis, key)
+    await expect.poll(statuses, { timeout: 10_000, interval: 200 }).toEqual([401, 401])
+    await other.stop()
+  })
+
+  it('is what the SDK shows, and is told in a code why not', async () => {
+    const client = createClient({ url: server.url, key: blue.text })
+    expect(await client.elect('blue-sdk', '1')).toMatchObject({ leads: true })
+    await expect(client.elect('green', '1')).rejects.toMatchObject({ code: 'FORBIDDEN' })
+    const nobody = createClient({ url: server.url })
+    await expect(nobody.elect('blue-sdk', '1')).rejects.toMatchObject({ code: 'UNAUTHORIZED' })
+    const sent = () => createClient({ url: server.url, key: 'gone_a\r\nX: y' })
+    expect(sent).toThrow(/^key: expected an API key, gone_[^\n]*$/)
+  })
+
+  it('describes in OpenAPI how it is shown', async () => {
+    const answer = await send(server.url, { path: '/docs/json', headers: reader.headers })
+    const api = JSON.parse(answer.text) as {
+      security: object[]
+      components: { securitySchemes: Record<string, { type: string; scheme: string }> }
+      paths: Record<string, Record<string, { security?: object[]; responses: object }>>
+    }
+    expect(api.components.securitySchemes.key).toMatchObject({ type: 'http', scheme: 'bearer' })
+    expect(api.security).toEqual([{ key: [] }])
+    expect(api.paths['/healthz']?.get?.security).toEqual([])
+    expect(Object.keys(api.paths['/api/v1/elect/{system}/{round}']?.get?.responses ?? {})).toContain('403')
+  })
+})
+
+describe('without any key', () => {
+  it('needs none on loopback, until there is one, and one from then on', async () => {
+    const fresh = await startTestServer()
+    expect((await send(fresh.url, { path: ELECT })).status).toBe(202)
+    const key = await makeKey(fresh.redis)
+    const status = async (headers = {}) => (await send(fresh.url, { path: ELECT, headers })).status
+    await expect.poll(() => status(), { timeout: 10_000, interval: 200 }).toBe(401)
+    expect(await status(key.headers)).toBe(204)
+    await revokeKey(fresh.redis, key)
+    await expect.poll(() => status(key.headers), { timeout: 10_000, interval: 200 }).toBe(401)
+    expect(await status()).toBe(401)
+    await fresh.stop()
+  })
+
+  it('does not start where others could reach it, unless told to', async () => {
+    const redis = await startRedis()
+    const start = (env: Record<string, string>) => startTestServer({ redis, env })
+    await expect(start({ GONE_KEYS: 'required' })).rejects.toThrow(
+      /^GONE_KEYS: .*no(ne)?.*gone key create.*GONE_KEYS=optional[^\n]*$/,
+    )
+    await expect(start({ GONE_HOST: '0.0.0.0' })).rejects.toThrow(/listening on 0\.0\.0\.0 needs an API key/)
+    await (await start({ GONE_KEYS: 'optional' })).stop()
+    await makeKey(redis)
+    const required = await start({ GONE_KEYS: 'required' })
+    expect((await send(required.url, { path: ELECT })).status).toBe(401)
+    await required.stop()
+    await redis.stop()
+  })
+})
+
+describe('a rate limit', () => {
+  it('holds for an address and for a key, and says when to come again', async () => {
+    const redis = await startRedis()
+    const key = await makeKey(redis)
+    const limited = await startTestServer({
+      redis,
+      env: { GONE_RATE_LIMIT: '2', GONE_TRUSTED_PROXIES: '127.0.0.1' },
+    })
+    const from = (address: string, headers = {}) =>
+      send(limited.url, { path: '/api/v1/rounds', headers: { 'x-forwarded-for': address, ...headers } })
+    for (let n = 0; n < 20; n += 1) expect((await from('10.0.0.1')).status).toBe(401)
+    expectProblem(await from('10.0.0.1'), 'RATE_LIMITED')
+    for (let n = 0; n < 20; n += 1) expect((await from(`10.0.1.${n}`, key.headers)).status).toBe(200)
+    expect(expectProblem(await from('10.0.2.1', key.headers), 'RATE_LIMITED')).toContain(key.id)
+    expect((await from('10.0.2.2')).status).toBe(401)
+    await limited.stop()
+    await redis.stop()
+  })
+})
+
+function changed(text: string, index: number): string {
+  return `${text.slice(0, index)}${text[index] === 'A' ? 'B' : 'A'}${text.slice(index + 1)}`
+}
