@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -54,6 +55,8 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   const history = join(folder, 'history.jsonl')
   const recorder = new Recorder(history)
   const limit = AbortSignal.any([interruption, AbortSignal.timeout(MAX_SCENARIO_MS)])
+  // Every pause of a scenario listens.
+  setMaxListeners(0, limit)
   const world = new World(recorder, new Random(seed).fork(scenario.name), root, folder, limit)
   let violations: readonly Violation[] = []
   let trouble: string | undefined
