@@ -18,6 +18,7 @@ export type Pen = Pick<Recorder, 'invoke' | 'return'>
 
 const GETS: readonly Operation[] = ['round', 'elected', 'completed']
 const ANSWER_WITHIN_MS = 3_000
+const RETRY_MS = 100
 
 /** Calls one facade over HTTP, and writes each call and how it ended into the history. */
 export class Caller {
@@ -59,11 +60,16 @@ export class Caller {
   }
 
   /** Asks until it is answered, as the protocol says: with the same token. */
-  async electUntilTold(round: string, ask: Ask & { readonly token: string }, tries = 40): Promise<Return> {
+  electUntilTold(round: string, ask: Ask & { readonly token: string }): Promise<Return> {
+    return this.askUntilTold('elect', round, ask)
+  }
+
+  async askUntilTold(op: Operation, round: string, ask: Ask, tries = 60): Promise<Return> {
     for (let left = tries; ; left -= 1) {
-      const answer = await this.elect(round, ask)
-      if (answer.result === 'ok' || left <= 1) return answer
-      await new Promise((resolve) => setTimeout(resolve, 100))
+      const answer = await this.call(op, round, ask)
+      const isTold = answer.result === 'ok' || (answer.result === 'fail' && answer.status !== undefined)
+      if (isTold || left <= 1) return answer
+      await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
     }
   }
 

@@ -33,7 +33,7 @@ export interface WorkerOptions {
 
 /** How long jobs have to end, and the board to follow, when all faults are over. The sweeper needs two of its rounds. */
 const END_WITHIN_MS = 25_000
-const SHOW_WITHIN_MS = 15_000
+const SHOW_WITHIN_MS = 20_000
 const LOOKS_AT_ONCE = 16
 /** The system that rounds are of where a scenario needs only one. */
 const SYSTEM = 'chaos'
@@ -253,9 +253,8 @@ export class World {
   private async readBack(facade: Process): Promise<void> {
     await each(this.roundsAsked(), async ({ system, round }) => {
       const caller = this.to(facade, system)
-      await caller.call('round', round, { isFinal: true })
-      await caller.call('elected', round, { isFinal: true })
-      await caller.call('completed', round, { isFinal: true })
+      for (const op of ['round', 'elected', 'completed'] as const)
+        await caller.askUntilTold(op, round, { isFinal: true })
     })
   }
 
