@@ -35,7 +35,12 @@ export interface CheckOptions {
   readonly recordsAreLost?: boolean
 }
 
-const LOST_WITH_RECORDS: readonly Rule[] = ['never-forgotten', 'acknowledged-kept', 'fences-grow']
+const LOST_WITH_RECORDS: readonly Rule[] = [
+  'never-forgotten',
+  'acknowledged-kept',
+  'fences-grow',
+  'answers-agree',
+]
 const DECIDED_WITHIN_MS = 5_000
 
 interface Call extends Invocation {

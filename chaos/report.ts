@@ -1,4 +1,5 @@
 import type { Result } from './runner.ts'
+import type { Bite } from './teeth.ts'
 
 const NUMBER = new Intl.NumberFormat('en')
 
@@ -40,8 +41,8 @@ export function summary(results: readonly Result[]): string {
   )
 }
 
-export function asJson(results: readonly Result[]): string {
-  const rows = results.map(({ scenario, seed, isGood, violations, counts, tookMs, trouble }) => ({
+export function resultsAsJson(results: readonly Result[]): object[] {
+  return results.map(({ scenario, seed, isGood, violations, counts, tookMs, trouble }) => ({
     scenario: scenario.name,
     proves: scenario.proves,
     isSurvived: scenario.breaks === undefined,
@@ -52,7 +53,6 @@ export function asJson(results: readonly Result[]): string {
     violations,
     ...(trouble !== undefined && { trouble }),
   }))
-  return JSON.stringify(rows, undefined, 2)
 }
 
 /** One line as a scenario ends, and why where it did not go well. */
@@ -74,5 +74,39 @@ export function asLines(result: Result): string[] {
       : []),
     `       history: ${history}`,
     `       repeat:  npm run chaos -- --scenario ${scenario.name} --seed ${seed}`,
+  ]
+}
+
+/** The table of the bugs that the harness was given. */
+export function bitesAsMarkdown(bites: readonly Bite[]): string {
+  return [
+    '| bug | what it is | caught by | rules broken | s |',
+    '|---|---|---|---|---:|',
+    ...bites.map(({ bug, isCaught, rules, tookMs }) => {
+      const caught = isCaught ? `\`${bug.caughtBy}\`` : '**not caught**'
+      return `| \`${bug.name}\` | ${bug.about} | ${caught} | ${rules.join(', ')} | ${Math.round(tookMs / 1_000)} |`
+    }),
+  ].join('\n')
+}
+
+export function bitesAsJson(bites: readonly Bite[]): object[] {
+  return bites.map(({ bug, isCaught, rules, example, tookMs }) => ({
+    bug: bug.name,
+    about: bug.about,
+    scenario: bug.caughtBy,
+    isCaught,
+    rules,
+    example,
+    tookMs: Math.round(tookMs),
+  }))
+}
+
+export function biteAsLines({ bug, isCaught, rules, example, tookMs, seed }: Bite): string[] {
+  const seconds = `${(tookMs / 1_000).toFixed(1)} s`
+  if (isCaught)
+    return [`caught ${bug.name.padEnd(24)} ${seconds}  by ${bug.caughtBy}: ${rules.join(', ')}; ${example}`]
+  return [
+    `MISSED ${bug.name.padEnd(24)} ${seconds}  by ${bug.caughtBy}: ${example}`,
+    `       repeat:  npm run chaos -- --teeth ${bug.name} --seed ${seed}`,
   ]
 }

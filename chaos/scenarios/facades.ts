@@ -16,6 +16,34 @@ export const FACADES: readonly Scenario[] = [
   killedAt('elect', 'the leader asks elsewhere and leads, and the board shows the round'),
   killedAt('complete', 'the report is sent elsewhere and accepted, and the board shows the end'),
   killedAt('submit', 'the round is submitted elsewhere, and runs once'),
+  {
+    name: 'nobody-asks-again',
+    proves:
+      'a facade dies between record and queue, and its caller with it: the sweeper shows the round and queues the job',
+    isShort: true,
+    async run(world) {
+      const redis = await world.redis({ aof: 'always' })
+      const well = await world.facade(redis)
+      await world.worker(redis)
+      const calls = ['elect', 'complete', 'submit'] as const
+      const victims = await world.facadesOn(calls.length, redis, { failpoints: 'kill' })
+      await Promise.all(
+        calls.map(async (call, n) => {
+          const round = call === 'elect' ? 'led.after-decide' : `${n}.after-${call}`
+          if (call === 'complete') await world.to(well).elect(round, { token: round })
+          world.fault(`a facade dies between the record of ${call} and the queue`)
+          const answer = await ask(world, victims[n] as Process, call, round)
+          world.claim(
+            answer.result === 'unknown',
+            `${round}: the facade did not die, but answered ${answer.status}`,
+          )
+          await victims[n]?.ended
+        }),
+      )
+      const hasRun = () => world.readEffects().some(({ phase }) => phase === 'end')
+      await world.until(hasRun, 'the job that nobody queued has run', 20_000)
+    },
+  },
   stoppedAt('elect', 'others decide meanwhile, and what it answers late is still true'),
   stoppedAt('complete', 'the report counts once, here or elsewhere'),
   stoppedAt('submit', 'the round runs once'),

@@ -27,6 +27,7 @@ export const NETWORK: readonly Scenario[] = [
         wire.swallowReply(round)
         const told = await untilTold(world, [facade], 'elect', round, {})
         world.claim(told.status === 202, `${round}: nobody leads, the next caller was told ${told.status}`)
+        await untilTold(world, [facade], 'elect', round, {})
       }
       world.claim(wire.swallowed === 30, `${wire.swallowed} of 30 replies were lost`)
       wire.heal()
