@@ -161,8 +161,8 @@ export const BUGS: readonly Bug[] = [
     patches: [
       {
         file: 'src/service/round-memory.ts',
-        find: 'isReplaceable(record) && record.lease ?',
-        replace: 'isReplaceable(record) && record.lease && !record.leader ?',
+        find: 'isReplaceable(record) ?',
+        replace: 'isReplaceable(record) && !record.leader ?',
       },
     ],
   },

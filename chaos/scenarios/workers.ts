@@ -178,7 +178,8 @@ function diesAt(when: 'before' | 'after', then: string): Scenario {
         for (const facade of facades) await world.to(facade).call('elected', round)
         await world.to(facades[0] as (typeof facades)[0]).elect(round, { token: `${round}-passer-by` })
       }
-      await whenDone(world, rounds, 30_000)
+      await whenStarted(world, 2 * rounds.length)
+      await whenDone(world, rounds)
       for (const round of rounds) for (const facade of facades) await world.to(facade).call('elected', round)
       const starts = world.readEffects().filter(({ phase }) => phase === 'start').length
       world.claim(

@@ -11,7 +11,8 @@ interface Remembered {
  * What this process knows for certain about rounds, so that the many who ask about a decided one need no round trip.
  *
  * Only what cannot change is remembered: the leader of a round without a lease, of a leased one until the expiry that
- * was last heard of (a renewal only moves it out), and completions.
+ * was last heard of (a renewal only moves it out), and completions. A round that its job leads has a new fence with each
+ * start, at any moment, so it is remembered only once it is finished.
  */
 export class RoundMemory {
   private readonly rounds = new Map<string, Remembered>()
@@ -30,8 +31,7 @@ export class RoundMemory {
   /** @param sentAtMs when the request was sent: the lease's rest is counted from there, so it is never overrated */
   remember(id: RoundId, seen: Pick<Ruling<unknown>, 'record' | 'nowMs'>, sentAtMs: number): void {
     const { record, nowMs } = seen
-    const restMs =
-      isReplaceable(record) && record.lease ? record.lease.expiresAtMs - nowMs : Number.POSITIVE_INFINITY
+    const restMs = isReplaceable(record) ? leaseEndMs(record) - nowMs : Number.POSITIVE_INFINITY
     const key = roundKey(id)
     this.rounds.delete(key)
     this.rounds.set(key, { record, untilMs: sentAtMs + restMs })
@@ -39,4 +39,8 @@ export class RoundMemory {
     const oldest = this.rounds.keys().next()
     if (!oldest.done) this.rounds.delete(oldest.value)
   }
+}
+
+function leaseEndMs({ lease }: RoundRecord): number {
+  return lease?.expiresAtMs ?? Number.NEGATIVE_INFINITY
 }
