@@ -117,6 +117,7 @@ async function assemble(
     metrics: new Metrics({ records, queue, jobs, sweeper }),
     readiness: () => readReadiness(commands, config.allowEviction),
     callIdentity: callIdentities(randomBytes(6).toString('base64url')),
+    storeNowMs: () => memory.storeNowMs(),
     deadlineMs: config.deadlineMs,
     queues: async () => [queue.queue, ...(await jobs.all())],
     dispatcher: new Dispatcher({ records, jobs, rounds: queue, log }),

@@ -32,6 +32,8 @@ export const CLOCKS: readonly Scenario[] = [
         const told = await Promise.all(standbys)
         const next = told.filter(({ status }) => status === 202).length
         world.claim(next === 1, `${round}: ${next} took over`)
+        const isOverdue = told.some(({ state }) => state === 'overdue')
+        world.claim(!isOverdue, `${round}: called overdue by the clock of a facade`)
       })
     },
   },

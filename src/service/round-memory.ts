@@ -16,6 +16,8 @@ interface Remembered {
  */
 export class RoundMemory {
   private readonly rounds = new Map<string, Remembered>()
+  /** By how much the store's clock is ahead of ours, as far as is known. */
+  private storeAheadMs = 0
 
   /** @param nowMs a clock that never goes back */
   constructor(
@@ -28,9 +30,15 @@ export class RoundMemory {
     return known !== undefined && this.nowMs() < known.untilMs ? known.record : undefined
   }
 
+  /** The store's clock now, which all times of records are of. True as soon as one record was remembered. */
+  storeNowMs(): number {
+    return this.storeAheadMs + this.nowMs()
+  }
+
   /** @param sentAtMs when the request was sent: the lease's rest is counted from there, so it is never overrated */
   remember(id: RoundId, seen: Pick<Ruling<unknown>, 'record' | 'nowMs'>, sentAtMs: number): void {
     const { record, nowMs } = seen
+    this.storeAheadMs = nowMs - sentAtMs
     const restMs = isReplaceable(record) ? leaseEndMs(record) - nowMs : Number.POSITIVE_INFINITY
     const key = roundKey(id)
     this.rounds.delete(key)
