@@ -34,6 +34,7 @@ interface Wire {
 
 export async function startProxy(targetPort: number): Promise<TcpProxy> {
   const wires = new Set<Wire>()
+  const queues = new WeakMap<Socket, { chunk: Buffer; dueMs: number }[]>()
   let delayMs = 0
   let dropped: 'requests' | 'replies' | undefined
   let isRefusing = false
@@ -67,16 +68,24 @@ export async function startProxy(targetPort: number): Promise<TcpProxy> {
     if (dropped !== 'replies') send(wire.client, chunk)
   }
 
-  /** Timers of one length fire in the order in which they were set; a change of the delay cuts no corner either. */
-  let lastDueMs = 0
+  /** A queue for each end: timers alone would let a piece overtake one whose delay was longer. */
   function send(to: Socket, chunk: Buffer): void {
-    const dueMs = Math.max(lastDueMs, performance.now() + delayMs)
-    if (delayMs === 0 && dueMs <= performance.now()) {
-      to.write(chunk)
-      return
+    const queue = queues.get(to) ?? []
+    queue.push({ chunk, dueMs: performance.now() + delayMs })
+    queues.set(to, queue)
+    if (queue.length === 1) drain(to, queue)
+  }
+
+  function drain(to: Socket, queue: { chunk: Buffer; dueMs: number }[]): void {
+    for (let first = queue[0]; first; first = queue[0]) {
+      const restMs = first.dueMs - performance.now()
+      if (restMs > 0) {
+        setTimeout(drain, Math.ceil(restMs), to, queue)
+        return
+      }
+      if (to.writable) to.write(first.chunk)
+      queue.shift()
     }
-    lastDueMs = dueMs
-    setTimeout(() => to.writable && to.write(chunk), dueMs - performance.now())
   }
 
   const server = createServer((client) => {
