@@ -203,4 +203,22 @@ export const BUGS: readonly Bug[] = [
       },
     ],
   },
+  {
+    name: 'outage-spends-attempt',
+    about: 'a gate that was lost in an outage counts as a failed attempt',
+    caughtBy: 'gate-outlived',
+    patches: [
+      {
+        file: 'src/queue/job-worker.ts',
+        find: "['STORE_UNAVAILABLE', 'GATE_LOST']",
+        replace: "['STORE_UNAVAILABLE']",
+      },
+    ],
+  },
+  {
+    name: 'put-off-once',
+    about: 'a job that Redis did not let be put off has failed',
+    caughtBy: 'jobs-without-memory',
+    patches: [{ file: 'src/queue/job-worker.ts', find: 'MAX_PUT_OFFS = 3_600', replace: 'MAX_PUT_OFFS = 1' }],
+  },
 ]

@@ -340,7 +340,8 @@ const SHOWN_AS: Readonly<Record<RoundJson['state'], readonly string[]>> = {
 function checkShown({ shown }: RoundHistory, record: RoundJson | undefined, say: Say): void {
   if (shown === undefined || record === undefined) return
   if (isShownRightly(record, shown.state)) return
-  say('board-agrees', `the record says ${record.state}, the board ${shown.state}`)
+  const reason = shown.reason ? ` (${shown.reason})` : ''
+  say('board-agrees', `the record says ${record.state}, the board ${shown.state}${reason}`)
 }
 
 /** True if a job in this state shows the round as its record is. */

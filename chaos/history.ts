@@ -68,6 +68,8 @@ export interface Shown {
   readonly system: string
   readonly round: string
   readonly state: string
+  /** Why it is red. */
+  readonly reason?: string
 }
 
 export interface Fault {

@@ -279,7 +279,9 @@ export class World {
           const isJobs = record.state === 'submitted' || (record.job?.starts ?? 0) > 0
           const queue = queueOf(isJobs ? (record.job?.worker ?? ROUNDS_QUEUE) : ROUNDS_QUEUE)
           const state = await queue.getJobState(roundKey(record))
-          const shown = { kind: 'shown', system: record.system, round: record.round, state } as const
+          const reason = state === 'failed' ? (await queue.getJob(roundKey(record)))?.failedReason : undefined
+          const { system, round } = record
+          const shown = { kind: 'shown', system, round, state, ...(reason && { reason }) } as const
           if (isLast || isShownRightly(record, state)) this.recorder.note(shown)
           else still.push(record)
         })

@@ -1,6 +1,7 @@
 import { names, untilTold } from '../load.ts'
 import type { Scenario } from '../scenario.ts'
 import { each, type World } from '../world.ts'
+import { adminOf } from './redis.ts'
 
 /** What workers may suffer, and what they may do. */
 export const WORKERS: readonly Scenario[] = [
@@ -135,6 +136,46 @@ export const WORKERS: readonly Scenario[] = [
       }
       await submitting
       await whenDone(world, rounds)
+    },
+  },
+  {
+    name: 'jobs-without-memory',
+    proves: 'while Redis has no memory left no attempt is spent: jobs that run or wait end afterwards',
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      const victim = await world.worker(redis)
+      const rounds = names('round', 30)
+      for (const round of rounds) await world.submit(facade, round, { sleepMs: world.random.int(0, 2_000) })
+      await whenStarted(world, 10)
+      world.fault('SIGKILL of the worker')
+      await victim.kill()
+      await world.worker(redis)
+      const admin = adminOf(world, redis)
+      for (let turn = 0; turn < 2; turn += 1) {
+        await world.pause(500)
+        world.fault('maxmemory of Redis below what it uses')
+        await admin.config('SET', 'maxmemory', '1')
+        await world.pause(3_000)
+        await admin.config('SET', 'maxmemory', '0')
+      }
+    },
+  },
+  {
+    name: 'gate-outlived',
+    proves:
+      'Redis hangs for longer than the gate lasts, under jobs that have one attempt: they are run again, and end',
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      await world.worker(redis)
+      const rounds = names('round', 5)
+      for (const round of rounds) await world.submit(facade, round, { sleepMs: 5_000 }, { attempts: 1 })
+      await whenStarted(world, rounds.length)
+      world.fault('SIGSTOP of Redis for 4 s')
+      redis.pause()
+      await world.pause(4_000)
+      redis.resume()
     },
   },
   {
