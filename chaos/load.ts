@@ -33,7 +33,7 @@ export function startLoad(world: World, facades: readonly Target[], options: Loa
   let rounds = 0
   const running = Array.from({ length: lanes }, async (_, lane) => {
     const random = world.random.fork(`lane ${lane}`)
-    for (let n = 0; !isOver; n += 1) {
+    for (let n = 0; !isOver && !world.isEnded; n += 1) {
       await playRound(world, facades, `${lane}-${n}`, options, random)
       rounds += 1
     }
@@ -88,7 +88,12 @@ export async function untilTold(
 ): Promise<Return> {
   for (let left = TRIES; ; left -= 1) {
     const answer = await world.to(random.pick(facades).url, system).call(op, round, ask)
-    if (answer.result === 'ok' || ((answer.status ?? 0) >= 400 && (answer.status ?? 0) < 500) || left <= 1)
+    if (
+      answer.result === 'ok' ||
+      ((answer.status ?? 0) >= 400 && (answer.status ?? 0) < 500) ||
+      left <= 1 ||
+      world.isEnded
+    )
       return answer
     await sleep(RETRY_MS)
   }

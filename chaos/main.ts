@@ -68,7 +68,8 @@ try {
   say(error instanceof Error ? error.message : String(error))
   process.exitCode = EXIT.couldNotRun
 }
-if (interruption.signal.aborted) process.exitCode = EXIT.interrupted
+// What was cut off in the middle may still wait for something.
+if (interruption.signal.aborted) process.exit(EXIT.interrupted)
 
 async function runAll(): Promise<void> {
   const { minutes, teeth, short } = options

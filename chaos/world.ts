@@ -48,6 +48,8 @@ export class World {
   private truth: TestRedis | undefined
   private isHealed = false
   checkOptions: CheckOptions = {}
+  /** True once everything is being ended, also where the scenario has not come to its own end. */
+  isEnded = false
   /** False where jobs were removed from the queues on purpose. */
   looksAtBoard = true
 
@@ -198,6 +200,7 @@ export class World {
   }
 
   async end(): Promise<void> {
+    this.isEnded = true
     for (const close of this.closers.splice(0).reverse()) await close()
   }
 

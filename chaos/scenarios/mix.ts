@@ -56,7 +56,7 @@ async function build(world: World): Promise<Stage> {
 
 async function submitUntil(world: World, facades: readonly Process[], isOver: () => boolean): Promise<void> {
   const random = world.random.fork('jobs')
-  for (let n = 0; !isOver(); n += 1) {
+  for (let n = 0; !isOver() && !world.isEnded; n += 1) {
     const body = {
       worker: 'probe',
       data: { sleepMs: random.int(0, 1_000), ...(random.chance(0.1) && { fails: true }) },
