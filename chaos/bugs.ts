@@ -115,7 +115,6 @@ export const BUGS: readonly Bug[] = [
     name: 'no-sweeper',
     about: 'nobody tells the queues what a dead facade could not',
     caughtBy: 'nobody-asks-again',
-    isShort: true,
     patches: [{ file: 'src/app.ts', find: '  sweeper.start()\n', replace: '' }],
   },
   {

@@ -70,7 +70,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     recorder.close()
   }
   const isGood = trouble === undefined && isAsSaid(scenario, violations)
-  if (isGood) await rm(folder, { recursive: true, force: true })
+  if (isGood || interruption.aborted) await rm(folder, { recursive: true, force: true })
   return {
     scenario,
     seed,

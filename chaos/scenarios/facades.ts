@@ -70,7 +70,6 @@ export const FACADES: readonly Scenario[] = [
     name: 'facades-drained',
     proves:
       'SIGTERM of one facade after the other under load: open requests are answered, and it exits with 0',
-    isShort: true,
     async run(world) {
       const redis = await world.redis()
       const facades = await world.facadesOn(2, redis)

@@ -9,7 +9,6 @@ export const GATE: readonly Scenario[] = [
   {
     name: 'gate-node-down',
     proves: 'with one of three gate nodes dead elections go on, and each round has one leader',
-    isShort: true,
     async run(world) {
       const { facades, nodes } = await startGated(world)
       const load = startLoad(world, facades, { candidates: 4 })

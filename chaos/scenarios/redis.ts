@@ -14,7 +14,6 @@ export const REDIS: readonly Scenario[] = [
     name: 'aof-torn',
     proves:
       'a write that a crash has cut in two is dropped at the next start, and nothing that was acknowledged with it',
-    isShort: true,
     async run(world) {
       const redis = await world.redis({ aof: 'always' })
       const facades = await world.facadesOn(2, redis)
@@ -49,7 +48,6 @@ export const REDIS: readonly Scenario[] = [
     name: 'redis-stopped',
     proves:
       'while Redis hangs callers are told to retry, nobody that it lost; what was sent meanwhile is decided once',
-    isShort: true,
     async run(world) {
       const redis = await world.redis()
       const facades = await world.facadesOn(2, redis)
