@@ -168,7 +168,7 @@ export const BUGS: readonly Bug[] = [
   {
     name: 'doubt-shared',
     about: 'the identity of a call whose answer was lost is given to more than one caller',
-    caughtBy: 'decision-unheard',
+    caughtBy: 'doubt',
     isShort: true,
     patches: [
       {
@@ -191,9 +191,9 @@ export const BUGS: readonly Bug[] = [
     ],
   },
   {
-    name: 'late-worker-counts',
-    about: 'a worker that was stopped reports without its fence, as whoever leads',
-    caughtBy: 'worker-stopped',
+    name: 'fence-not-compared',
+    about: 'who shows a fence is known by its token alone',
+    caughtBy: 'second-life',
     patches: [
       {
         file: 'src/records/record.lua',

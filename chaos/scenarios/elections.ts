@@ -110,6 +110,30 @@ export const ELECTIONS: readonly Scenario[] = [
     },
   },
   {
+    name: 'second-life',
+    proves:
+      'a leader that lost its round and won it back: what it sent in its first life, under the first fence, is refused',
+    async run(world) {
+      const facades = await world.facadesOn(2, await world.redis())
+      await each(names('round', 20), async (round) => {
+        const [one = '', other = ''] = facades
+        const token = `${round}-one`
+        const first = await world.to(one).elect(round, { token, leaseMs: 1_000 })
+        await world.to(other).elect(round, { token: `${round}-other`, leaseMs: 1_000, waitMs: 2_000 })
+        const second = await world.to(one).elect(round, { token, leaseMs: 30_000, waitMs: 2_000 })
+        world.claim(second.status === 202, `${round}: it was not won back, but ${second.status}`)
+        const late = { token, fence: first.fence ?? 0 }
+        const calls = [
+          world.to(other).call('renew', round, late),
+          world.to(other).call('complete', round, late),
+        ]
+        const refused = (await Promise.all(calls)).every(({ result }) => result === 'fail')
+        world.claim(refused, `${round}: a call under the first fence was not refused`)
+        await world.to(one).call('complete', round, { token, fence: second.fence ?? 0 })
+      })
+    },
+  },
+  {
     name: 'completes',
     proves:
       'of many reports of one round at once, by its leader, by others, as done and as failed, one is accepted',

@@ -34,6 +34,34 @@ export const NETWORK: readonly Scenario[] = [
     },
   },
   {
+    name: 'doubt',
+    proves: 'calls without a token whose answers were lost may lead: of those who ask next, one does',
+    isShort: true,
+    async run(world) {
+      const redis = await world.redis()
+      const wire = await world.proxy(redis.port)
+      const facade = await world.facade(wire.redisUrl)
+      const rounds = names('round', 30)
+      world.fault('a one-way partition: Redis decides, and is not heard')
+      wire.drop('replies')
+      await each(
+        rounds,
+        async (round) => {
+          const unheard = await world.to(facade).elect(round)
+          world.claim(unheard.result === 'unknown', `${round}: answered ${unheard.status} without Redis`)
+        },
+        30,
+      )
+      wire.heal()
+      await each(rounds, async (round) => {
+        const told = await Promise.all([1, 2, 3].map(() => untilTold(world, [facade], 'elect', round, {})))
+        const leaders = told.filter(({ status }) => status === 202).length
+        world.claim(leaders === 1, `${round}: ${leaders} of those who asked next lead`)
+        await untilTold(world, [facade], 'elect', round, {})
+      })
+    },
+  },
+  {
     name: 'decision-unsent',
     proves: 'a decision that never reaches Redis is asked for again, and made once',
     isShort: true,
