@@ -215,9 +215,15 @@ export const BUGS: readonly Bug[] = [
     ],
   },
   {
-    name: 'put-off-once',
-    about: 'a job that Redis did not let be put off has failed',
+    name: 'log-decides',
+    about: 'an attempt has failed where a line could not be written into its log',
     caughtBy: 'jobs-without-memory',
-    patches: [{ file: 'src/queue/job-worker.ts', find: 'MAX_PUT_OFFS = 3_600', replace: 'MAX_PUT_OFFS = 1' }],
+    patches: [
+      {
+        file: 'src/queue/job-worker.ts',
+        find: 'await job.log(line).catch(() => undefined)',
+        replace: 'await job.log(line)',
+      },
+    ],
   },
 ]

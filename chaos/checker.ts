@@ -377,8 +377,10 @@ function roundsOf(events: readonly Event[]): ReadonlyMap<string, RoundHistory> {
 function leadsOf({ calls }: RoundHistory): readonly Lead[] {
   const leads = new Map<string, Lead>()
   const firstSentMs = new Map<string, number>()
-  for (const { op, who, atMs } of calls) {
-    if (op === 'elect' && !firstSentMs.has(who)) firstSentMs.set(who, atMs)
+  for (const { op, token, atMs } of calls) {
+    // A call without a token may be given the leadership of an earlier one whose answer was lost.
+    const sender = token ?? ''
+    if (op === 'elect' && !firstSentMs.has(sender)) firstSentMs.set(sender, atMs)
   }
   for (const call of calls) {
     if (call.op !== 'elect' || !isOk(call, 202)) continue
@@ -390,7 +392,7 @@ function leadsOf({ calls }: RoundHistory): readonly Lead[] {
     leads.set(`${who} ${fence}`, {
       who,
       fence,
-      sentMs: firstSentMs.get(who) ?? call.atMs,
+      sentMs: firstSentMs.get(token ?? '') ?? call.atMs,
       toldMs,
       hasToken: token !== undefined,
     })

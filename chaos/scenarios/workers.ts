@@ -168,7 +168,8 @@ export const WORKERS: readonly Scenario[] = [
     async run(world) {
       const redis = await world.redis()
       const facade = await world.facade(redis)
-      await world.worker(redis)
+      // BullMQ's own lock outlives the outage, so that nobody else takes the jobs over.
+      await world.worker(redis, { env: { CHAOS_LOCK: '30s' } })
       const rounds = names('round', 5)
       for (const round of rounds) await world.submit(facade, round, { sleepMs: 5_000 }, { attempts: 1 })
       await whenStarted(world, rounds.length)

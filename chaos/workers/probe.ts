@@ -13,11 +13,11 @@ export interface ProbeData {
   readonly fails?: true
 }
 
-const file = process.env.CHAOS_EFFECTS ?? ''
+const { CHAOS_EFFECTS: file = '', CHAOS_LOCK: lock = '1s' } = process.env
 
 // A worker whose every effect is written to a file, past Redis, so that no fault of Redis can hide one.
 export default defineWorker(
-  { concurrency: 20, attempts: 3, backoff: { type: 'fixed', delay: 50 }, lock: '1s' },
+  { concurrency: 20, attempts: 3, backoff: { type: 'fixed', delay: 50 }, lock: lock as '1s' },
   async (job: WorkerJob<ProbeData | null>, { system, round, fence }) => {
     const note = (phase: Effect['phase']) => {
       const effect: Effect = {

@@ -6,7 +6,6 @@ import { parseRoundKey, type RoundId } from '../core/round.ts'
 import { type ErrorCode, GoneError } from '../errors.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { type AttemptEnd, type JobRunner, RoundFailed, type Run } from '../service/job-runner.ts'
-import { pause } from '../service/within.ts'
 import { closeWorker } from './close-worker.ts'
 import { QUEUE_PREFIX } from './round-queue.ts'
 
@@ -47,9 +46,6 @@ export interface JobWorkerParts {
 const MAX_STALLED = 1_000_000
 /** What ended an attempt that was not the handler's doing. */
 const NO_ATTEMPT_SPENT: readonly ErrorCode[] = ['STORE_UNAVAILABLE', 'GATE_LOST']
-/** An hour of a Redis that refuses writes. */
-const MAX_PUT_OFFS = 3_600
-const PUT_OFF_AGAIN_MS = 1_000
 
 /** Takes the jobs of one queue, runs each by the runner, and tells BullMQ how it ended. */
 export class JobWorker {
@@ -117,7 +113,7 @@ export class JobWorker {
       if (error instanceof GoneError) {
         await note(job, error.message)
         // A store that cannot answer must not spend an attempt: after the last one nobody would end the round.
-        if (NO_ATTEMPT_SPENT.includes(error.code)) return this.putOff(job, token, 1_000)
+        if (NO_ATTEMPT_SPENT.includes(error.code)) return putOff(job, token, 1_000)
       }
       throw error
     }
@@ -136,20 +132,6 @@ export class JobWorker {
     })
   }
 
-  /** Puts the job off as soon as Redis takes that: to throw instead would spend an attempt. */
-  private async putOff(job: Job, token: string | undefined, ms: number): Promise<never> {
-    for (let left = MAX_PUT_OFFS; ; left -= 1) {
-      try {
-        await job.moveToDelayed(Date.now() + ms, token)
-        throw new DelayedError()
-      } catch (error) {
-        if (error instanceof DelayedError || isStateError(error)) throw error
-        if (left <= 1 || this.stopping.signal.aborted) throw error
-      }
-      await pause(PUT_OFF_AGAIN_MS, this.stopping.signal)
-    }
-  }
-
   private async conclude(job: Job, token: string | undefined, end: AttemptEnd): Promise<unknown> {
     switch (end.kind) {
       case 'completed':
@@ -159,7 +141,7 @@ export class JobWorker {
         return { skipped: end.why }
       case 'putOff':
         await note(job, `put off: ${end.why}`)
-        return end.ms === 0 ? giveBack(job, token) : this.putOff(job, token, end.ms)
+        return end.ms === 0 ? giveBack(job, token) : putOff(job, token, end.ms)
     }
   }
 }
@@ -169,9 +151,9 @@ async function note(job: Job, line: string): Promise<void> {
   await job.log(line).catch(() => undefined)
 }
 
-/** True where BullMQ says that the job is not ours to move any more; anything else is Redis that refuses, as where it is full. */
-function isStateError(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && typeof error.code === 'number'
+async function putOff(job: Job, token: string | undefined, ms: number): Promise<never> {
+  await job.moveToDelayed(Date.now() + ms, token)
+  throw new DelayedError()
 }
 
 async function giveBack(job: Job, token: string | undefined): Promise<never> {

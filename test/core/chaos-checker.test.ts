@@ -107,6 +107,13 @@ const GOOD: readonly [string, Story, CheckOptions?][] = [
     story().leads('a', 2, [0, 9], { round: 'r1' }).leads('b', 1, [1, 5], { round: 'r2' }),
   ],
   [
+    'a fence given to a call without a token whose answer was lost, and told to the next',
+    story()
+      .call('elect', [0, 1], { round: 'r1' }, { result: 'unknown', status: 500 })
+      .leads('a', 2, [2, 3], { round: 'r2' })
+      .call('elect', [4, 5], { round: 'r1' }, { status: 202, fence: 1 }),
+  ],
+  [
     'a report and its repetition',
     story()
       .leads('a', 1, [0, 1])
