@@ -193,6 +193,7 @@ async function assemble(
     readiness: () => readReadiness(commands, config.allowEviction),
     sharedNowMs: () => redisNowMs(commands),
     callIdentity: callIdentities(randomBytes(6).toString('base64url')),
+    storeNowMs: () => memory.storeNowMs(),
     deadlineMs: config.deadlineMs,
     queues: async () => [
       queue.queue,

@@ -51,7 +51,7 @@ export function stateOf(record: RoundRecord, nowMs: number): Exclude<RoundState,
   return nowMs >= deadlineAtMs(record) ? 'overdue' : 'led'
 }
 
-/** True if the leader of the round can change: it has a lease and the round is not finished. */
+/** True if who leads the round, or under which fence, can change: it has a lease or is led by its job, and is not finished. */
 export function isReplaceable(record: RoundRecord): boolean {
-  return record.lease !== undefined && record.completion === undefined
+  return (record.lease !== undefined || record.starts !== undefined) && record.completion === undefined
 }

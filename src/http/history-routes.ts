@@ -46,8 +46,9 @@ function roundEndpoint({ reader, standby, metrics }: HistoryRoutesParts): Endpoi
       const waitMs = readQuery(request, { wait }).wait
       const seen = waitMs ? await standby.finish(id, waitMs, callerSignal(reply)) : await reader.round(id)
       if (!waitMs) observe((performance.now() - startMs) / 1_000)
-      const round = roundJson(id, seen, Date.now())
-      if (round) return sendJson(reply, 200, round, seen.record)
+      const { record, nowMs } = seen
+      const round = roundJson(id, seen, nowMs)
+      if (round) return sendJson(reply, 200, round, record && { record, nowMs })
       throw new GoneError('NOT_LED', `${formatRound(id)}: nobody has led or submitted this round`)
     },
   }

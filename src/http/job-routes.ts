@@ -48,15 +48,17 @@ function submitEndpoint(parts: JobRoutesParts): Endpoint {
     async handler(request, reply) {
       const id = roundOf(request)
       readQuery(request, {})
-      const body = readBody(request.body, Object.keys(SUBMISSION_EXAMPLE))
-      const submission = readSubmission(body, escapePart(id.system), Date.now())
+      const asked = readBody(request.body, Object.keys(SUBMISSION_EXAMPLE))
+      const submission = readSubmission(asked, escapePart(id.system), Date.now())
       rollCall.note(id, callerOf(request, callIdentity))
       const dispatch = await dispatcher.submit(id, submission)
       metrics.countSubmission(dispatch.isFirst ? 'first' : 'duplicate')
       const round = roundJson(id, dispatch, dispatch.nowMs)
       reply.header('link', `<${linkOf(id)}>; rel="describedby"`)
       if (dispatch.isConflict) reply.header('gone-conflict', 'data')
-      return sendJson(reply, dispatch.isFirst ? 202 : 200, { ...round, link: linkOf(id) }, dispatch.record)
+      const { record, nowMs } = dispatch
+      const body = { ...round, link: linkOf(id) }
+      return sendJson(reply, dispatch.isFirst ? 202 : 200, body, record && { record, nowMs })
     },
   }
 }

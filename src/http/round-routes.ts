@@ -22,6 +22,8 @@ export interface RoundRoutesParts {
   readonly metrics: Metrics
   readonly rollCall: RollCall
   readonly callIdentity: () => string
+  /** The clock that the records' times are of. */
+  readonly storeNowMs: () => number
   /** The deadline of who asks for none. */
   readonly deadlineMs: number
 }
@@ -45,7 +47,7 @@ export function roundRoutes(app: FastifyInstance, parts: RoundRoutesParts): void
 }
 
 function electEndpoint(parts: RoundRoutesParts): Endpoint {
-  const { elector, standby, metrics, callIdentity, rollCall } = parts
+  const { elector, standby, metrics, callIdentity, storeNowMs, rollCall } = parts
   const query = { candidate, lease, deadline, wait }
   const observe = metrics.timer('elect')
 
@@ -55,10 +57,13 @@ function electEndpoint(parts: RoundRoutesParts): Endpoint {
     id: RoundId,
     election: Election,
   ): FastifyReply {
-    metrics.countElection(election.verdict)
-    if (election.verdict === 'lost' || election.record === undefined)
-      return sendStatus(reply, 204, election.record)
-    return sendRecord(request, reply, 202, { id, record: election.record })
+    const { verdict, record } = election
+    metrics.countElection(verdict)
+    if (record === undefined) return sendStatus(reply, 204)
+    const seen = { record, nowMs: storeNowMs() }
+    return verdict === 'lost'
+      ? sendStatus(reply, 204, seen)
+      : sendRecord(request, reply, 202, { id, ...seen })
   }
 
   async function decide(
@@ -125,8 +130,8 @@ interface Ask {
   readonly startMs: number
 }
 
-function electedEndpoint({ reader, metrics }: RoundRoutesParts): Endpoint {
-  return queryEndpoint(metrics, 'elected', {
+function electedEndpoint({ reader, metrics, storeNowMs }: RoundRoutesParts): Endpoint {
+  return queryEndpoint(metrics, storeNowMs, 'elected', {
     summary: 'Who was the leader?',
     replies: { 200: "The leader's address, ip:port.", 204: 'Nobody yet.', 500: `It ${UNDECIDED}.` },
     find: (id) => reader.leader(id),
@@ -134,8 +139,8 @@ function electedEndpoint({ reader, metrics }: RoundRoutesParts): Endpoint {
   })
 }
 
-function completedEndpoint({ reader, metrics }: RoundRoutesParts): Endpoint {
-  return queryEndpoint(metrics, 'completed', {
+function completedEndpoint({ reader, metrics, storeNowMs }: RoundRoutesParts): Endpoint {
+  return queryEndpoint(metrics, storeNowMs, 'completed', {
     summary: 'Did anyone do the job?',
     replies: { 200: "The completer's address, ip:port.", 204: 'Not completed.', 500: `It ${UNDECIDED}.` },
     find: async (id) => {
@@ -151,6 +156,7 @@ type Found = ReturnType<Reader['leader']>
 /** A question about a round that is answered with an address: from memory at once, or after a look at the store. */
 function queryEndpoint(
   metrics: Metrics,
+  storeNowMs: () => number,
   name: Route,
   {
     find,
@@ -173,7 +179,7 @@ function queryEndpoint(
     startMs: number,
   ) {
     if (record === undefined) sendStatus(reply, 204)
-    else sendRecord(request, reply, 200, { id, record, text: text(record) })
+    else sendRecord(request, reply, 200, { id, record, nowMs: storeNowMs(), text: text(record) })
     observe((performance.now() - startMs) / 1_000)
     return reply
   }
@@ -269,8 +275,8 @@ async function report(
   const ruling = await completer.complete(id, reporterOf(request, query, callIdentity), said, { deadlineMs })
   metrics.countCompletion(said.outcome, ruling.verdict)
   metrics.timer(said.outcome === 'completed' ? 'complete' : 'fail')((performance.now() - startMs) / 1_000)
-  const { record, verdict } = ruling
-  if (verdict !== 'refused') return sendRecord(request, reply, 200, { id, record })
+  const { record, verdict, nowMs } = ruling
+  if (verdict !== 'refused') return sendRecord(request, reply, 200, { id, record, nowMs })
   const { completion } = record
   throw new GoneError(
     'COMPLETION_REFUSED',
@@ -306,7 +312,7 @@ function renewEndpoint({ elector, metrics, callIdentity }: RoundRoutesParts): En
       observe((performance.now() - startMs) / 1_000)
       switch (ruling.verdict) {
         case 'renewed':
-          return sendRecord(request, reply, 200, { id, record: ruling.record })
+          return sendRecord(request, reply, 200, { id, record: ruling.record, nowMs: ruling.nowMs })
         case 'notLed':
           throw new GoneError('NOT_LED', `${formatRound(id)}: nobody has led this round`)
         case 'finished':

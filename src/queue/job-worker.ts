@@ -3,7 +3,7 @@ import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from
 import type { Backoff } from '../core/job.ts'
 import type { Log } from '../core/ports.ts'
 import { parseRoundKey, type RoundId } from '../core/round.ts'
-import { GoneError } from '../errors.ts'
+import { type ErrorCode, GoneError } from '../errors.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { type AttemptEnd, type JobRunner, RoundFailed, type Run } from '../service/job-runner.ts'
 import { closeWorker } from './close-worker.ts'
@@ -44,6 +44,8 @@ export interface JobWorkerParts {
 
 /** BullMQ gives a job up for dead so often before it fails it; the record bounds it better, with a reason. */
 const MAX_STALLED = 1_000_000
+/** What ended an attempt that was not the handler's doing. */
+const NO_ATTEMPT_SPENT: readonly ErrorCode[] = ['STORE_UNAVAILABLE', 'GATE_LOST']
 
 /** Takes the jobs of one queue, runs each by the runner, and tells BullMQ how it ended. */
 export class JobWorker {
@@ -108,9 +110,9 @@ export class JobWorker {
     } catch (error) {
       if (error instanceof RoundFailed) throw new UnrecoverableError(error.message)
       if (error instanceof GoneError) {
-        await job.log(error.message).catch(() => undefined)
-        // A store that cannot answer must not spend an attempt.
-        if (error.code === 'STORE_UNAVAILABLE') return putOff(job, token, 1_000)
+        await note(job, error.message)
+        // A store that cannot answer must not spend an attempt: after the last one nobody would end the round.
+        if (NO_ATTEMPT_SPENT.includes(error.code)) return putOff(job, token, 1_000)
       }
       throw error
     }
@@ -134,13 +136,18 @@ export class JobWorker {
       case 'completed':
         return end.result
       case 'skipped':
-        await job.log(`not run: ${end.why}`)
+        await note(job, `not run: ${end.why}`)
         return { skipped: end.why }
       case 'putOff':
-        await job.log(`put off: ${end.why}`)
+        await note(job, `put off: ${end.why}`)
         return end.ms === 0 ? giveBack(job, token) : putOff(job, token, end.ms)
     }
   }
+}
+
+/** Writes into the job's log, if that can be written: it must not decide how the attempt ends. */
+async function note(job: Job, line: string): Promise<void> {
+  await job.log(line).catch(() => undefined)
 }
 
 async function putOff(job: Job, token: string | undefined, ms: number): Promise<never> {

@@ -31,6 +31,9 @@ class RoundNotDone extends UnrecoverableError {
 class OverdueError extends RoundNotDone {}
 
 const CONCURRENCY = 16
+/** Settling takes ms: what was under way when its process or Redis died is settled anew soon, and as often as it takes. */
+const LOCK_MS = 5_000
+const MAX_STALLED = 1_000_000
 const RETRY_MS = 1_000
 const STOP_WITHIN_MS = 1_500
 
@@ -45,6 +48,9 @@ export class SettleWorker {
       prefix: QUEUE_PREFIX,
       autorun: false,
       concurrency: CONCURRENCY,
+      lockDuration: LOCK_MS,
+      stalledInterval: LOCK_MS,
+      maxStalledCount: MAX_STALLED,
       removeOnComplete: keep,
       removeOnFail: keep,
       skipVersionCheck: true,

@@ -147,9 +147,9 @@ export class JobRunner {
         limits.end(why)
       })
     stop.addEventListener('abort', onStop)
+    let result: unknown
     try {
-      const result = await limits.apply(handler(runOf(reporter.fence, limits)))
-      return await this.complete(id, reporter, terms, result)
+      result = await limits.apply(handler(runOf(reporter.fence, limits)))
     } catch (error) {
       if (stop.aborted) return { kind: 'putOff', ms: 0, why: 'the worker stops' }
       // Whoever has the gate now runs the round; this attempt must not end it.
@@ -164,6 +164,8 @@ export class JobRunner {
       stop.removeEventListener('abort', onStop)
       limits.lift()
     }
+    // What fails from here on is not the handler's failure.
+    return this.complete(id, reporter, terms, result)
   }
 
   /** Why the round has ended while its handler runs: a schedule may cancel it. */
@@ -224,9 +226,16 @@ export class JobRunner {
   }
 }
 
-/** Why the round is not to be run by its job; undefined if it is. */
+/**
+ * Why the round is not to be run by its job; undefined if it is.
+ *
+ * @throws RoundFailed if it has failed, so that its job shows that
+ */
 function whyNot(record: RoundRecord | undefined): AttemptEnd | undefined {
   if (record === undefined) return undefined
+  if (record.completion?.outcome === 'failed') {
+    throw new RoundFailed(record.completion.detail || endedBy(record.completion))
+  }
   if (record.completion) return { kind: 'skipped', why: endedBy(record.completion) }
   if (record.identity !== JOB_IDENTITY) return { kind: 'skipped', why: `led by ${record.leader}` }
   return undefined

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { callIdentity, tokenIdentity } from '../../src/core/candidate.ts'
+import { JOB_IDENTITY } from '../../src/core/job.ts'
 import type { ElectionRuling, RoundQueue } from '../../src/core/ports.ts'
 import { GoneError } from '../../src/errors.ts'
 import { MemoryRecords } from '../../src/records/memory-records.ts'
@@ -56,6 +57,21 @@ function world() {
 }
 
 describe('the elector', () => {
+  it('asks the records each time for a round that its job leads: the job can be started again under another fence', async () => {
+    const { elector, records } = world()
+    const job = { address: 'w', identity: JOB_IDENTITY }
+    await records.submit(id, { queue: 'q', data: null, queueTerms: {}, runTerms: {} })
+    await records.start(id, job, terms, 5)
+    expect(await elector.elect(id, nobody(), terms)).toMatchObject({ verdict: 'lost', record: { fence: 1 } })
+    await records.start(id, job, terms, 5)
+    expect(await elector.elect(id, nobody(), terms)).toMatchObject({ verdict: 'lost', record: { fence: 2 } })
+    await records.finish(id, { ...job, fence: 2 }, { outcome: 'completed', detail: '' })
+    await elector.elect(id, nobody(), terms)
+    expect(elector.recall(id, nobody())).toMatchObject({
+      record: { fence: 2, completion: { outcome: 'completed' } },
+    })
+  })
+
   it('asks the records once for a hundred candidates, and for none after that', async () => {
     const { elector, records } = world()
     const elections = await Promise.all(Array.from({ length: 100 }, () => elector.elect(id, nobody(), terms)))

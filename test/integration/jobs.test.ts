@@ -115,6 +115,17 @@ describe('a round', () => {
     expect((await read(round)).state).toBe('led')
   })
 
+  it('that has failed over HTTP before its job is run is not run, and its job is red with the reason', async () => {
+    const round = randomUUID()
+    await submit(round, { delay: '200ms' })
+    expect((await ask(`fail/mail/${round}?reason=gave-up`, { method: 'POST' })).status).toBe(200)
+    const runs: string[] = []
+    await startTestWorkers(redis, { mailer: async ({ id }) => id.endsWith(round) && runs.push(id) })
+    const shown = async () => (await board.job({ system: 'mail', round }))?.job.failedReason
+    await expect.poll(shown, { timeout: 5_000 }).toBe('gave-up')
+    expect(runs).toEqual([])
+  })
+
   it('is not run again when its job was removed and it is submitted again', async () => {
     const round = randomUUID()
     const runs: string[] = []

@@ -1,0 +1,116 @@
+import { names, playRound, startLoad, untilPlayed, untilTold } from '../load.ts'
+import type { Scenario } from '../scenario.ts'
+import { copyTree } from '../tree.ts'
+import { each } from '../world.ts'
+import { adminOf } from './redis.ts'
+
+const HOUR_MS = 3_600_000
+
+/** Clocks that are wrong. */
+export const CLOCKS: readonly Scenario[] = [
+  {
+    name: 'facade-clocks',
+    proves:
+      'facades whose clocks are an hour slow and an hour fast elect, lease and take over as one with a right clock',
+    isShort: true,
+    async run(world) {
+      const redis = await world.redis()
+      const facades = await Promise.all([
+        world.facade(redis),
+        world.facade(redis, { clockOffsetMs: -HOUR_MS }),
+        world.facade(redis, { clockOffsetMs: HOUR_MS }),
+      ])
+      await each(names('round', 50), async (round) => {
+        await playRound(world, facades, round, { leaseMs: 5_000, candidates: 5 })
+      })
+      // Each leads a round with a lease, and goes silent: nobody takes over early, and somebody in time.
+      await each(names('silent', 12), async (round) => {
+        await untilTold(world, facades, 'elect', round, { token: `${round}-late`, leaseMs: 1_500 })
+        const standbys = facades.map((facade, n) =>
+          world.to(facade).elect(round, { token: `${round}-${n}`, leaseMs: 30_000, waitMs: 3_000 }),
+        )
+        const told = await Promise.all(standbys)
+        const next = told.filter(({ status }) => status === 202).length
+        world.claim(next === 1, `${round}: ${next} took over`)
+        const isOverdue = told.some(({ state }) => state === 'overdue')
+        world.claim(!isOverdue, `${round}: called overdue by the clock of a facade`)
+      })
+    },
+  },
+  {
+    name: 'facade-clock-jobs',
+    proves:
+      'jobs that are submitted and run by processes whose clocks are an hour off each run once, at once',
+    async run(world) {
+      const redis = await world.redis()
+      const facades = await Promise.all([
+        world.facade(redis, { clockOffsetMs: -HOUR_MS }),
+        world.facade(redis, { clockOffsetMs: HOUR_MS }),
+      ])
+      await Promise.all([
+        world.worker(redis, { clockOffsetMs: HOUR_MS }),
+        world.worker(redis, { clockOffsetMs: -HOUR_MS }),
+      ])
+      const rounds = names('round', 40)
+      await each(rounds, async (round) => {
+        await untilTold(world, facades, 'submit', round, { body: { worker: 'probe', data: {} } })
+      })
+      await world.until(
+        () => world.readEffects().filter(({ phase }) => phase === 'end').length >= rounds.length,
+        'all jobs have run',
+      )
+      const starts = world.readEffects().filter(({ phase }) => phase === 'start').length
+      world.claim(starts === rounds.length, `${rounds.length} rounds were started ${starts} times`)
+    },
+  },
+  {
+    name: 'redis-clock',
+    proves:
+      'the clock of Redis jumps an hour ahead and back: leases end early or late, and no round has two leaders under a fence',
+    async run(world) {
+      const redis = await world.redis()
+      // What Redis tells as its time cannot be shifted from outside (libfaketime and jemalloc do not go together), so
+      // this copy of the scripts adds what a key says; expiry of keys is not shifted.
+      const root = await copyTree(world.folder, [
+        {
+          file: 'src/records/record.lua',
+          find: 'return time[1] * 1000 + math.floor(time[2] / 1000)',
+          replace:
+            "return time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(redis.call('GET', 'chaos:clock') or '0')",
+        },
+        {
+          file: 'src/records/redis-records.ts',
+          find: 'const [seconds, micros] = await this.redis.time()',
+          replace:
+            "const [real, micros] = await this.redis.time()\n      const seconds = Number(real) + Number(await this.redis.get('chaos:clock')) / 1000",
+        },
+      ])
+      world.checkOptions = { redisClockJumps: true }
+      const admin = adminOf(world, redis)
+      const facades = await world.facadesOn(2, redis, { root })
+      for (const [turn, hours] of [1, 0, -1, 0].entries()) {
+        const load = startLoad(world, facades, { leaseMs: 30_000, system: `turn-${turn}` })
+        await untilPlayed(world, load, 15)
+        const held = names(`held-${turn}`, 5)
+        for (const round of held) {
+          await world.to(facades[0] ?? '').elect(round, { token: `${round}-first`, leaseMs: 10_000 })
+        }
+        world.fault(`the clock of Redis jumps to ${hours} h`)
+        await admin.set('chaos:clock', hours * HOUR_MS)
+        for (const round of held) {
+          const other = await world
+            .to(facades[1] ?? '')
+            .elect(round, { token: `${round}-second`, leaseMs: 10_000 })
+          const late = await world.to(facades[0] ?? '').call('complete', round, { token: `${round}-first` })
+          const isEither = other.status === 202 ? late.result === 'fail' : late.status === 200
+          world.claim(
+            isEither,
+            `${round}: taken over ${other.status}, the first leader's report ${late.status}`,
+          )
+        }
+        await untilPlayed(world, load, 15)
+        await load.stop()
+      }
+    },
+  },
+]

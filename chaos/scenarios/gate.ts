@@ -1,0 +1,120 @@
+import type { TestRedis } from '../../test/support/redis.ts'
+import { names, playRound, startLoad, untilPlayed, untilTold } from '../load.ts'
+import type { Process } from '../processes.ts'
+import type { Scenario } from '../scenario.ts'
+import { each, type World } from '../world.ts'
+
+/** A gate of three Redis nodes, independent of the records'. */
+export const GATE: readonly Scenario[] = [
+  {
+    name: 'gate-node-down',
+    proves: 'with one of three gate nodes dead elections go on, and each round has one leader',
+    async run(world) {
+      const { facades, nodes } = await startGated(world)
+      const load = startLoad(world, facades, { candidates: 4 })
+      for (const node of nodes) {
+        await untilPlayed(world, load, 15)
+        world.fault('SIGKILL of a gate node')
+        await node.kill()
+        await untilPlayed(world, load, 15)
+        await node.restart()
+      }
+      await load.stop()
+    },
+  },
+  {
+    name: 'gate-majority-down',
+    proves: 'with two of three gate nodes dead nobody new is elected, and nobody is told that it lost',
+    isShort: true,
+    async run(world) {
+      const { facades, nodes } = await startGated(world)
+      for (const round of names('before', 10)) await playRound(world, facades, round)
+      world.fault('SIGKILL of two gate nodes')
+      await Promise.all([nodes[0]?.kill(), nodes[1]?.kill()])
+      const answers = await Promise.all(
+        names('round', 20).map((round, n) => world.to(facades[n % 2] ?? '').elect(round, { token: round })),
+      )
+      const wrong = answers.filter(({ result }) => result !== 'unknown').length
+      world.claim(wrong === 0, `${wrong} of 20 elections without a majority were answered`)
+      await Promise.all([nodes[0]?.restart(), nodes[1]?.restart()])
+    },
+  },
+  {
+    name: 'gate-node-wiped',
+    proves:
+      'gate nodes that come back empty, one by one under load, let no second leader in: the record decides',
+    async run(world) {
+      const { facades, nodes } = await startGated(world, 'off')
+      const load = startLoad(world, facades, { candidates: 4 })
+      for (const node of [...nodes, ...nodes]) {
+        await untilPlayed(world, load, 10)
+        world.fault('a gate node is killed and comes back empty')
+        await node.kill()
+        await node.restart()
+      }
+      await load.stop()
+    },
+  },
+  {
+    name: 'gate-remembers',
+    proves: 'the record of a round that was led is lost, and the gate lets no second leader in',
+    isShort: true,
+    async run(world) {
+      const { facades, redis, nodes } = await startGated(world, 'always', 'off')
+      const rounds = names('round', 20)
+      for (const round of rounds) await world.to(facades[0] ?? '').elect(round, { token: `${round}-first` })
+      world.fault('SIGKILL of a Redis without an AOF: the records are gone')
+      await redis.kill()
+      await redis.restart()
+      world.checkOptions = { recordsAreLost: true }
+      const late = await world.facade(redis, { env: gateOf(nodes) })
+      await each(rounds, async (round) => {
+        const told = await untilTold(world, [late], 'elect', round, { token: `${round}-second` })
+        world.claim(told.status === 204, `${round}: a second candidate was answered ${told.status}`)
+        // Its leader reports, and nobody runs it again when the gate has ended.
+        await untilTold(world, [late], 'complete', round, { token: `${round}-first` })
+      })
+    },
+  },
+  {
+    name: 'gate-split',
+    proves: 'a facade that reaches no gate node elects nobody, and the other facade goes on',
+    async run(world) {
+      const redis = await world.redis()
+      const nodes = await startNodes(world, 'always')
+      const wires = await Promise.all(nodes.map((node) => world.proxy(node.port)))
+      const far = { GATE_REDIS_URLS: wires.map(({ redisUrl }) => redisUrl).join(',') }
+      const facades = await Promise.all([
+        world.facade(redis, { env: gateOf(nodes) }),
+        world.facade(redis, { env: far }),
+      ])
+      const load = startLoad(world, facades, { candidates: 4 })
+      await untilPlayed(world, load, 15)
+      world.fault('one facade is cut off from all gate nodes')
+      for (const wire of wires) wire.refuse()
+      await untilPlayed(world, load, 15)
+      for (const wire of wires) wire.heal()
+      await untilPlayed(world, load, 15)
+      await load.stop()
+    },
+  },
+]
+
+async function startNodes(world: World, aof: 'always' | 'off'): Promise<TestRedis[]> {
+  return Promise.all([1, 2, 3].map(() => world.redis({ aof })))
+}
+
+function gateOf(nodes: readonly TestRedis[]): Record<string, string> {
+  return { GATE_REDIS_URLS: nodes.map(({ url }) => url).join(',') }
+}
+
+async function startGated(
+  world: World,
+  nodesAof: 'always' | 'off' = 'always',
+  aof: 'always' | 'off' = 'always',
+): Promise<{ redis: TestRedis; nodes: TestRedis[]; facades: Process[] }> {
+  const redis = await world.redis({ aof })
+  const nodes = await startNodes(world, nodesAof)
+  const facades = await world.facadesOn(2, redis, { env: gateOf(nodes) })
+  return { redis, nodes, facades }
+}

@@ -1,0 +1,273 @@
+import { names, untilTold } from '../load.ts'
+import type { Scenario } from '../scenario.ts'
+import { each, type World } from '../world.ts'
+import { adminOf } from './redis.ts'
+
+/** What workers may suffer, and what they may do. */
+export const WORKERS: readonly Scenario[] = [
+  {
+    name: 'fleet',
+    proves: 'rounds submitted by five replicas over two facades to two workers run once each',
+    isShort: true,
+    async run(world) {
+      const redis = await world.redis()
+      const facades = await world.facadesOn(2, redis)
+      await Promise.all([world.goneWork(redis), world.goneWork(redis)])
+      const rounds = names('round', 200)
+      await each(rounds, async (round) => {
+        await Promise.all(
+          Array.from({ length: 5 }, (_, n) => world.submit(facades[n % 2] as (typeof facades)[0], round)),
+        )
+      })
+      await whenDone(world, rounds)
+      const starts = world.readEffects().filter(({ phase }) => phase === 'start').length
+      world.claim(starts === rounds.length, `${rounds.length} rounds were started ${starts} times`)
+    },
+  },
+  diesAt('before', 'another runs the round, under a higher fence'),
+  diesAt('after', 'another runs the round again, under a higher fence, and one end counts'),
+  {
+    name: 'worker-stopped',
+    proves:
+      'a worker stopped beyond its lock and continued: another has run its rounds, and its own end is refused',
+    isShort: true,
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      const sleeper = await world.worker(redis)
+      const rounds = names('round', 5)
+      for (const round of rounds) await world.submit(facade, round, { sleepMs: 700 })
+      await whenStarted(world, rounds.length)
+      world.fault('SIGSTOP of the worker that runs them all')
+      sleeper.pause()
+      await world.worker(redis)
+      await whenEnded(world, rounds.length)
+      sleeper.resume()
+      await world.pause(1_500)
+      const starts = world.readEffects().filter(({ phase }) => phase === 'start').length
+      world.claim(starts >= 2 * rounds.length, `${rounds.length} rounds were started ${starts} times`)
+    },
+  },
+  {
+    name: 'worker-once',
+    proves:
+      'a job that must not run twice is not started again where its worker died, and its round ends failed',
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      const victim = await world.worker(redis)
+      const rounds = names('once', 5)
+      for (const round of rounds)
+        await world.submit(facade, round, { sleepMs: 5_000 }, { ifExecutorDies: 'fail' })
+      await whenStarted(world, rounds.length)
+      world.fault('SIGKILL of the worker')
+      await victim.kill()
+      await world.worker(redis)
+      await each(rounds, async (round) => {
+        await world.until(
+          async () => (await stateOf(world, facade, round)) === 'failed',
+          `${round} has failed`,
+          20_000,
+        )
+      })
+      const starts = world.readEffects().filter(({ phase }) => phase === 'start').length
+      world.claim(
+        starts === rounds.length,
+        `${rounds.length} jobs that may be started once were started ${starts} times`,
+      )
+    },
+  },
+  {
+    name: 'job-fails',
+    proves: 'a job whose every attempt fails ends failed, with its reason, and is red on the board',
+    isShort: true,
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      await world.worker(redis)
+      for (const round of names('fails', 10)) await world.submit(facade, round, { fails: true })
+    },
+  },
+  {
+    name: 'job-overdue',
+    proves: 'a job that hangs beyond its deadline is red and overdue, not invisible',
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      await world.worker(redis)
+      for (const round of names('hangs', 5))
+        await world.submit(facade, round, { sleepMs: 60_000 }, { deadline: '2s' })
+      await each(names('hangs', 5), async (round) => {
+        await world.until(
+          async () => (await stateOf(world, facade, round)) === 'overdue',
+          `${round} is overdue`,
+        )
+        await world.until(
+          async () => /state="failed"\} [1-9]/.test(await metricsOf(facade)),
+          'the board shows red',
+        )
+      })
+      world.looksAtBoard = false
+    },
+  },
+  {
+    name: 'jobs-and-redis-killed',
+    proves:
+      'kill -9 of Redis while jobs are submitted and run: each ends, and what counts is a run that ended',
+    async run(world) {
+      const redis = await world.redis({ aof: 'always' })
+      const facades = await world.facadesOn(2, redis)
+      await Promise.all([world.worker(redis), world.worker(redis)])
+      const rounds = names('round', 60)
+      const submitting = each(
+        rounds,
+        async (round) => {
+          const body = { worker: 'probe', data: { sleepMs: world.random.int(0, 300) } }
+          await untilTold(world, facades, 'submit', round, { body })
+          await world.pause(world.random.int(0, 200))
+        },
+        3,
+      )
+      for (let kill = 0; kill < 2; kill += 1) {
+        await world.pause(world.random.int(300, 700))
+        world.fault('SIGKILL of Redis')
+        await redis.kill()
+        await redis.restart()
+      }
+      await submitting
+      await whenDone(world, rounds)
+    },
+  },
+  {
+    name: 'jobs-without-memory',
+    proves: 'while Redis has no memory left no attempt is spent: jobs that run or wait end afterwards',
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      const victim = await world.worker(redis)
+      const rounds = names('round', 30)
+      for (const round of rounds) await world.submit(facade, round, { sleepMs: world.random.int(0, 2_000) })
+      await whenStarted(world, 10)
+      world.fault('SIGKILL of the worker')
+      await victim.kill()
+      await world.worker(redis)
+      const admin = adminOf(world, redis)
+      for (let turn = 0; turn < 2; turn += 1) {
+        await world.pause(500)
+        world.fault('maxmemory of Redis below what it uses')
+        await admin.config('SET', 'maxmemory', '1')
+        await world.pause(3_000)
+        await admin.config('SET', 'maxmemory', '0')
+      }
+    },
+  },
+  {
+    name: 'gate-outlived',
+    proves:
+      'Redis hangs for longer than the gate lasts, under jobs that have one attempt: they are run again, and end',
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      // BullMQ's own lock outlives the outage, so that nobody else takes the jobs over.
+      await world.worker(redis, { env: { CHAOS_LOCK: '30s' } })
+      const rounds = names('round', 5)
+      for (const round of rounds) await world.submit(facade, round, { sleepMs: 5_000 }, { attempts: 1 })
+      await whenStarted(world, rounds.length)
+      world.fault('SIGSTOP of Redis for 4 s')
+      redis.pause()
+      await world.pause(4_000)
+      redis.resume()
+    },
+  },
+  {
+    name: 'worker-drained',
+    proves: 'SIGTERM of a worker: what it runs ends or goes back to the queue, and another goes on',
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      const first = await world.worker(redis, { env: { GONE_SHUTDOWN: '2s' } })
+      const rounds = names('round', 20)
+      for (const [n, round] of rounds.entries())
+        await world.submit(facade, round, { sleepMs: n % 2 ? 100 : 1_500 })
+      await whenStarted(world, 10)
+      world.fault('SIGTERM of the worker')
+      const [code] = await Promise.all([first.stop(), world.worker(redis)])
+      world.claim(code === 0, `it exited with ${code}`)
+      await whenDone(world, rounds)
+    },
+  },
+]
+
+function diesAt(when: 'before' | 'after', then: string): Scenario {
+  return {
+    name: `worker-killed-${when}`,
+    proves: `a worker killed ${when} the effect: ${then}`,
+    ...(when === 'after' && { isShort: true }),
+    async run(world) {
+      const redis = await world.redis()
+      const facades = await world.facadesOn(2, redis)
+      await world.worker(redis)
+      const rounds = names('round', 3)
+      for (const round of rounds) {
+        await world.worker(redis)
+        await world.submit(facades[0] as (typeof facades)[0], round, { diesAt: when, sleepMs: 50 })
+        world.fault(`a worker dies ${when} the effect`)
+        await world.until(
+          () => world.readEffects().some((effect) => effect.round === round),
+          `${round} is started`,
+        )
+        // What a server has been told of a job's leader is asked again when that is another.
+        for (const facade of facades) await world.to(facade).call('elected', round)
+        await world.to(facades[0] as (typeof facades)[0]).elect(round, { token: `${round}-passer-by` })
+      }
+      await whenStarted(world, 2 * rounds.length)
+      await whenDone(world, rounds)
+      for (const round of rounds) for (const facade of facades) await world.to(facade).call('elected', round)
+      const starts = world.readEffects().filter(({ phase }) => phase === 'start').length
+      world.claim(
+        starts === 2 * rounds.length,
+        `${rounds.length} rounds whose first worker died were started ${starts} times`,
+      )
+    },
+  }
+}
+
+async function whenStarted(world: World, count: number): Promise<void> {
+  await world.until(
+    () => world.readEffects().filter(({ phase }) => phase === 'start').length >= count,
+    `${count} jobs are started`,
+  )
+}
+
+async function whenEnded(world: World, count: number): Promise<void> {
+  await world.until(
+    () => world.readEffects().filter(({ phase }) => phase === 'end').length >= count,
+    `${count} jobs have ended`,
+    25_000,
+  )
+}
+
+async function whenDone(world: World, rounds: readonly string[], withinMs = 25_000): Promise<void> {
+  await world.until(
+    () => {
+      const ended = new Set(
+        world.readEffects().flatMap(({ phase, round }) => (phase === 'end' ? [round] : [])),
+      )
+      return rounds.every((round) => ended.has(round))
+    },
+    `${rounds.length} jobs have ended`,
+    withinMs,
+  )
+}
+
+async function stateOf(
+  world: World,
+  facade: { readonly url: string },
+  round: string,
+): Promise<string | undefined> {
+  return (await world.to(facade.url).call('round', round)).record?.state
+}
+
+async function metricsOf(facade: { readonly url: string }): Promise<string> {
+  return (await fetch(`${facade.url}/metrics`)).text()
+}

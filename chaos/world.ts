@@ -1,0 +1,331 @@
+import { appendFileSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { Queue } from 'bullmq'
+import { Redis } from 'ioredis'
+import { ROUNDS_QUEUE } from '../src/core/job.ts'
+import { roundKey } from '../src/core/round.ts'
+import type { RoundJson } from '../src/core/wire.ts'
+import { QUEUE_PREFIX } from '../src/queue/round-queue.ts'
+import { startRedis, type TestRedis } from '../test/support/redis.ts'
+import { Caller } from './caller.ts'
+import { type CheckOptions, check, isShownRightly, type Violation } from './checker.ts'
+import type { Effect, Recorder, Return } from './history.ts'
+import { type Process, startProcess } from './processes.ts'
+import { startProxy, type TcpProxy } from './proxy.ts'
+import type { Random } from './random.ts'
+import type { ProbeData } from './workers/probe.ts'
+
+export interface FacadeOptions {
+  readonly env?: Readonly<Record<string, string>>
+  /** How wrong its clock is. */
+  readonly clockOffsetMs?: number
+  /** What happens to it where a round's name asks for it, see `preload.ts`. */
+  readonly failpoints?: 'kill' | 'stop'
+  /** Another version's tree. */
+  readonly root?: string
+}
+
+export interface WorkerOptions {
+  readonly env?: Readonly<Record<string, string>>
+  readonly clockOffsetMs?: number
+}
+
+/** How long jobs have to end, and the board to follow, when all faults are over. The sweeper needs two of its rounds. */
+const END_WITHIN_MS = 25_000
+const SHOW_WITHIN_MS = 20_000
+const LOOKS_AT_ONCE = 16
+/** The system that rounds are of where a scenario needs only one. */
+const SYSTEM = 'chaos'
+
+/** Where one scenario happens: its processes, its faults, its history. Ends whatever it started. */
+export class World {
+  readonly facades: Process[] = []
+  private readonly closers: (() => unknown)[] = []
+  private readonly callers = new Map<string, Caller>()
+  private readonly claims: Violation[] = []
+  private readonly effects: string
+  private truth: TestRedis | undefined
+  private isHealed = false
+  checkOptions: CheckOptions = {}
+  /** True once everything is being ended, also where the scenario has not come to its own end. */
+  isEnded = false
+  /** False where jobs were removed from the queues on purpose. */
+  looksAtBoard = true
+
+  constructor(
+    readonly recorder: Recorder,
+    readonly random: Random,
+    /** The tree whose code runs. */
+    readonly root: string,
+    readonly folder: string,
+    private readonly interruption: AbortSignal,
+  ) {
+    this.effects = join(folder, 'effects.jsonl')
+    appendFileSync(this.effects, '')
+  }
+
+  /** A Redis of its own. The first one started is where the records are. */
+  async redis(options: Parameters<typeof startRedis>[0] = {}): Promise<TestRedis> {
+    this.interruption.throwIfAborted()
+    const redis = await startRedis(options)
+    this.onEnd(() => redis.stop())
+    this.truth ??= redis
+    return redis
+  }
+
+  async proxy(port: number): Promise<TcpProxy> {
+    const proxy = await startProxy(port)
+    this.onEnd(() => proxy.stop())
+    return proxy
+  }
+
+  /** `gone serve` in a process of its own. */
+  async facade(redis: string | { readonly url: string }, options: FacadeOptions = {}): Promise<Process> {
+    this.interruption.throwIfAborted()
+    const { env = {}, failpoints, root = this.root } = options
+    const facade = await startProcess({
+      name: 'gone serve',
+      root,
+      file: 'src/cli/main.ts',
+      args: ['serve', '--port', '0'],
+      env: {
+        REDIS_URL: typeof redis === 'string' ? redis : redis.url,
+        ...clockOf(options),
+        ...(failpoints && { CHAOS_FAILPOINTS: failpoints }),
+        ...env,
+      },
+    })
+    this.facades.push(facade)
+    this.onEnd(() => facade.kill())
+    return facade
+  }
+
+  /** Several at once. */
+  async facadesOn(
+    count: number,
+    redis: string | { readonly url: string },
+    options?: FacadeOptions,
+  ): Promise<Process[]> {
+    return Promise.all(Array.from({ length: count }, () => this.facade(redis, options)))
+  }
+
+  /** A process that runs the probe: the code of `gone work`, with a gate that is over in 2 s where its holder has died. */
+  async worker(redis: string | { readonly url: string }, options: WorkerOptions = {}): Promise<Process> {
+    return this.startWorker('chaos/worker-process.ts', [], redis, options)
+  }
+
+  /** The same as `gone work` starts it. */
+  async goneWork(redis: string | { readonly url: string }, options: WorkerOptions = {}): Promise<Process> {
+    return this.startWorker('src/cli/main.ts', ['work', join(this.root, 'chaos/workers')], redis, options)
+  }
+
+  /** Who calls this facade. */
+  to(facade: Pick<Process, 'url'> | string, system = SYSTEM): Caller {
+    const url = typeof facade === 'string' ? facade : facade.url
+    const key = `${url} ${system}`
+    const known = this.callers.get(key)
+    if (known) return known
+    const caller = new Caller(this.recorder, url, system)
+    this.callers.set(key, caller)
+    this.onEnd(() => caller.close())
+    return caller
+  }
+
+  /** Submits a round to the probe. */
+  submit(facade: Process, round: string, data: ProbeData = {}, more: object = {}): Promise<Return> {
+    return this.to(facade).call('submit', round, { body: { worker: 'probe', data, ...more } })
+  }
+
+  /** Notes that something is about to go wrong. */
+  fault(what: string): void {
+    this.recorder.note({ kind: 'fault', what })
+  }
+
+  /** Notes that all faults are over. */
+  heal(): void {
+    this.isHealed = true
+    this.recorder.note({ kind: 'healed' })
+  }
+
+  /** Something that must hold here and that no rule of the checker says. */
+  claim(holds: boolean, what: string): void {
+    if (!holds) this.claims.push({ rule: 'claim', what })
+  }
+
+  /** Waits until it is true; a claim is broken if it never is. */
+  async until(isSo: () => boolean | Promise<boolean>, what: string, withinMs = 15_000): Promise<void> {
+    const giveUpMs = performance.now() + withinMs
+    while (performance.now() < giveUpMs) {
+      this.interruption.throwIfAborted()
+      if (await isSo()) return
+      await sleep(50)
+    }
+    this.claim(false, `within ${withinMs / 1_000} s: ${what}`)
+  }
+
+  async pause(ms: number): Promise<void> {
+    await sleep(ms, undefined, { signal: this.interruption })
+  }
+
+  onEnd(close: () => unknown): void {
+    this.closers.push(close)
+  }
+
+  /** What the probes have done until now, in the order of time. */
+  readEffects(): readonly Effect[] {
+    return readFileSync(this.effects, 'utf8')
+      .split('\n')
+      .filter((line) => line !== '')
+      .map((line) => JSON.parse(line) as Effect)
+      .sort((a, b) => a.atMs - b.atMs)
+  }
+
+  /**
+   * Ends the scenario's history: when all faults are over, asks for every round once more, waits for jobs and board, and
+   * reads every record back. Then says what is wrong.
+   */
+  async settle(): Promise<readonly Violation[]> {
+    if (!this.isHealed) this.heal()
+    const facade = this.facades.find(({ isAlive }) => isAlive) ?? (await this.facade(this.truth?.url ?? ''))
+    const rounds = this.roundsAsked()
+    await each(rounds, async ({ system, round, isSubmitted }) => {
+      if (!isSubmitted) await this.to(facade, system).electUntilTold(round, { token: `probe-${round}` })
+    })
+    await this.whenJobsEnd(facade)
+    await this.readBack(facade)
+    await this.lookAtBoard()
+    for (const effect of this.readEffects()) this.recorder.note(effect)
+    return [...check(this.recorder.events, this.checkOptions), ...this.claims]
+  }
+
+  async end(): Promise<void> {
+    this.isEnded = true
+    for (const close of this.closers.splice(0).reverse()) await close()
+  }
+
+  private async startWorker(
+    file: string,
+    args: readonly string[],
+    redis: string | { readonly url: string },
+    options: WorkerOptions,
+  ): Promise<Process> {
+    this.interruption.throwIfAborted()
+    const worker = await startProcess({
+      name: 'gone work',
+      root: this.root,
+      file,
+      args,
+      env: {
+        REDIS_URL: typeof redis === 'string' ? redis : redis.url,
+        CHAOS_EFFECTS: this.effects,
+        ...clockOf(options),
+        ...options.env,
+      },
+    })
+    this.onEnd(() => worker.kill())
+    return worker
+  }
+
+  private roundsAsked(): { system: string; round: string; isSubmitted: boolean }[] {
+    const rounds = new Map<string, { system: string; round: string; isSubmitted: boolean }>()
+    for (const event of this.recorder.events) {
+      if (event.kind !== 'invoke') continue
+      const { system, round, op } = event
+      const key = `${system}/${round}`
+      const known = rounds.get(key)
+      rounds.set(key, { system, round, isSubmitted: op === 'submit' || (known?.isSubmitted ?? false) })
+    }
+    return [...rounds.values()]
+  }
+
+  private async whenJobsEnd(facade: Process): Promise<void> {
+    const giveUpMs = performance.now() + END_WITHIN_MS
+    let open = this.roundsAsked().filter(({ isSubmitted }) => isSubmitted)
+    while (open.length > 0 && performance.now() < giveUpMs) {
+      const still: typeof open = []
+      await each(open, async (one) => {
+        const { record } = await this.to(facade, one.system).call('round', one.round)
+        if (record?.state === 'submitted' || record?.state === 'led') still.push(one)
+      })
+      open = still
+      if (open.length > 0) await this.pause(250)
+    }
+  }
+
+  private async readBack(facade: Process): Promise<void> {
+    await each(this.roundsAsked(), async ({ system, round }) => {
+      const caller = this.to(facade, system)
+      for (const op of ['round', 'elected', 'completed'] as const)
+        await caller.askUntilTold(op, round, { isFinal: true })
+    })
+  }
+
+  /** Notes how the board shows each round, once it shows it rightly or cannot be waited for any longer. */
+  private async lookAtBoard(): Promise<void> {
+    if (this.truth === undefined || !this.looksAtBoard) return
+    const client = new Redis(this.truth.port, { maxRetriesPerRequest: 1 })
+    client.on('error', () => undefined)
+    const queues = new Map<string, Queue>()
+    const queueOf = (name: string) => {
+      const queue = queues.get(name) ?? new Queue(name, { connection: client, prefix: QUEUE_PREFIX })
+      queues.set(name, queue)
+      return queue
+    }
+    try {
+      const giveUpMs = performance.now() + SHOW_WITHIN_MS
+      let open = this.finalRecords()
+      while (open.length > 0) {
+        const isLast = performance.now() > giveUpMs
+        const still: RoundJson[] = []
+        await each(open, async (record) => {
+          const isJobs = record.state === 'submitted' || (record.job?.starts ?? 0) > 0
+          const queue = queueOf(isJobs ? (record.job?.worker ?? ROUNDS_QUEUE) : ROUNDS_QUEUE)
+          const state = await queue.getJobState(roundKey(record))
+          const reason = state === 'failed' ? (await queue.getJob(roundKey(record)))?.failedReason : undefined
+          const { system, round } = record
+          const shown = { kind: 'shown', system, round, state, ...(reason && { reason }) } as const
+          if (isLast || isShownRightly(record, state)) this.recorder.note(shown)
+          else still.push(record)
+        })
+        open = still
+        if (open.length > 0) await this.pause(250)
+      }
+    } finally {
+      await Promise.all([...queues.values()].map((queue) => queue.close()))
+      client.disconnect()
+    }
+  }
+
+  private finalRecords(): RoundJson[] {
+    const calls = new Set<number>()
+    const records: RoundJson[] = []
+    for (const event of this.recorder.events) {
+      if (event.kind === 'invoke' && event.isFinal && event.op === 'round') calls.add(event.call)
+      if (event.kind === 'return' && calls.has(event.call) && event.record) records.push(event.record)
+    }
+    return records
+  }
+}
+
+function clockOf({ clockOffsetMs }: { readonly clockOffsetMs?: number }): Record<string, string> {
+  return clockOffsetMs === undefined ? {} : { CHAOS_CLOCK_OFFSET_MS: String(clockOffsetMs) }
+}
+
+/** Does it for all, a few at a time. */
+export async function each<T>(
+  items: readonly T[],
+  act: (item: T) => Promise<void>,
+  atOnce = LOOKS_AT_ONCE,
+): Promise<void> {
+  let next = 0
+  await Promise.all(
+    Array.from({ length: atOnce }, async () => {
+      while (next < items.length) {
+        const item = items[next] as T
+        next += 1
+        await act(item)
+      }
+    }),
+  )
+}

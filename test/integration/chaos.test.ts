@@ -1,0 +1,138 @@
+import { once } from 'node:events'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { type AddressInfo, connect, createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { BUGS } from '../../chaos/bugs.ts'
+import { RULES } from '../../chaos/checker.ts'
+import { startProxy, type TcpProxy } from '../../chaos/proxy.ts'
+import { SCENARIOS } from '../../chaos/scenarios/all.ts'
+import { copyTree } from '../../chaos/tree.ts'
+
+const DOCS = new URL('../../docs/chaos.md', import.meta.url)
+
+describe('docs/chaos.md', () => {
+  it('lists every scenario, rule and bug as the harness has it', async () => {
+    const docs = await readFile(DOCS, 'utf8')
+    const rows = docs.split('\n')
+    for (const [rule, about] of Object.entries(RULES)) {
+      if (rule !== 'claim') expect(rows).toContain(`- \`${rule}\`: ${about}.`)
+    }
+    const listed = (name: string, about: string) =>
+      rows.some((row) => row.startsWith(`| \`${name}\` | ${about} |`))
+    expect(SCENARIOS.filter(({ name, proves }) => !listed(name, proves)).map(({ name }) => name)).toEqual([])
+    expect(BUGS.filter(({ name, about }) => !listed(name, about)).map(({ name }) => name)).toEqual([])
+  })
+})
+
+describe('the scenarios', () => {
+  it('have names of their own, and each bug one of them to catch it', () => {
+    const names = SCENARIOS.map(({ name }) => name)
+    expect(new Set(names).size).toBe(names.length)
+    expect(BUGS.filter(({ caughtBy }) => !names.includes(caughtBy))).toEqual([])
+  })
+})
+
+describe('the bugs', () => {
+  it.each(BUGS.map((bug) => [bug.name, bug] as const))(
+    '%s still has what it replaces',
+    async (_, { patches }) => {
+      const folder = await mkdtemp(join(tmpdir(), 'gone-test-chaos-'))
+      try {
+        await copyTree(folder, patches)
+      } finally {
+        await rm(folder, { recursive: true, force: true })
+      }
+    },
+  )
+
+  it('are refused where a text to replace is not there', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'gone-test-chaos-'))
+    const patch = { file: 'src/app.ts', find: 'no such text', replace: '' }
+    await expect(copyTree(folder, [patch])).rejects.toThrow('found it 0 times')
+    await rm(folder, { recursive: true, force: true })
+  })
+})
+
+describe('the proxy', () => {
+  const server = createServer((socket) => {
+    socket.on('error', () => undefined)
+    socket.on('data', (chunk) => {
+      heard += chunk
+      socket.write(chunk)
+    })
+  })
+  let heard = ''
+  let proxy: TcpProxy
+
+  beforeEach(async () => {
+    heard = ''
+    server.listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    proxy = await startProxy((server.address() as AddressInfo).port)
+  })
+
+  afterEach(async () => {
+    await proxy.stop()
+    server.close()
+    await once(server, 'close')
+  })
+
+  async function open() {
+    const socket = connect(proxy.port, '127.0.0.1')
+    socket.on('error', () => undefined)
+    await once(socket, 'connect')
+    const seen = { text: '', isClosed: false }
+    socket.on('data', (chunk) => {
+      seen.text += chunk
+    })
+    socket.once('close', () => {
+      seen.isClosed = true
+    })
+    return { socket, seen }
+  }
+
+  it('keeps the order of the bytes, also while its delay changes', async () => {
+    const { socket, seen } = await open()
+    let sent = ''
+    for (let n = 0; n < 200; n += 1) {
+      proxy.delay(n % 3 === 0 ? 30 : 0)
+      sent += `${n},`
+      socket.write(`${n},`)
+      if (n % 10 === 0) await new Promise((resolve) => setTimeout(resolve, 2))
+    }
+    await expect.poll(() => seen.text, { timeout: 5_000 }).toBe(sent)
+  })
+
+  it('loses one request, or one reply, up to the end of the connection', async () => {
+    proxy.swallowRequest('one')
+    const first = await open()
+    first.socket.write('one')
+    await expect.poll(() => first.seen.isClosed).toBe(true)
+    expect(heard).toBe('')
+
+    proxy.swallowReply('two')
+    const second = await open()
+    second.socket.write('two')
+    await expect.poll(() => second.seen.isClosed).toBe(true)
+    expect([heard, second.seen.text, proxy.swallowed]).toEqual(['two', '', 2])
+
+    const third = await open()
+    third.socket.write('one two')
+    await expect.poll(() => third.seen.text).toBe('one two')
+  })
+
+  it('loses one direction, with the connection up, until it heals', async () => {
+    proxy.drop('replies')
+    const { socket, seen } = await open()
+    socket.write('unheard')
+    await expect.poll(() => heard).toBe('unheard')
+    expect(seen).toEqual({ text: '', isClosed: false })
+    proxy.heal()
+    await expect.poll(() => seen.isClosed).toBe(true)
+    const next = await open()
+    next.socket.write('heard')
+    await expect.poll(() => next.seen.text).toBe('heard')
+  })
+})
