@@ -50,13 +50,18 @@ end
 -- Enters the round in the history as it is under this fence, 0 as it is submitted. An entry counts if its fence is that of the
 -- leader over HTTP, or 0 if there is none such. A stream, because its entries take a quarter of the memory that a sorted set's would.
 local function list(now, fence)
-  if RETENTION == 0 then
-    redis.call('XADD', HISTORY, '*', 'r', ROUND, 'f', fence)
-    return
+  local function add(command, id)
+    if RETENTION == 0 then return command('XADD', HISTORY, id, 'r', ROUND, 'f', fence) end
+    return command('XADD', HISTORY, 'MINID', '~', now - RETENTION, id, 'r', ROUND, 'f', fence)
   end
-  redis.call('XADD', HISTORY, 'MINID', '~', now - RETENTION, '*', 'r', ROUND, 'f', fence)
+  -- At the record's own time, so that both give one order. Where the clock has gone back, or Redis is older than 7, as the
+  -- stream has it, whose time never goes back.
+  local added = add(redis.pcall, now .. '-*')
+  if type(added) == 'table' and added.err then add(redis.call, '*') end
   -- To look costs less than to write, and an hour more does no harm.
-  if redis.call('PTTL', HISTORY) < RETENTION then redis.call('PEXPIRE', HISTORY, RETENTION + HOUR_MS) end
+  if RETENTION > 0 and redis.call('PTTL', HISTORY) < RETENTION then
+    redis.call('PEXPIRE', HISTORY, RETENTION + HOUR_MS)
+  end
 end
 
 -- Makes who asks leader under a new fence, in place of another where it replaces one. INCR comes first: where memory is full
