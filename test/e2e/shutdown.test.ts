@@ -298,7 +298,7 @@ describe('a server that cannot start', () => {
     await once(other, 'listening')
     closing.push(() => other.close())
     const { port } = other.address() as AddressInfo
-    const elsewhere = { GONE_DATA_DIR: join(folder, 'elsewhere') }
+    const elsewhere = { GONE_DATA_DIR: join(folder, 'elsewhere'), GONE_KEYS: 'optional' }
     await Promise.all([
       expectOneLine(
         serve(['--port', String(port)]),
