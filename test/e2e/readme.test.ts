@@ -45,6 +45,7 @@ function blocks(language: string): string[] {
 /** What differs from run to run: ports, processes, fences, days, and Berlin's offset between summer and winter. */
 function anyRun(text: string): string {
   return anyPort(text)
+    .replace(/(?<=cleaner\/broken +)\d(?= )/g, '<n>')
     .replace(/hello@\S+ \(fence \d+\)/g, 'hello@<worker> (fence <n>)')
     .replace(/\d{4}-\d\d-\d\d/g, '<date>')
     .replace(/(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) (?=<date>)/g, '<day> ')
