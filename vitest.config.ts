@@ -7,6 +7,6 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // More than there are cores in CI: most of these tests wait most of the time, for leases and deadlines and Redis.
-    maxWorkers: 4,
+    maxWorkers: 3,
   },
 })

@@ -63,7 +63,7 @@ export class Ticker {
       const seen = await this.parts.store.read(id)
       const { schedule, nowMs } = seen
       const isIdle = tries === 0
-      if (schedule === undefined || schedule.isPaused) return { nowMs, isIdle }
+      if (schedule === undefined || isAtRest(schedule)) return { nowMs, isIdle }
       // Held slots go first: one that was submitted, and not crossed off, is the predecessor of what has come since.
       const step = (await this.submitHeld(id, seen, schedule)) ?? (await this.account(id, seen, schedule))
       if (step === 'again') continue
@@ -83,7 +83,7 @@ export class Ticker {
     { revision, nowMs }: ScheduleSighting,
     schedule: Schedule,
   ): Promise<'again' | undefined> {
-    if (schedule.next === undefined || schedule.next.dueMs > nowMs) return undefined
+    if (schedule.isPaused || schedule.next === undefined || schedule.next.dueMs > nowMs) return undefined
     const timetable = this.parts.timetables.of(schedule.spec)
     const arrivals = arrivalsOf(schedule, timetable, nowMs)
     const isBusy = schedule.spec.overlap === 'skip' && (await this.isBusy(id, schedule))
@@ -156,6 +156,11 @@ export class Ticker {
     else if (skipped > 0)
       log.info({ schedule: scheduleKey(id), skipped }, 'slots left out: one is still at it')
   }
+}
+
+/** Whether a pause leaves nothing to do: what was due before it is submitted, unless it waits for its predecessor. */
+function isAtRest({ isPaused, held, spec }: Schedule): boolean {
+  return isPaused && (held.length === 0 || spec.overlap === 'queue')
 }
 
 /** What is held is to be submitted at once; who dies before it has is late, and so found. */
