@@ -403,6 +403,7 @@ describe('alerts in Redis', () => {
       await alerts.record(watch, { progress: watch.progress, news, nextLookMs: 0 }, true)
     }
     await tell(bad('missed', 1), good(2), bad('late', 3, 'r'))
+    // Retention runs on Redis' own clock, which only real time moves.
     await sleep(RETENTION_MS + 50)
     await tell(bad('missed', 4))
     await tell(good(5), bad('failed', 6, 'r'))

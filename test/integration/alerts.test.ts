@@ -51,6 +51,7 @@ async function untilAfterSlot(seconds: number, afterMs: number): Promise<void> {
   const everyMs = seconds * 1_000
   const nowMs = Date.now()
   const slotMs = Math.ceil(nowMs / everyMs) * everyMs
+  // Slots come by the clock, and nothing tells of one that nobody submits.
   await sleep(slotMs + afterMs - nowMs)
 }
 
@@ -63,6 +64,7 @@ function keepGood(system: string, everyMs: number): { stop(): Promise<void> } {
       rounds += 1
       await call('elect', system, `good-${rounds}`)
       await call('complete', system, `good-${rounds}`)
+      // The rhythm of a service that does what is expected of it.
       await sleep(everyMs)
     }
   }
@@ -181,6 +183,7 @@ describe.concurrent('a round that is expected', () => {
         // Each asks more than once.
         await Promise.all(candidates.map(ask))
         for (const token of candidates) await call('complete', system, `n${n}`, '', token)
+        // Twice a slot, so that none is without its round.
         await sleep(500)
       }
     }
@@ -223,6 +226,7 @@ describe.concurrent('a round that is expected', () => {
     const system = 'good'
     const good = keepGood(system, 100)
     await put(system, { every: '1s', grace: '2s' })
+    // Several slots and their grace, in which nothing must happen.
     await sleep(6_000)
     await remove(system)
     await good.stop()
@@ -256,6 +260,7 @@ describe('a schedule that expects something', () => {
       const { text } = await send(server.url, { path: at(system) })
       const { last } = JSON.parse(text) as { last: { round: string } }
       await call('complete', system, last.round)
+      // The alert ends with a look of the watchman's, which has no answer to wait for.
       await sleep(100)
       isOpen = (await alertsOf(system, '&state=open')).length > 0
     }
@@ -283,6 +288,7 @@ describe('a schedule that expects something', () => {
     const system = 'paused'
     await putSchedule(system, { every: '1s', expect: { grace: '1s' } })
     await send(server.url, { method: 'POST', path: `${at(system)}/pause` })
+    // Several slots and their grace, in which nothing must happen.
     await sleep(4_000)
     expect(await alertsOf(system)).toEqual([])
     await send(server.url, { method: 'DELETE', path: at(system) })
@@ -291,6 +297,7 @@ describe('a schedule that expects something', () => {
   it('leaves slots out without an alert where its overlap says so', async () => {
     const system = 'busy'
     await putSchedule(system, { every: '1s', overlap: 'skip', expect: { grace: '1s' } })
+    // Enough slots for some to be left out, and their grace.
     await sleep(6_000)
     const { text } = await send(server.url, { path: at(system) })
     expect((JSON.parse(text) as { counts: { skipped: number } }).counts.skipped).toBeGreaterThan(2)
