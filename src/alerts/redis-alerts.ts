@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { ALERT_KINDS, type Alert, type AlertKind, type AlertNews, type AlertState } from '../core/alert.ts'
 import type {
   Alerts,
@@ -11,9 +10,10 @@ import type {
   WatchName,
 } from '../core/alert-ports.ts'
 import type { FollowedSlot } from '../core/expectation.ts'
-import { GoneError } from '../errors.ts'
+import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
-import { redisTrouble } from '../redis/trouble.ts'
+import { redisNowMs } from '../redis/redis-clock.ts'
+import { type Argument, defineSteps, type Steps } from '../redis/steps.ts'
 import {
   countNeededMs,
   indexName,
@@ -25,9 +25,6 @@ import {
 
 const STEPS = ['put', 'adopt', 'drop', 'take', 'record'] as const
 type StepName = (typeof STEPS)[number]
-
-type Argument = string | number
-type Step = (...keysAndArguments: Argument[]) => Promise<unknown[]>
 
 /** One Cluster slot for all of it. No system's name is escaped to one with a "~", so these are nobody's records. */
 const KEY = (name: string) => `gone:{~alerts}:${name}`
@@ -61,17 +58,23 @@ const KEYS = [
 
 /** Alerts in Redis: one Lua script a step. */
 export class RedisAlerts implements Alerts {
-  private readonly steps: Readonly<Record<StepName, Step>>
+  private readonly steps: Steps<StepName>
 
   constructor(
     private readonly redis: RedisClient,
     private readonly retentionMs: number,
   ) {
-    this.steps = defineSteps(redis)
+    this.steps = defineSteps(redis, {
+      beside: import.meta.url,
+      prelude: 'alerts',
+      names: STEPS,
+      prefix: 'gone_alerts',
+      keyCount: KEYS.length,
+    })
   }
 
   async put(name: WatchName, expectation: Expectation) {
-    return this.attempt(`keep the expectation ${name.system}/${name.name}`, async () => {
+    return attempt(`keep the expectation ${name.system}/${name.name}`, async () => {
       const [verdict, nowMs, text] = await this.step('put', [
         watchKey({ ...name, of: 'expectation' }),
         indexName(name),
@@ -84,17 +87,17 @@ export class RedisAlerts implements Alerts {
   }
 
   async expectation(name: WatchName) {
-    return this.attempt(`read the expectation ${name.system}/${name.name}`, async () => {
+    return attempt(`read the expectation ${name.system}/${name.name}`, async () => {
       const [text, nowMs] = await Promise.all([
         this.redis.hget(EXPECTATIONS, watchKey({ ...name, of: 'expectation' })),
-        this.nowMs(),
+        redisNowMs(this.redis),
       ])
       return { nowMs, ...(text !== null && { record: recordOf(name, text) }) }
     })
   }
 
   async expectations({ system, after, limit }: { system?: string; after?: WatchName; limit: number }) {
-    return this.attempt('list the expectations', async () => {
+    return attempt('list the expectations', async () => {
       const from = after
         ? `(${indexName(after)}`
         : system === undefined
@@ -104,7 +107,7 @@ export class RedisAlerts implements Alerts {
       const to = system === undefined ? '+' : `(${indexName({ system, name: '' }).slice(0, -1)}"`
       const [members, nowMs] = await Promise.all([
         this.redis.zrangebylex(NAMES, from, to, 'LIMIT', 0, limit + 1),
-        this.nowMs(),
+        redisNowMs(this.redis),
       ])
       const names = members.map(parseIndexName)
       const page = names.slice(0, limit)
@@ -120,13 +123,13 @@ export class RedisAlerts implements Alerts {
   }
 
   async adopt(name: WatchName, sinceMs: number): Promise<void> {
-    await this.attempt(`watch the schedule ${name.system}/${name.name}`, () =>
+    await attempt(`watch the schedule ${name.system}/${name.name}`, () =>
       this.step('adopt', [watchKey({ ...name, of: 'schedule' }), Math.floor(sinceMs), MAX_ADOPTED_AGO_MS]),
     )
   }
 
   async drop(id: WatchId, resolution: string, tells: boolean): Promise<readonly AlertNews[] | undefined> {
-    return this.attempt(`stop watching ${id.system}/${id.name}`, async () => {
+    return attempt(`stop watching ${id.system}/${id.name}`, async () => {
       const [verdict, , told] = await this.step('drop', [
         watchKey(id),
         indexName(id),
@@ -138,13 +141,13 @@ export class RedisAlerts implements Alerts {
   }
 
   async watched(of: WatchId['of']): Promise<readonly WatchName[]> {
-    return this.attempt('list what is watched', async () =>
+    return attempt('list what is watched', async () =>
       (await this.redis.hkeys(PROGRESS)).map(parseWatchKey).filter((id) => id.of === of),
     )
   }
 
   async counted(): Promise<ReadonlyMap<string, number>> {
-    return this.attempt('list the systems that are counted', async () => {
+    return attempt('list the systems that are counted', async () => {
       const counted = new Map<string, number>()
       for (const [key, ms] of Object.entries(await this.redis.hgetall(COUNTED))) {
         const { system } = parseWatchKey(key)
@@ -155,7 +158,7 @@ export class RedisAlerts implements Alerts {
   }
 
   async take(limit: number, holdMs: number) {
-    return this.attempt('take what is due to be looked at', async () => {
+    return attempt('take what is due to be looked at', async () => {
       const [nowMs, taken] = await this.step('take', [limit, holdMs])
       const watches = (taken as [string, string, string | null][]).map(takenOf)
       return { watches, nowMs: Number(nowMs) }
@@ -163,7 +166,7 @@ export class RedisAlerts implements Alerts {
   }
 
   async record({ id, version }: TakenWatch, look: Look, tells: boolean) {
-    return this.attempt(`record how ${id.system}/${id.name} goes`, async () => {
+    return attempt(`record how ${id.system}/${id.name} goes`, async () => {
       const { progress, news, nextLookMs } = look
       const [verdict, , told] = await this.step('record', [
         watchKey(id),
@@ -181,11 +184,11 @@ export class RedisAlerts implements Alerts {
   }
 
   async alerts({ state, after, limit }: { state?: AlertState; after?: string; limit: number }) {
-    return this.attempt('list the alerts', async () => {
+    return attempt('list the alerts', async () => {
       const below = after === undefined ? '+inf' : `(${after}`
       const indexes = state === undefined ? [OPENED, RESOLVED] : [state === 'open' ? OPENED : RESOLVED]
       const [nowMs, ...pages] = await Promise.all([
-        this.nowMs(),
+        redisNowMs(this.redis),
         ...indexes.map((index) => this.redis.zrevrangebyscore(index, below, '-inf', 'LIMIT', 0, limit + 1)),
       ])
       const ids = pages.flat().sort((a, b) => Number(b) - Number(a))
@@ -197,7 +200,7 @@ export class RedisAlerts implements Alerts {
   }
 
   async openCounts(): Promise<Readonly<Record<AlertKind, number>>> {
-    return this.attempt('count the open alerts', async () => {
+    return attempt('count the open alerts', async () => {
       const counts = Object.fromEntries(ALERT_KINDS.map((kind) => [kind, 0])) as Record<AlertKind, number>
       for (const key of await this.redis.hkeys(OPEN)) {
         const kind = ALERT_KINDS.find((known) => key.endsWith(`~${known}`))
@@ -208,8 +211,8 @@ export class RedisAlerts implements Alerts {
   }
 
   async outbox(ageMs: number, limit: number): Promise<readonly AlertsOutboxEntry[]> {
-    return this.attempt('read the outbox of alerts', async () => {
-      const before = (await this.nowMs()) - ageMs
+    return attempt('read the outbox of alerts', async () => {
+      const before = (await redisNowMs(this.redis)) - ageMs
       const entries = await this.redis.zrangebyscore(OUTBOX, '-inf', before, 'LIMIT', 0, limit)
       const ids = entries.map((entry) => entry.split('-')[0] ?? '')
       const texts = ids.length > 0 ? await this.redis.hmget(ALERTS, ...ids) : []
@@ -222,43 +225,12 @@ export class RedisAlerts implements Alerts {
   }
 
   async acknowledge(entry: string): Promise<void> {
-    await this.attempt('acknowledge an alert', () => this.redis.zrem(OUTBOX, entry))
+    await attempt('acknowledge an alert', () => this.redis.zrem(OUTBOX, entry))
   }
 
   private step(name: StepName, own: Argument[]): Promise<unknown[]> {
     return this.steps[name](...KEYS, this.retentionMs, ...own)
   }
-
-  private async nowMs(): Promise<number> {
-    const [seconds, micros] = await this.redis.time()
-    return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)
-  }
-
-  private async attempt<T>(what: string, run: () => Promise<T>): Promise<T> {
-    try {
-      return await run()
-    } catch (cause) {
-      throw new GoneError('STORE_UNAVAILABLE', `cannot ${what}: ${redisTrouble(cause)}; safe to retry`, {
-        cause,
-      })
-    }
-  }
-}
-
-function defineSteps(redis: RedisClient): Readonly<Record<StepName, Step>> {
-  const lua = (name: string) => readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8')
-  const prelude = lua('alerts')
-  for (const name of STEPS) {
-    redis.defineCommand(`gone_alerts_${name}`, { numberOfKeys: KEYS.length, lua: prelude + lua(name) })
-  }
-  // defineCommand adds methods that the client's type cannot know.
-  const defined = redis as unknown as Record<string, Step>
-  return Object.fromEntries(
-    STEPS.map((name) => [
-      name,
-      (...all: Argument[]) => (defined[`gone_alerts_${name}`] as Step).apply(redis, all),
-    ]),
-  ) as Record<StepName, Step>
 }
 
 function recordOf(name: WatchName, text: string): ExpectationRecord {

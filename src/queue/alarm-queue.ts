@@ -1,12 +1,11 @@
 import { readFileSync } from 'node:fs'
-import { Queue } from 'bullmq'
+import type { Queue } from 'bullmq'
 import { ALARMS_QUEUE } from '../core/job.ts'
 import { parseScheduleKey, type ScheduleId, scheduleKey } from '../core/schedule.ts'
 import type { Alarms, Wake } from '../core/schedule-ports.ts'
-import { GoneError } from '../errors.ts'
+import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
-import { redisTrouble } from '../redis/trouble.ts'
-import { QUEUE_PREFIX } from './round-queue.ts'
+import { openQueue, QUEUE_PREFIX } from './open-queue.ts'
 
 /** BullMQ rings by the clocks of our processes; where that of the store is another one, alarms are set to ring right by it. */
 const TOLERATED_SKEW_MS = 1_000
@@ -26,15 +25,9 @@ export class BullAlarms implements Alarms {
 
   /** @param client one with a command timeout: a dead Redis must be an answer, not a hang */
   constructor(client: RedisClient) {
-    this.queue = new Queue(ALARMS_QUEUE, {
-      connection: client,
-      prefix: QUEUE_PREFIX,
-      skipWaitingForReady: true,
-      skipVersionCheck: true,
-      settings: { repeatStrategy: (_, { pattern }) => Date.parse(pattern ?? '') },
+    this.queue = openQueue(ALARMS_QUEUE, client, {
+      repeatStrategy: (_, { pattern }) => Date.parse(pattern ?? ''),
     })
-    // Connection trouble is the client's to log; without a listener it would end the process.
-    this.queue.on('error', () => undefined)
     const lua = readFileSync(new URL('./missing-alarms.lua', import.meta.url), 'utf8')
     client.defineCommand('gone_missing_alarms', { numberOfKeys: 1, lua })
     // defineCommand adds methods that the client's type cannot know.
@@ -75,15 +68,5 @@ export class BullAlarms implements Alarms {
 
   async stop(): Promise<void> {
     await this.queue.close()
-  }
-}
-
-async function attempt<T>(what: string, run: () => Promise<T>): Promise<T> {
-  try {
-    return await run()
-  } catch (cause) {
-    throw new GoneError('STORE_UNAVAILABLE', `cannot ${what}: ${redisTrouble(cause)}; safe to retry`, {
-      cause,
-    })
   }
 }

@@ -8,7 +8,7 @@ import type { Ticker } from '../service/ticker.ts'
 import { pause } from '../service/within.ts'
 import type { BullAlarms } from './alarm-queue.ts'
 import { closeWorker } from './close-worker.ts'
-import { QUEUE_PREFIX } from './round-queue.ts'
+import { QUEUE_PREFIX } from './open-queue.ts'
 
 export interface AlarmWorkerParts {
   /** A client that waits for Redis as long as it takes. */

@@ -1,10 +1,10 @@
-import { Queue } from 'bullmq'
+import type { Queue } from 'bullmq'
 import { type AlertNews, deliveryId } from '../core/alert.ts'
 import type { AlertQueue } from '../core/alert-ports.ts'
 import { type AlertNewsJson, alertNewsJson } from '../core/alert-wire.ts'
 import { ALERTS_QUEUE } from '../core/job.ts'
 import type { RedisClient } from '../redis/connections.ts'
-import { QUEUE_PREFIX } from './round-queue.ts'
+import { openQueue } from './open-queue.ts'
 
 /** About a day of attempts, at the pace of `retryDelayMs`. */
 const ATTEMPTS = 300
@@ -16,14 +16,7 @@ export class BullAlertQueue implements AlertQueue {
 
   /** @param client one with a command timeout: a dead Redis must be an answer, not a hang */
   constructor(client: RedisClient) {
-    this.queue = new Queue(ALERTS_QUEUE, {
-      connection: client,
-      prefix: QUEUE_PREFIX,
-      skipWaitingForReady: true,
-      skipVersionCheck: true,
-    })
-    // Connection trouble is the client's to log; without a listener it would end the process.
-    this.queue.on('error', () => undefined)
+    this.queue = openQueue<AlertNewsJson>(ALERTS_QUEUE, client)
   }
 
   async add(news: AlertNews): Promise<void> {

@@ -5,7 +5,7 @@ import type { Log } from '../core/ports.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { retryDelayMs } from './alert-queue.ts'
 import { closeWorker } from './close-worker.ts'
-import { QUEUE_PREFIX } from './round-queue.ts'
+import { QUEUE_PREFIX } from './open-queue.ts'
 
 export interface AlertWorkerParts {
   /** Tells the receiver. Rejects if it is to be told again. */

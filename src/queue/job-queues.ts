@@ -1,9 +1,9 @@
-import { Queue } from 'bullmq'
+import type { Queue } from 'bullmq'
 import type { Submission } from '../core/job.ts'
 import type { JobQueues } from '../core/ports.ts'
 import { type RoundId, roundKey } from '../core/round.ts'
 import type { RedisClient } from '../redis/connections.ts'
-import { QUEUE_PREFIX } from './round-queue.ts'
+import { openQueue } from './open-queue.ts'
 
 /** Where the names of all queues are kept that were ever submitted to, for the board and metrics of every process. */
 const QUEUES_KEY = 'gone:queues'
@@ -59,14 +59,7 @@ export class BullJobQueues implements JobQueues {
   private open(name: string): Queue {
     const known = this.queues.get(name)
     if (known) return known
-    const queue = new Queue(name, {
-      connection: this.client,
-      prefix: QUEUE_PREFIX,
-      skipWaitingForReady: true,
-      skipVersionCheck: true,
-    })
-    // Connection trouble is the client's to log; without a listener it would end the process.
-    queue.on('error', () => undefined)
+    const queue = openQueue(name, this.client)
     this.queues.set(name, queue)
     return queue
   }

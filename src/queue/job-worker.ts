@@ -7,7 +7,7 @@ import { type ErrorCode, GoneError } from '../errors.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { type AttemptEnd, type JobRunner, RoundFailed, type Run } from '../service/job-runner.ts'
 import { closeWorker } from './close-worker.ts'
-import { QUEUE_PREFIX } from './round-queue.ts'
+import { QUEUE_PREFIX } from './open-queue.ts'
 
 /** What a worker says of itself where a submission does not. */
 export interface WorkerTerms {

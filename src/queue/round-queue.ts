@@ -1,12 +1,10 @@
-import { Job, Queue } from 'bullmq'
+import { Job, type Queue } from 'bullmq'
 import { ROUNDS_QUEUE } from '../core/job.ts'
 import type { ElectionRuling, RoundQueue } from '../core/ports.ts'
 import { deadlineAtMs } from '../core/record.ts'
 import { type RoundId, roundKey } from '../core/round.ts'
 import type { RedisClient } from '../redis/connections.ts'
-
-/** BullMQ's keys share one Cluster slot, which its multi-key scripts need. */
-export const QUEUE_PREFIX = '{gone}'
+import { openQueue } from './open-queue.ts'
 
 /** What the board shows of a round while it is led. The rest is in the job's id and timestamps. */
 export interface RoundJobData {
@@ -27,14 +25,7 @@ export class BullRoundQueue implements RoundQueue {
 
   /** @param client one with a command timeout: a dead Redis must be an answer, not a hang */
   constructor(client: RedisClient) {
-    this.queue = new Queue(ROUNDS_QUEUE, {
-      connection: client,
-      prefix: QUEUE_PREFIX,
-      skipWaitingForReady: true,
-      skipVersionCheck: true,
-    })
-    // Connection trouble is the client's to log; without a listener it would end the process.
-    this.queue.on('error', () => undefined)
+    this.queue = openQueue(ROUNDS_QUEUE, client)
   }
 
   async open(id: RoundId, ruling: ElectionRuling): Promise<void> {

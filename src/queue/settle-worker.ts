@@ -7,7 +7,8 @@ import { parseRoundKey } from '../core/round.ts'
 import { GoneError } from '../errors.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { closeWorker } from './close-worker.ts'
-import { QUEUE_PREFIX, type RoundJobResult } from './round-queue.ts'
+import { QUEUE_PREFIX } from './open-queue.ts'
+import type { RoundJobResult } from './round-queue.ts'
 
 export interface SettleWorkerParts {
   /** A client that waits for Redis as long as it takes. */

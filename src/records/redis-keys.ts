@@ -1,7 +1,7 @@
 import { ACTIONS, type Action, type ApiKey, type ApiKeys, isKeyId } from '../core/api-key.ts'
 import { GoneError } from '../errors.ts'
+import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
-import { redisTrouble } from '../redis/trouble.ts'
 
 const KEYS_KEY = 'gone:keys'
 const SESSION_SECRET_KEY = 'gone:session-secret'
@@ -79,16 +79,5 @@ function keyOf(id: string, json: string): ApiKey | undefined {
     }
   } catch {
     return undefined
-  }
-}
-
-async function attempt<T>(what: string, run: () => Promise<T>): Promise<T> {
-  try {
-    return await run()
-  } catch (cause) {
-    if (cause instanceof GoneError) throw cause
-    throw new GoneError('STORE_UNAVAILABLE', `cannot ${what}: ${redisTrouble(cause)}; safe to retry`, {
-      cause,
-    })
   }
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import type { Candidate, Reporter } from '../core/candidate.ts'
 import type { CompletionVerdict } from '../core/completion.ts'
 import type { ElectionVerdict } from '../core/election.ts'
@@ -22,16 +21,14 @@ import {
 } from '../core/ports.ts'
 import { type Completion, MAX_DEADLINE_MS, type RoundRecord, type Terms } from '../core/record.ts'
 import { escapePart, type RoundId, roundKey, unescapePart } from '../core/round.ts'
-import { GoneError } from '../errors.ts'
+import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { roundChannel } from '../redis/redis-news.ts'
-import { redisTrouble } from '../redis/trouble.ts'
+import { type Argument, defineSteps, type Steps } from '../redis/steps.ts'
 
 const STEPS = ['decide', 'renew', 'complete', 'fail', 'finish', 'read', 'expire', 'submit', 'start'] as const
 type StepName = (typeof STEPS)[number]
 
-type Argument = string | number
-type Step = (...keysAndArguments: Argument[]) => Promise<unknown[]>
 type Fields = Readonly<Record<string, string>>
 
 const SYSTEMS_KEY = 'gone:systems'
@@ -42,7 +39,7 @@ const MAX_PIPELINE = 500
 
 /** Records in Redis: one Lua script a step, all keys of a system in one Cluster slot. */
 export class RedisRecords implements Records {
-  private readonly steps: Readonly<Record<StepName, Step>>
+  private readonly steps: Steps<StepName>
   private readonly systemsSeen = new Map<string, number>()
   private acknowledged = new Map<string, string[]>()
   private queued: string[] = []
@@ -52,7 +49,13 @@ export class RedisRecords implements Records {
     private readonly redis: RedisClient,
     private readonly retentionMs: number,
   ) {
-    this.steps = defineSteps(redis)
+    this.steps = defineSteps(redis, {
+      beside: import.meta.url,
+      prelude: 'record',
+      names: STEPS,
+      prefix: 'gone',
+      keyCount: 1,
+    })
   }
 
   async decide(id: RoundId, candidate: Candidate, terms: Terms, gate = ''): Promise<ElectionRuling> {
@@ -292,15 +295,8 @@ export class RedisRecords implements Records {
     return answers
   }
 
-  private async attempt<T>(what: string, id: RoundId | undefined, run: () => Promise<T>): Promise<T> {
-    try {
-      return await run()
-    } catch (cause) {
-      const step = id === undefined ? what : `${what} ${roundKey(id)}`
-      throw new GoneError('STORE_UNAVAILABLE', `cannot ${step}: ${redisTrouble(cause)}; safe to retry`, {
-        cause,
-      })
-    }
+  private attempt<T>(what: string, id: RoundId | undefined, run: () => Promise<T>): Promise<T> {
+    return attempt(id === undefined ? what : () => `${what} ${roundKey(id)}`, run)
   }
 }
 
@@ -314,19 +310,6 @@ function recordKeyOf({ system, round }: RoundId): string {
 
 function keyOf(system: string, name: string): string {
   return `gone:{${escapePart(system)}}:${name}`
-}
-
-function defineSteps(redis: RedisClient): Readonly<Record<StepName, Step>> {
-  const lua = (name: string) => readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8')
-  const prelude = lua('record')
-  for (const name of STEPS) {
-    redis.defineCommand(`gone_${name}`, { numberOfKeys: 1, lua: prelude + lua(name) })
-  }
-  // defineCommand adds methods that the client's type cannot know.
-  const defined = redis as unknown as Record<string, Step>
-  return Object.fromEntries(
-    STEPS.map((name) => [name, (...all: Argument[]) => (defined[`gone_${name}`] as Step).apply(redis, all)]),
-  ) as Record<StepName, Step>
 }
 
 function newlyElected(

@@ -1,6 +1,5 @@
-import { GoneError } from '../errors.ts'
+import { attempt } from './attempt.ts'
 import type { RedisClient } from './connections.ts'
-import { redisTrouble } from './trouble.ts'
 
 /**
  * The clock that all servers share, so that two of them never tell different slots at one moment.
@@ -9,12 +8,8 @@ import { redisTrouble } from './trouble.ts'
  * @throws GoneError `STORE_UNAVAILABLE`
  */
 export async function redisNowMs(client: RedisClient): Promise<number> {
-  try {
+  return attempt('tell the time', async () => {
     const [seconds, micros] = await client.time()
     return Number(seconds) * 1_000 + Math.floor(Number(micros) / 1_000)
-  } catch (cause) {
-    throw new GoneError('STORE_UNAVAILABLE', `cannot tell the time: ${redisTrouble(cause)}; safe to retry`, {
-      cause,
-    })
-  }
+  })
 }

@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs'
 import { escapePart, unescapePart } from '../core/round.ts'
 import { type Schedule, type ScheduleId, scheduleKey } from '../core/schedule.ts'
 import type {
@@ -8,15 +7,13 @@ import type {
   ScheduleStore,
   Wake,
 } from '../core/schedule-ports.ts'
-import { GoneError } from '../errors.ts'
+import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
-import { redisTrouble } from '../redis/trouble.ts'
+import { type Argument, defineSteps, type Steps } from '../redis/steps.ts'
 import { type ScheduleText, scheduleOf, textOf } from './schedule-text.ts'
 
 const STEPS = ['read', 'save', 'remove', 'list', 'late', 'wakes'] as const
 type StepName = (typeof STEPS)[number]
-type Argument = string | number
-type Step = (...keysAndArguments: Argument[]) => Promise<unknown>
 
 const NAMES_KEY = 'gone:{schedules}:names'
 const WAKES_KEY = 'gone:{schedules}:wakes'
@@ -27,10 +24,16 @@ type Stored = string | null
 
 /** Schedules in Redis: one Lua script a step, all keys in one Cluster slot. Nothing here expires. */
 export class RedisSchedules implements ScheduleStore {
-  private readonly steps: Readonly<Record<StepName, Step>>
+  private readonly steps: Steps<StepName>
 
   constructor(private readonly redis: RedisClient) {
-    this.steps = defineSteps(redis)
+    this.steps = defineSteps(redis, {
+      beside: import.meta.url,
+      prelude: 'schedule',
+      names: STEPS,
+      prefix: 'gone_schedule',
+      keyCount: 2,
+    })
   }
 
   async read(id: ScheduleId): Promise<ScheduleSighting> {
@@ -74,11 +77,7 @@ export class RedisSchedules implements ScheduleStore {
   }
 
   async count(): Promise<number> {
-    try {
-      return await this.redis.zcard(NAMES_KEY)
-    } catch (cause) {
-      throw unavailable('count the schedules', cause)
-    }
+    return attempt('count the schedules', () => this.redis.zcard(NAMES_KEY))
   }
 
   async late(lateMs: number, limit: number) {
@@ -89,35 +88,9 @@ export class RedisSchedules implements ScheduleStore {
     return wakesOf(await this.step('wakes', 'look through the schedules', offset, limit))
   }
 
-  private async step(name: StepName, what: string, ...own: Argument[]): Promise<unknown> {
-    try {
-      return await this.steps[name](NAMES_KEY, WAKES_KEY, PREFIX, ...own)
-    } catch (cause) {
-      throw unavailable(what, cause)
-    }
+  private step(name: StepName, what: string, ...own: Argument[]): Promise<unknown> {
+    return attempt(what, () => this.steps[name](NAMES_KEY, WAKES_KEY, PREFIX, ...own))
   }
-}
-
-function unavailable(what: string, cause: unknown): GoneError {
-  return new GoneError('STORE_UNAVAILABLE', `cannot ${what}: ${redisTrouble(cause)}; safe to retry`, {
-    cause,
-  })
-}
-
-function defineSteps(redis: RedisClient): Readonly<Record<StepName, Step>> {
-  const lua = (name: string) => readFileSync(new URL(`./${name}.lua`, import.meta.url), 'utf8')
-  const prelude = lua('schedule')
-  for (const name of STEPS) {
-    redis.defineCommand(`gone_schedule_${name}`, { numberOfKeys: 2, lua: prelude + lua(name) })
-  }
-  // defineCommand adds methods that the client's type cannot know.
-  const defined = redis as unknown as Record<string, Step>
-  return Object.fromEntries(
-    STEPS.map((name) => [
-      name,
-      (...all: Argument[]) => (defined[`gone_schedule_${name}`] as Step).apply(redis, all),
-    ]),
-  ) as Record<StepName, Step>
 }
 
 function memberOf({ system, name }: ScheduleId): string {
