@@ -10,6 +10,7 @@ export const MEASUREMENTS = [
   'jobs',
   'growth',
   'schedules',
+  'killed',
 ] as const
 export type Measurement = (typeof MEASUREMENTS)[number]
 
@@ -25,10 +26,13 @@ export type ScheduleFigure =
   | 'scheduleLateness'
   | 'scheduleMemory'
 
+/** What is counted while servers are killed. */
+export type KilledFigure = 'killedSlots' | 'killedLost' | 'killedTwice' | 'killedServers' | 'killedLateness'
+
 /** One line of the report. Which members it has depends on what was measured. */
 export interface Figure {
   readonly name:
-    | Exclude<Measurement, 'growth' | 'schedules'>
+    | Exclude<Measurement, 'growth' | 'schedules' | 'killed'>
     | Limit
     | 'memoryWithoutJob'
     | 'start'
@@ -36,6 +40,7 @@ export interface Figure {
     | 'keptJobs'
     | 'keptStart'
     | ScheduleFigure
+    | KilledFigure
   /** Connections, or commands in flight. */
   readonly at?: number
   readonly perSecond?: number
@@ -50,6 +55,7 @@ export interface Figure {
   readonly p50Ms?: number
   readonly p99Ms?: number
   readonly bytes?: number
+  readonly count?: number
 }
 
 /** A rate and its latencies: the median of each over the runs. */

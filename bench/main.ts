@@ -2,6 +2,7 @@ import { Command, InvalidArgumentError, Option } from 'commander'
 import { type Figure, MEASUREMENTS, type Measurement } from './figures.ts'
 import { measureGrowth } from './growth.ts'
 import { measureJobs } from './jobs.ts'
+import { measureKilled } from './killed.ts'
 import { measureMemory } from './memory.ts'
 import { Processes } from './processes.ts'
 import { measureRace } from './race.ts'
@@ -29,7 +30,7 @@ const program = new Command('npm run bench --')
   .option('--markdown', 'print the table as Markdown')
   .addHelpText(
     'after',
-    '\nThe whole takes some six minutes; growth, which has to be asked for, as long again. Exit codes: 0 measured, also where a target is missed; 2 could not measure.' +
+    '\nThe whole takes some six minutes; growth, which has to be asked for, as long again, and killed ten. Exit codes: 0 measured, also where a target is missed; 2 could not measure.' +
       '\n\nExamples:\n  $ npm run bench\n  $ npm run bench -- --only losers winners --seconds 10',
   )
   .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : COULD_NOT_MEASURE))
@@ -57,8 +58,8 @@ try {
   await processes.stop()
 }
 
-/** Growth takes as long as all others together, so it has to be asked for. */
-const USUAL = MEASUREMENTS.filter((name) => name !== 'growth')
+/** These take as long as all others together, so they have to be asked for. */
+const USUAL = MEASUREMENTS.filter((name) => name !== 'growth' && name !== 'killed')
 
 async function measure({ only = USUAL, seconds }: BenchOptions): Promise<Figure[]> {
   const figures: Figure[] = []
@@ -69,6 +70,7 @@ async function measure({ only = USUAL, seconds }: BenchOptions): Promise<Figure[
   if (only.includes('jobs')) figures.push(...(await measureJobs(processes, say)))
   if (only.includes('growth')) figures.push(...(await measureGrowth(processes, say)))
   if (only.includes('schedules')) figures.push(...(await measureSchedules(processes, say)))
+  if (only.includes('killed')) figures.push(...(await measureKilled(interruption.signal, say)))
   return figures
 }
 

@@ -23,6 +23,11 @@ const NAMES: Readonly<Record<Figure['name'], string>> = {
   scheduleList: 'all schedules listed',
   scheduleLateness: 'lateness of slots, idle',
   scheduleMemory: 'memory of a schedule',
+  killedServers: 'servers killed',
+  killedSlots: 'slots meanwhile, each run',
+  killedLost: 'slots lost or not run',
+  killedTwice: 'slots run twice',
+  killedLateness: 'lateness of slots, killed',
   empty: 'limit: empty route',
   emptyRace: 'limit: empty, at once',
   set: 'limit: SET NX',
@@ -101,7 +106,8 @@ function paintVerdict(verdict: string): string {
   return verdict === 'pass' ? colors.green(verdict) : colors.red(verdict)
 }
 
-function amountText({ perSecond, seconds, bytes }: Figure): string {
+function amountText({ perSecond, seconds, bytes, count }: Figure): string {
+  if (count !== undefined) return grouped(count)
   if (perSecond !== undefined) return `${grouped(perSecond)}/s`
   if (seconds !== undefined) return `${seconds.toFixed(2)} s`
   return bytes === undefined ? '' : `${grouped(bytes)} B`

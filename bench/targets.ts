@@ -66,6 +66,8 @@ const TARGETS: readonly Target[] = [
     isMet: ({ p99Ms = Number.NaN }) => p99Ms < MAX_LATENESS_P99_MS,
   },
   bytes('scheduleMemory', MAX_SCHEDULE_BYTES),
+  none('killedLost'),
+  none('killedTwice'),
 ]
 
 export function targetsOf(figure: Figure): readonly Target[] {
@@ -95,4 +97,8 @@ function seconds(name: Figure['name'], max: number): Target {
     about: `≤ ${max} s`,
     isMet: (figure) => (figure.seconds ?? Number.NaN) <= max,
   }
+}
+
+function none(name: Figure['name']): Target {
+  return { name, about: '0', isMet: (figure) => figure.count === 0 }
 }
