@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config'
 
 export default defineConfig({
   test: {
+    globalSetup: 'test/support/global-setup.ts',
     include: ['test/{core,contract,integration,e2e}/**/*.test.ts'],
     // Real servers and processes: slow machines get time, and a hang still ends.
     testTimeout: 30_000,

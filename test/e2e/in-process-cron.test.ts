@@ -1,8 +1,8 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createClient } from '../../src/index.ts'
+import { builtPath, LOADER } from '../support/program.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 interface Line {
@@ -14,9 +14,6 @@ interface Line {
   readonly atMs: number
   readonly fence?: number
 }
-
-const REPLICA = fileURLToPath(new URL('../support/in-process-cron.ts', import.meta.url))
-const SKEW = fileURLToPath(new URL('../support/skew.ts', import.meta.url))
 
 let server: TestServer
 const children: ChildProcess[] = []
@@ -32,7 +29,8 @@ afterAll(async () => {
 
 /** A replica with a cron of its own for each second, on a clock that is wrong. */
 function startReplica(kind: 'every' | 'node-cron', system: string, skewMs: number) {
-  const args = ['--import', import.meta.resolve('tsx'), '--import', SKEW, REPLICA, kind, system, server.url]
+  const files = ['--import', builtPath('test/support/skew.ts'), builtPath('test/support/in-process-cron.ts')]
+  const args = [...LOADER, ...files, kind, system, server.url]
   const child = spawn(process.execPath, args, {
     env: { PATH: process.env.PATH, CLOCK_SKEW_MS: String(skewMs) },
     stdio: ['ignore', 'pipe', 'inherit'],
