@@ -8,6 +8,6 @@ export default defineConfig({
     testTimeout: 30_000,
     hookTimeout: 60_000,
     // More than there are cores in CI: most of these tests wait most of the time, for leases and deadlines and Redis.
-    maxWorkers: 3,
+    maxWorkers: 4,
   },
 })
