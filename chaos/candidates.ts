@@ -12,15 +12,11 @@ export async function runCandidates(
 ): Promise<void> {
   await Promise.all(
     Array.from({ length: processes }, async (_, n) => {
-      const file = join(world.root, 'chaos/candidate-process.ts')
-      const child = spawn(
-        process.execPath,
-        ['--import', 'tsx', file, `replica-${n}`, String(rounds), ...urls],
-        {
-          cwd: world.root,
-          stdio: ['ignore', 'pipe', 'inherit'],
-        },
-      )
+      const file = join(world.root, 'chaos/candidate-process.js')
+      const child = spawn(process.execPath, [file, `replica-${n}`, String(rounds), ...urls], {
+        cwd: world.root,
+        stdio: ['ignore', 'pipe', 'inherit'],
+      })
       world.onEnd(() => child.kill('SIGKILL'))
       let output = ''
       child.stdout.setEncoding('utf8').on('data', (text: string) => {

@@ -1,4 +1,6 @@
+import { rm } from 'node:fs/promises'
 import { Command, InvalidArgumentError, Option } from 'commander'
+import { compile } from '../test/support/compile.ts'
 import { BUGS } from './bugs.ts'
 import {
   asLines,
@@ -72,10 +74,19 @@ try {
 if (interruption.signal.aborted) process.exit(EXIT.interrupted)
 
 async function runAll(): Promise<void> {
+  const root = await compile(TREE)
+  try {
+    await runOn(root)
+  } finally {
+    await rm(root, { recursive: true, force: true })
+  }
+}
+
+async function runOn(root: string): Promise<void> {
   const { minutes, teeth, short } = options
   const isPlain = minutes === undefined && teeth === undefined
-  const results = minutes === undefined ? [] : await runMix(minutes)
-  if (isPlain || options.scenario) results.push(...(await runScenarios(scenarios())))
+  const results = minutes === undefined ? [] : await runMix(minutes, root)
+  if (isPlain || options.scenario) results.push(...(await runScenarios(scenarios(), root)))
   const bites = teeth !== undefined || (short && !options.scenario) ? await runTeeth() : []
   if (interruption.signal.aborted) return
   report(results, bites)
@@ -83,10 +94,10 @@ async function runAll(): Promise<void> {
   process.exitCode = isGood ? EXIT.held : EXIT.broken
 }
 
-async function runScenarios(chosen: readonly Scenario[]): Promise<Result[]> {
+async function runScenarios(chosen: readonly Scenario[], root: string): Promise<Result[]> {
   const results: Result[] = []
   for (const scenario of chosen) {
-    const result = await runScenario(scenario, { ...run, root: TREE })
+    const result = await runScenario(scenario, { ...run, root })
     if (interruption.signal.aborted) break
     for (const line of asLines(result)) say(line)
     results.push(result)
@@ -95,11 +106,11 @@ async function runScenarios(chosen: readonly Scenario[]): Promise<Result[]> {
 }
 
 /** One mix after the other, each with a seed of its own, so that one that fails can be repeated alone. */
-async function runMix(minutes: number): Promise<Result[]> {
+async function runMix(minutes: number, root: string): Promise<Result[]> {
   const results: Result[] = []
   const endMs = performance.now() + minutes * 60_000
   for (let seed = options.seed; performance.now() < endMs && !interruption.signal.aborted; seed += 1) {
-    const result = await runScenario(MIX, { ...run, seed, root: TREE })
+    const result = await runScenario(MIX, { ...run, seed, root })
     if (interruption.signal.aborted) break
     for (const line of asLines(result)) say(line)
     results.push(result)

@@ -36,9 +36,9 @@ type Prototype = Record<string, Method>
 async function setFailpoints(signal: 'SIGKILL' | 'SIGSTOP'): Promise<void> {
   const load = (file: string) => import(pathToFileURL(join(process.cwd(), 'src', file)).href)
   const [{ RedisRecords }, { BullRoundQueue }, { BullJobQueues }] = await Promise.all([
-    load('records/redis-records.ts'),
-    load('queue/round-queue.ts'),
-    load('queue/job-queues.ts'),
+    load('records/redis-records.js'),
+    load('queue/round-queue.js'),
+    load('queue/job-queues.js'),
   ])
   const failed = new Set<string>()
   const failAt = (point: string, round: string) => {

@@ -24,7 +24,7 @@ export interface Process {
 
 export interface ProcessOptions {
   readonly name: string
-  /** The tree whose code runs. */
+  /** The tree whose code runs, as JavaScript. */
   readonly root: string
   readonly file: string
   readonly args: readonly string[]
@@ -42,8 +42,8 @@ const READY = /"msg":"(?:listening|working)"/
 export async function startProcess(options: ProcessOptions): Promise<Process> {
   const { name, root, file, args, env, onLine } = options
   const { PATH = '', HOME = '', XDG_CACHE_HOME } = process.env
-  const preload = join(root, 'chaos/preload.ts')
-  const child = spawn(process.execPath, ['--import', 'tsx', '--import', preload, join(root, file), ...args], {
+  const preload = join(root, 'chaos/preload.js')
+  const child = spawn(process.execPath, ['--import', preload, join(root, file), ...args], {
     cwd: root,
     env: { PATH, HOME, ...(XDG_CACHE_HOME && { XDG_CACHE_HOME }), NODE_ENV: 'production', ...env },
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],

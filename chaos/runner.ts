@@ -39,7 +39,7 @@ export interface Result {
 
 export interface RunOptions {
   readonly seed: number
-  /** The tree whose code runs. */
+  /** The tree whose code runs, as JavaScript. */
   readonly root: string
   readonly size: number
   readonly interruption: AbortSignal

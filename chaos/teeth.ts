@@ -5,7 +5,7 @@ import type { Bug } from './bugs.ts'
 import type { Rule } from './checker.ts'
 import { type RunOptions, runScenario } from './runner.ts'
 import { SCENARIOS } from './scenarios/all.ts'
-import { copyTree } from './tree.ts'
+import { builtCopy } from './tree.ts'
 
 /** Whether the harness noticed a bug. */
 export interface Bite {
@@ -28,7 +28,7 @@ export async function bite(bug: Bug, options: Omit<RunOptions, 'root'>): Promise
   if (scenario === undefined) throw new Error(`bug ${bug.name}: no scenario "${bug.caughtBy}"`)
   const folder = await mkdtemp(join(tmpdir(), 'gone-chaos-teeth-'))
   try {
-    const root = await copyTree(folder, bug.patches)
+    const root = await builtCopy(folder, bug.patches)
     const { violations, trouble, history } = await runScenario(scenario, { ...options, root })
     // Its history is of no use: the tree it is of is gone.
     await rm(join(history, '..'), { recursive: true, force: true })

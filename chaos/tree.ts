@@ -1,6 +1,7 @@
 import { cp, mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { compile } from '../test/support/compile.ts'
 
 /** A change to one place of a file's text. */
 export interface Patch {
@@ -12,7 +13,12 @@ export interface Patch {
 /** This project's own tree. */
 export const TREE = fileURLToPath(new URL('..', import.meta.url))
 
-const COPIED = ['src', 'chaos', 'test/support', 'package.json', 'tsconfig.json']
+const COPIED = ['src', 'chaos', 'test/support', 'package.json', 'tsconfig.json', 'tsconfig.programs.json']
+
+/** What runs of such a copy. */
+export async function builtCopy(folder: string, patches: readonly Patch[]): Promise<string> {
+  return compile(await copyTree(folder, patches))
+}
 
 /**
  * A copy of what runs, with these changes.

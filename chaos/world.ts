@@ -56,7 +56,7 @@ export class World {
   constructor(
     readonly recorder: Recorder,
     readonly random: Random,
-    /** The tree whose code runs. */
+    /** The tree whose code runs, as JavaScript. */
     readonly root: string,
     readonly folder: string,
     private readonly interruption: AbortSignal,
@@ -87,7 +87,7 @@ export class World {
     const facade = await startProcess({
       name: 'gone serve',
       root,
-      file: 'src/cli/main.ts',
+      file: 'src/cli/main.js',
       args: ['serve', '--port', '0'],
       env: {
         REDIS_URL: typeof redis === 'string' ? redis : redis.url,
@@ -112,12 +112,12 @@ export class World {
 
   /** A process that runs the probe: the code of `gone work`, with a gate that is over in 2 s where its holder has died. */
   async worker(redis: string | { readonly url: string }, options: WorkerOptions = {}): Promise<Process> {
-    return this.startWorker('chaos/worker-process.ts', [], redis, options)
+    return this.startWorker('chaos/worker-process.js', [], redis, options)
   }
 
   /** The same as `gone work` starts it. */
   async goneWork(redis: string | { readonly url: string }, options: WorkerOptions = {}): Promise<Process> {
-    return this.startWorker('src/cli/main.ts', ['work', join(this.root, 'chaos/workers')], redis, options)
+    return this.startWorker('src/cli/main.js', ['work', join(this.root, 'chaos/workers')], redis, options)
   }
 
   /** Who calls this facade. */

@@ -1,6 +1,6 @@
 import { names, playRound, startLoad, untilPlayed, untilTold } from '../load.ts'
 import type { Scenario } from '../scenario.ts'
-import { copyTree } from '../tree.ts'
+import { builtCopy } from '../tree.ts'
 import { each } from '../world.ts'
 import { adminOf } from './redis.ts'
 
@@ -71,7 +71,7 @@ export const CLOCKS: readonly Scenario[] = [
       const redis = await world.redis()
       // What Redis tells as its time cannot be shifted from outside (libfaketime and jemalloc do not go together), so
       // this copy of the scripts adds what a key says; expiry of keys is not shifted.
-      const root = await copyTree(world.folder, [
+      const root = await builtCopy(world.folder, [
         {
           file: 'src/records/record.lua',
           find: 'return time[1] * 1000 + math.floor(time[2] / 1000)',

@@ -6,7 +6,7 @@ import { QUEUE_PREFIX } from '../../src/queue/open-queue.ts'
 import { runCandidates } from '../candidates.ts'
 import { names, playRound, startLoad, untilPlayed } from '../load.ts'
 import type { Scenario } from '../scenario.ts'
-import { copyTree } from '../tree.ts'
+import { builtCopy } from '../tree.ts'
 import { each } from '../world.ts'
 
 /** What holds while nothing fails. */
@@ -204,7 +204,7 @@ export const ELECTIONS: readonly Scenario[] = [
     async run(world) {
       const redis = await world.redis()
       // Another text is another script to Redis, as in another version.
-      const other = await copyTree(world.folder, [
+      const other = await builtCopy(world.folder, [
         {
           file: 'src/records/record.lua',
           find: 'local HOUR_MS = 3600000',

@@ -57,7 +57,9 @@ export class SettleWorker {
       skipVersionCheck: true,
     })
     this.worker.on('error', (error) => parts.log.debug({ cause: String(error) }, 'settle worker'))
-    this.worker.on('failed', (job, error) => void this.lookAgain(job, error))
+    this.worker.on('failed', (job, error) => {
+      if (error instanceof OverdueError) void this.lookAgain(job)
+    })
   }
 
   start(): void {
@@ -75,7 +77,9 @@ export class SettleWorker {
       case 'finished':
         return endOf(ruling.record.completion as Completion)
       case 'pending':
-        return putOff(job, token, deadlineAtMs(ruling.record) - ruling.nowMs)
+        await job.moveToDelayed(Date.now() + deadlineAtMs(ruling.record) - ruling.nowMs, token)
+        await this.lookAgain(job)
+        throw new DelayedError()
       case 'overdue': {
         const within = formatDuration(ruling.record.deadlineMs)
         this.parts.log.warn(
@@ -96,27 +100,26 @@ export class SettleWorker {
       return await this.parts.records.expire(parseRoundKey(job.id ?? ''))
     } catch (error) {
       // A store that cannot answer must not turn a round red.
-      if (error instanceof GoneError && error.retryable) return putOff(job, token, RETRY_MS)
-      throw error
+      if (!(error instanceof GoneError && error.retryable)) throw error
+      await job.moveToDelayed(Date.now() + RETRY_MS, token)
+      throw new DelayedError()
     }
   }
 
-  /** A completion recorded between our look at the record and the job's turning red has found it active, and let it be. */
-  private async lookAgain(job: Job | undefined, error: Error): Promise<void> {
-    if (!job?.id || !(error instanceof OverdueError)) return
+  /**
+   * A completion recorded between our look at the record and the job's turning red, or being put off, has found it active,
+   * and let it be.
+   */
+  private async lookAgain(job: Job | undefined): Promise<void> {
+    if (!job?.id) return
     const id = parseRoundKey(job.id)
     try {
       const { record } = await this.parts.records.read(id)
       if (record?.completion) await this.parts.queue.close(id)
     } catch (cause) {
-      this.parts.log.warn({ round: job.id, cause: String(cause) }, 'overdue round not looked at again')
+      this.parts.log.warn({ round: job.id, cause: String(cause) }, 'round not looked at again')
     }
   }
-}
-
-async function putOff(job: Job, token: string | undefined, ms: number): Promise<never> {
-  await job.moveToDelayed(Date.now() + ms, token)
-  throw new DelayedError()
 }
 
 function endOf({ outcome, by, detail }: Completion): RoundJobResult {

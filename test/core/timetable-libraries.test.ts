@@ -122,13 +122,13 @@ const spanOf = ({ atMs }: ZoneTransition): Span => [atMs - 5 * HOUR_MS - 1, atMs
 function wallsOf(cron: string, transition: ZoneTransition): Instants {
   const [fromMs, untilMs] = spanOf(transition)
   const { beforeMs, afterMs } = transition
-  return croner(
-    cron,
-    'UTC',
-    fromMs + Math.min(beforeMs, afterMs) - 1_000,
-    untilMs + Math.max(beforeMs, afterMs),
-  )
+  const span = [fromMs + Math.min(beforeMs, afterMs) - 1_000, untilMs + Math.max(beforeMs, afterMs)] as const
+  const key = [cron, ...span].join()
+  const walls = knownWalls.get(key) ?? croner(cron, 'UTC', ...span)
+  knownWalls.set(key, walls)
+  return walls
 }
+const knownWalls = new Map<string, Instants>()
 
 const isGap = ({ beforeMs, afterMs }: ZoneTransition) => afterMs > beforeMs
 const minuteAndHour = (cron: string) => cron.split(' ').slice(-5, -3)

@@ -1,17 +1,15 @@
 import { execFile } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import type { LedRoundJson } from '../../src/core/wire.ts'
 import { type Board, lookAtBoard } from '../support/board.ts'
+import { builtPath, program } from '../support/program.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { type ServeProcess, startServeProcess, startWorkProcess } from '../support/serve-process.ts'
 
 const run = promisify(execFile)
-const WORKERS = fileURLToPath(new URL('../support/workers', import.meta.url))
-const SUBMITTER = fileURLToPath(new URL('../support/submitter.ts', import.meta.url))
 const ROUNDS = 1_000
 
 let redis: TestRedis
@@ -40,7 +38,9 @@ afterAll(async () => {
 
 async function startWorkers(count: number): Promise<ServeProcess[]> {
   const started = await Promise.all(
-    Array.from({ length: count }, () => startWorkProcess(WORKERS, { REDIS_URL: redis.url })),
+    Array.from({ length: count }, () =>
+      startWorkProcess(builtPath('test/support/workers'), { REDIS_URL: redis.url }),
+    ),
   )
   processes.push(...started)
   return started
@@ -71,7 +71,12 @@ describe('five replicas, two facades and three workers', () => {
     const replicas = await Promise.all(
       Array.from({ length: 5 }, (_, n) => {
         const mine = n % 2 ? urls : [...urls].reverse()
-        return run(process.execPath, ['--import', 'tsx', SUBMITTER, system, String(ROUNDS), ...mine])
+        return run(process.execPath, [
+          ...program('test/support/submitter.ts'),
+          system,
+          String(ROUNDS),
+          ...mine,
+        ])
       }),
     )
     const answers = replicas.map(

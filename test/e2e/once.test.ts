@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { slotAt } from '../../src/core/slot.ts'
 import { createClient, type GoneClient } from '../../src/index.ts'
 import { endOf, runCli, spawnCli } from '../support/cli.ts'
+import { program } from '../support/program.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 let server: TestServer
@@ -313,6 +314,5 @@ async function tailOf(round: string): Promise<string> {
 
 /** The words of a shell that starts this tree's `gone`. */
 function spawnWords(args: readonly string[]): string[] {
-  const main = join(import.meta.dirname, '../../src/cli/main.ts')
-  return [process.execPath, '--import', import.meta.resolve('tsx'), main, ...args]
+  return [process.execPath, ...program('src/cli/main.ts'), ...args]
 }

@@ -7,12 +7,12 @@ import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SETTINGS } from '../../src/config.ts'
 import { ERROR_CODES } from '../../src/errors.ts'
+import { builtPath, program } from '../support/program.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { type ServeProcess, startServeProcess, startWorkProcess } from '../support/serve-process.ts'
 
 const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const MAIN = join(ROOT, 'src/cli/main.ts')
 const WRITTEN_FOR = 'http://127.0.0.1:8080'
 
 let readme: string
@@ -76,8 +76,8 @@ async function ranTypeScript(call: string): Promise<string> {
 }
 
 /** `gone work` on a folder; it ends with the test file. */
-async function startTestWorkersIn(workers: string): Promise<void> {
-  const work = await startWorkProcess(workers, { REDIS_URL: redis.url })
+async function startTestWorkersIn(workers: string, env: Record<string, string> = {}): Promise<void> {
+  const work = await startWorkProcess(workers, { REDIS_URL: redis.url, ...env })
   closers.push(() => work.kill())
 }
 
@@ -86,7 +86,7 @@ async function withGone(): Promise<NodeJS.ProcessEnv> {
   const shim = join(folder, 'gone')
   await writeFile(
     shim,
-    `#!/bin/sh\nexec "${process.execPath}" --import "${import.meta.resolve('tsx')}" "${MAIN}" "$@"\n`,
+    `#!/bin/sh\nexec ${[process.execPath, ...program('src/cli/main.ts')].map((word) => `"${word}"`).join(' ')} "$@"\n`,
     { mode: 0o755 },
   )
   await writeFile(join(folder, 'send-report'), '#!/bin/sh\necho sent\n', { mode: 0o755 })
@@ -101,7 +101,7 @@ async function withGone(): Promise<NodeJS.ProcessEnv> {
 describe('the README', () => {
   it('shows what the commands really print', async () => {
     const env = await withGone()
-    await startTestWorkersIn(join(ROOT, 'workers'))
+    await startTestWorkersIn(builtPath('workers'))
     await writeFile(join(folder, 'schedules.yaml'), blocks('yaml')[0] ?? '')
     const shown = blocks('console').flatMap((block) => [...block.matchAll(/^\$ (.*)\n((?:[^$].*\n)*)/gm)])
     expect(shown).toHaveLength(17)
@@ -133,7 +133,9 @@ describe('the README', () => {
     const program = code.replace("from 'gone'", `from ${JSON.stringify(join(ROOT, 'src/index.ts'))}`)
     await mkdir(join(folder, 'workers'))
     await writeFile(join(folder, 'workers/mailer.ts'), program)
-    await startTestWorkersIn(join(folder, 'workers'))
+    await startTestWorkersIn(join(folder, 'workers'), {
+      NODE_OPTIONS: `--import ${import.meta.resolve('tsx')}`,
+    })
     const submitted = await fetch(`${server.url}/api/v1/submit/readme/1`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },

@@ -1,15 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { RoundJson } from '../../src/core/wire.ts'
 import { playDenseSlots } from '../support/dense-slots.ts'
+import { builtPath } from '../support/program.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { expectProblem, send } from '../support/requests.ts'
 import { callSchedules } from '../support/schedules.ts'
 import { type ServeProcess, startServeProcess, startWorkProcess } from '../support/serve-process.ts'
 
-const WORKERS = fileURLToPath(new URL('../support/workers', import.meta.url))
 const EVERY_SECOND = { cron: '* * * * * *', job: { worker: 'probe', data: null } }
 
 let redis: TestRedis
@@ -36,7 +35,7 @@ async function serve(skewMs = 0): Promise<ServeProcess> {
 }
 
 async function work(): Promise<void> {
-  processes.push(await startWorkProcess(WORKERS, { REDIS_URL: redis.url }))
+  processes.push(await startWorkProcess(builtPath('test/support/workers'), { REDIS_URL: redis.url }))
 }
 
 const urlOf = (server: ServeProcess | undefined) => callSchedules(server?.url ?? '')

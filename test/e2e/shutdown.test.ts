@@ -9,10 +9,10 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { program } from '../support/program.ts'
 import { startRedis } from '../support/redis.ts'
 import { expectProblem, send } from '../support/requests.ts'
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 /** The default of GONE_SHUTDOWN: a stop that takes longer is ended by force, and does not exit 0. */
 const STOPPED_WITHIN_MS = 10_000
@@ -46,7 +46,7 @@ interface Running {
 /** A `gone serve` of its own, with an embedded Redis in `folder` unless told otherwise. */
 function serve(args: string[] = [], env: Record<string, string> = {}): Running {
   const settings = { GONE_DATA_DIR: join(folder, 'data'), GONE_PORT: '0', ...env }
-  const child = spawn(process.execPath, ['--import', 'tsx', MAIN, 'serve', ...args], {
+  const child = spawn(process.execPath, [...program('src/cli/main.ts'), 'serve', ...args], {
     cwd: ROOT,
     env: { PATH: process.env.PATH, HOME: process.env.HOME, ...settings },
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -20,6 +20,7 @@ import { Redis } from 'ioredis'
 import { afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { type EmbeddedRedis, startEmbeddedRedis } from '../../src/redis/embedded.ts'
 import { defaultCacheDir, findRedisServer, type RedisServerBinary } from '../../src/redis/redis-server.ts'
+import { builtPath, LOADER } from '../support/program.ts'
 import { startRedis } from '../support/redis.ts'
 
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -402,7 +403,7 @@ interface Parent {
 /** A process of its own group that starts an embedded Redis and then waits, or has nothing to do. */
 async function startParent(env: NodeJS.ProcessEnv = {}, then: 'wait' | 'let-go' = 'wait'): Promise<Parent> {
   const script = await writeScript(`
-    import { startEmbeddedRedis } from '${ROOT}src/redis/embedded.ts'
+    import { startEmbeddedRedis } from '${builtPath('src/redis/embedded.ts')}'
     const log = { debug() {}, info() {}, warn() {}, error() {} }
     const start = ${JSON.stringify({ dataDir: join(folder, 'data'), binary })}
     if (${then === 'wait'}) {
@@ -417,7 +418,7 @@ async function startParent(env: NodeJS.ProcessEnv = {}, then: 'wait' | 'let-go' 
       process.exit(1)
     }
   `)
-  const parent = spawn(process.execPath, ['--import', 'tsx', script], {
+  const parent = spawn(process.execPath, [...LOADER, script], {
     cwd: ROOT,
     env: { ...process.env, ...env },
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -432,7 +433,7 @@ async function startParent(env: NodeJS.ProcessEnv = {}, then: 'wait' | 'let-go' 
 }
 
 async function writeScript(source: string): Promise<string> {
-  const file = join(await mkdtemp(join(folder, 'script-')), 'main.mts')
+  const file = join(await mkdtemp(join(folder, 'script-')), 'parent.mjs')
   await chmod(join(file, '..'), 0o755)
   await writeFile(file, source)
   return file
@@ -470,7 +471,7 @@ function isRunning(pid: number): boolean {
 /** The servers, watchers and shells that were started with this folder on their command line. */
 function processesNaming(text: string): string[] {
   return processes()
-    .filter(({ command }) => command.includes(text) && !command.includes('--import tsx'))
+    .filter(({ command }) => command.includes(text) && !command.includes('parent.mjs'))
     .map(({ command }) => command)
 }
 

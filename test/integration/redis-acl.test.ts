@@ -8,6 +8,7 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freeLoopbackPort } from '../../src/redis/child.ts'
 import { runCli } from '../support/cli.ts'
+import { builtPath } from '../support/program.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { type Call, send } from '../support/requests.ts'
 import { startServeProcess, startWorkProcess } from '../support/serve-process.ts'
@@ -112,7 +113,7 @@ async function playAll(env: (user: string) => Record<string, string>, system: st
   const authorization = `Bearer ${made.stdout.trim()}`
   const server = await startServeProcess({ ...env('gone-server'), GONE_BOARD: 'read-write' })
   closers.push(() => server.stop())
-  const work = await startWorkProcess(join(ROOT, 'workers'), { ...env('gone-worker') })
+  const work = await startWorkProcess(builtPath('workers'), { ...env('gone-worker') })
   closers.push(() => work.stop())
   const ask = async (call: Call) => {
     const headers = { authorization, 'content-type': 'application/json', origin: server.url, ...call.headers }

@@ -9,6 +9,7 @@ import { readConfig } from '../../src/config.ts'
 import { redactor, withSecretFiles } from '../../src/secrets.ts'
 import { runCli, spawnCli } from '../support/cli.ts'
 import { makeKey } from '../support/keys.ts'
+import { program } from '../support/program.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { send } from '../support/requests.ts'
 
@@ -198,14 +199,10 @@ describe('gone key', () => {
 describe('clients', () => {
   it('send the key of GONE_KEY, of its file and of --key-file, and say what is wrong without', async () => {
     const key = await makeKey({ url })
-    const server = spawn(
-      process.execPath,
-      ['--import', import.meta.resolve('tsx'), 'src/cli/main.ts', 'serve', '--port', '0'],
-      {
-        env: { PATH: process.env.PATH, HOME: process.env.HOME, REDIS_URL: url },
-        stdio: ['ignore', 'pipe', 'ignore'],
-      },
-    )
+    const server = spawn(process.execPath, [...program('src/cli/main.ts'), 'serve', '--port', '0'], {
+      env: { PATH: process.env.PATH, HOME: process.env.HOME, REDIS_URL: url },
+      stdio: ['ignore', 'pipe', 'ignore'],
+    })
     let output = ''
     server.stdout.on('data', (chunk) => {
       output += chunk

@@ -1,13 +1,11 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { fileURLToPath } from 'node:url'
+import { program } from './program.ts'
 
 export interface CliRun {
   readonly code: number | null
   readonly stdout: string
   readonly stderr: string
 }
-
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
 
 /** A real `gone ...`; of this process' environment it gets what finds programs and homes, and nothing of gone's. */
 export function spawnCli(
@@ -16,7 +14,7 @@ export function spawnCli(
   { stdin }: { readonly stdin?: string } = {},
 ): ChildProcess {
   const { PATH = '', HOME = '', XDG_CACHE_HOME } = process.env
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), MAIN, ...args], {
+  const child = spawn(process.execPath, [...program('src/cli/main.ts'), ...args], {
     env: { PATH, HOME, ...(XDG_CACHE_HOME && { XDG_CACHE_HOME }), ...env },
     stdio: [stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
   })

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises'
-import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import type { ScheduleJson } from '../../src/core/schedule-wire.ts'
 import type { RoundJson } from '../../src/core/wire.ts'
+import { builtPath } from './program.ts'
 import type { TestRedis } from './redis.ts'
 import { type ServeProcess, startServeProcess, startWorkProcess } from './serve-process.ts'
 
@@ -22,7 +22,6 @@ export interface DenseSlots {
   readonly latenessMs: readonly number[]
 }
 
-const WORKERS = fileURLToPath(new URL('./workers', import.meta.url))
 const SKEWS_MS = [3_000, 0, -3_000]
 const SCHEDULES = 5
 const SLOT_MS = 1_000
@@ -41,7 +40,7 @@ export async function playDenseSlots(
 ): Promise<DenseSlots> {
   const env = { REDIS_URL: redis.url }
   const servers: ServeProcess[] = []
-  const worker = await startWorkProcess(WORKERS, env)
+  const worker = await startWorkProcess(builtPath('test/support/workers'), env)
   const admin = new Redis(redis.port)
   const names = Array.from({ length: SCHEDULES }, (_, n) => `dense-${n}`)
   try {

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import { pathToFileURL } from 'node:url'
+import { builtPath, LOADER } from './program.ts'
 
 export interface ServeProcess {
   readonly url: string
@@ -11,12 +12,9 @@ export interface ServeProcess {
   stop(): Promise<number | null>
 }
 
-const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url))
-const DYING = fileURLToPath(new URL('./dying-facade.ts', import.meta.url))
+const MAIN = builtPath('src/cli/main.ts')
 const WORKING = /"msg":"working"/
 const STARTED_WITHIN_MS = 20_000
-
-const SKEW = new URL('./skew.ts', import.meta.url).href
 
 /**
  * A real `gone serve` of its own on a free port. `env` is added to this process' environment.
@@ -26,7 +24,8 @@ const SKEW = new URL('./skew.ts', import.meta.url).href
 export function startServeProcess(env: Record<string, string>, skewMs = 0): Promise<ServeProcess> {
   const serve = [MAIN, 'serve', '--port', '0']
   if (skewMs === 0) return startProcess(serve, env)
-  return startProcess(['--import', SKEW, ...serve], { ...env, CLOCK_SKEW_MS: String(skewMs) })
+  const skew = pathToFileURL(builtPath('test/support/skew.ts')).href
+  return startProcess(['--import', skew, ...serve], { ...env, CLOCK_SKEW_MS: String(skewMs) })
 }
 
 /** A facade that is killed at one await, see `dying-facade.ts`. */
@@ -34,7 +33,7 @@ export function startDyingFacade(
   at: 'open' | 'close' | 'alert' | 'deliver',
   env: Record<string, string>,
 ): Promise<ServeProcess> {
-  return startProcess([DYING, at], env)
+  return startProcess([builtPath('test/support/dying-facade.ts'), at], env)
 }
 
 /** A real `gone work` of its own; its `url` is empty. */
@@ -43,7 +42,7 @@ export function startWorkProcess(folder: string, env: Record<string, string>): P
 }
 
 async function startProcess(args: string[], env: Record<string, string>): Promise<ServeProcess> {
-  const child = spawn(process.execPath, ['--import', 'tsx', ...args], {
+  const child = spawn(process.execPath, [...LOADER, ...args], {
     env: { ...process.env, GONE_LOG_LEVEL: 'info', ...env },
     stdio: ['ignore', 'pipe', 'pipe'],
   })

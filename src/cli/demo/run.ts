@@ -30,6 +30,7 @@ const WORKERS = 2
 /** Whoever kills one again and again gets no busy loop. */
 const RESTART_AFTER_MS = 300
 const ALL_READY_WITHIN_MS = 30_000
+const BACK_WITHIN_MS = 5_000
 const STOP_WITHIN_MS = 8_000
 const REDRAW_MS = 200
 
@@ -104,6 +105,7 @@ class Demo {
     const starting = this.start()
     starting.catch((error: Error) => this.finish(error))
     const ending = await this.ended
+    if (ending === 'enough') await this.untilAllAreBack()
 
     this.status = 'ending the replicas, the workers, the server and Redis ...'
     this.screen.show(this.view())
@@ -169,6 +171,14 @@ class Demo {
     }
     this.workers.begin(orders)
     this.replicas.begin(orders)
+  }
+
+  /** Whoever was killed last is seen to come back, too. */
+  private async untilAllAreBack(): Promise<void> {
+    const giveUpMs = performance.now() + BACK_WITHIN_MS
+    while (!(this.replicas.areReady && this.workers.areReady) && performance.now() < giveUpMs) {
+      await sleep(REDRAW_MS)
+    }
   }
 
   private finishUnlessReady(): void {

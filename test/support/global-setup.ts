@@ -1,0 +1,15 @@
+import { rm } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import type { TestProject } from 'vitest/node'
+import { compile, compileTo } from './compile.ts'
+
+const TREE = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Before all tests: compiles what they start as processes, see `program.ts`; and returns what removes it. */
+export default async function setUp(project: TestProject): Promise<() => Promise<void>> {
+  const built = await compile(TREE)
+  // Test processes inherit it.
+  process.env.BUILT_TREE = built
+  project.onTestsRerun(() => compileTo(built, TREE))
+  return () => rm(built, { recursive: true, force: true })
+}
