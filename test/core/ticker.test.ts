@@ -172,6 +172,21 @@ describe('a change', () => {
     expect((await made.store.read(id)).revision).toBe(revision)
   })
 
+  it('of an at that has come does not run it again', async () => {
+    const made = makeTickWorld()
+    const { schedules, ticker } = made.startProcess()
+    const at = new Date(T0 + 1_000).toISOString()
+    const putAt = (body: object) => schedules.put(id, readScheduleBody({ at, ...body }, 'shop'))
+    await putAt({})
+    made.world.nowMs = T0 + 2_000
+    await ticker.tick(id)
+    await putAt({ tz: 'Europe/Berlin' })
+    expect(made.queued).toEqual(rounds(1, 1))
+    expect((await made.store.read(id)).schedule?.counts.submitted).toBe(1)
+    await putAt({ at: new Date(T0 + 2_000).toISOString() })
+    expect(made.queued).toHaveLength(2)
+  })
+
   it('by a pause submits what was due, and by the end of it leaves out what fell into it', async () => {
     const made = makeTickWorld()
     const { schedules, ticker } = made.startProcess()
