@@ -7,9 +7,11 @@ import type {
 } from '../core/schedule-wire.ts'
 import { askAll, ask as askOn, type Question } from './ask.ts'
 import type { CallOptions } from './client.ts'
+import type { WorkerDefinition } from './define-worker.ts'
 import { outcomeOf } from './outcome.ts'
 import { type ScheduleOptions, scheduleBody } from './schedule-body.ts'
 import { segmentOf } from './segment.ts'
+import type { AnyWorker, DataOf } from './submit.ts'
 import { secondText, type Time } from './time.ts'
 import type { TransportOptions } from './transport.ts'
 
@@ -50,8 +52,16 @@ export type ListedScheduleJson = ScheduleListJson['schedules'][number]
  * nothing else is said, a name without a schedule is GoneError `NO_SUCH_SCHEDULE`.
  */
 export interface Schedules {
-  /** Makes the schedule, or makes it what is given here: what is left out has its default, not its former value. */
-  put(system: string, name: string, schedule: ScheduleOptions, options?: CallOptions): Promise<PutSchedule>
+  /**
+   * Makes the schedule, or makes it what is given here: what is left out has its default, not its former value. Who needs
+   * the data of its job typed names the worker: `put<typeof worker>`.
+   */
+  put<Worker extends AnyWorker = WorkerDefinition>(
+    system: string,
+    name: string,
+    schedule: ScheduleOptions<DataOf<Worker>>,
+    options?: CallOptions,
+  ): Promise<PutSchedule>
   /** Undefined if there is none. */
   get(system: string, name: string, options?: CallOptions): Promise<ScheduleJson | undefined>
   /** All of them, by system and name, from as many pages as there are. */
@@ -78,7 +88,7 @@ export function schedulesOn(transport: TransportOptions): Schedules {
   return {
     async put(system, name, schedule, { signal } = {}) {
       const path = pathOf(system, name)
-      const body = scheduleBody(schedule)
+      const body = scheduleBody(schedule as ScheduleOptions)
       const reply = await ask({ method: 'PUT', path, body, accepts: [200, 201], answers: 'next', signal })
       return { isNew: reply.status === 201, schedule: reply.json as ScheduleJson }
     },
