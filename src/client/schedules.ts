@@ -5,12 +5,11 @@ import type {
   ScheduleListJson,
   TriggerJson,
 } from '../core/schedule-wire.ts'
-import { askAll, ask as askOn, type Question } from './ask.ts'
+import { ask as askOn, type Question } from './ask.ts'
 import type { CallOptions } from './client.ts'
 import type { WorkerDefinition } from './define-worker.ts'
-import { outcomeOf } from './outcome.ts'
+import { namedOn } from './named.ts'
 import { type ScheduleOptions, scheduleBody } from './schedule-body.ts'
-import { segmentOf } from './segment.ts'
 import type { AnyWorker, DataOf } from './submit.ts'
 import { secondText, type Time } from './time.ts'
 import type { TransportOptions } from './transport.ts'
@@ -85,32 +84,19 @@ export interface Schedules {
 /** The schedules of the server that is reached by `transport`. */
 export function schedulesOn(transport: TransportOptions): Schedules {
   const ask = (question: Question) => askOn(transport, question)
+  const { pathOf, put, get, list, remove } = namedOn<ScheduleJson, ListedScheduleJson>(transport, {
+    plural: 'schedules',
+    member: 'next',
+    none: 'NO_SUCH_SCHEDULE',
+  })
   return {
-    async put(system, name, schedule, { signal } = {}) {
-      const path = pathOf(system, name)
-      const body = scheduleBody(schedule as ScheduleOptions)
-      const reply = await ask({ method: 'PUT', path, body, accepts: [200, 201], answers: 'next', signal })
-      return { isNew: reply.status === 201, schedule: reply.json as ScheduleJson }
+    async put(system, name, schedule, options) {
+      const { isNew, json } = await put(system, name, scheduleBody(schedule as ScheduleOptions), options)
+      return { isNew, schedule: json }
     },
-    async get(system, name, { signal } = {}) {
-      const none = outcomeOf({ NO_SUCH_SCHEDULE: () => ({ json: undefined }) })
-      const question = { path: pathOf(system, name), answers: 'next', signal } as const
-      return (await ask(question).catch(none)).json as ScheduleJson | undefined
-    },
-    async list({ system, signal } = {}) {
-      return askAll<ListedScheduleJson>(transport, {
-        path: PATH,
-        query: { system },
-        answers: 'schedules',
-        signal,
-      })
-    },
-    async remove(system, name, { signal } = {}) {
-      const none = outcomeOf({ NO_SUCH_SCHEDULE: () => ({ status: 404 }) })
-      const path = pathOf(system, name)
-      const question = { method: 'DELETE', path, accepts: [204], answers: 'next', signal } as const
-      return (await ask(question).catch(none)).status === 204
-    },
+    get,
+    list,
+    remove,
     async pause(system, name, { signal } = {}) {
       const path = `${pathOf(system, name)}/pause`
       return (await ask({ method: 'POST', path, answers: 'next', signal })).json as ScheduleJson
@@ -143,12 +129,6 @@ export function schedulesOn(transport: TransportOptions): Schedules {
       return (await ask({ path, query, answers: 'slots', signal })).json as NextSlotsJson
     },
   }
-}
-
-const PATH = '/api/v1/schedules'
-
-function pathOf(system: string, name: string): string {
-  return `${PATH}/${segmentOf('system', system)}/${segmentOf('name', name)}`
 }
 
 /** Such as `2026-11-22T08:00:00Z-k3x9q1`: with the longest name it is still a round's. */
