@@ -1,5 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
-import { askAll, ask as askOn } from './ask.ts'
+import { ask, askAll } from './ask.ts'
 import type { CallOptions } from './client.ts'
 import { outcomeOf } from './outcome.ts'
 import { segmentOf } from './segment.ts'
@@ -24,13 +24,13 @@ export function namedOn<Json, ListedJson>(transport: TransportOptions, { plural,
     async put(system: string, name: string, body: object, { signal }: CallOptions = {}) {
       const path = pathOf(system, name)
       const question = { method: 'PUT', path, body, accepts: [200, 201], answers: member, signal } as const
-      const { status, json } = await askOn(transport, question)
+      const { status, json } = await ask(transport, question)
       return { isNew: status === 201, json: json as Json }
     },
     async get(system: string, name: string, { signal }: CallOptions = {}) {
       const question = { path: pathOf(system, name), answers: member, signal }
       const noJson = outcomeOf<Pick<Reply, 'json'>>({ [none]: () => ({ json: undefined }) })
-      return (await askOn(transport, question).catch(noJson)).json as Json | undefined
+      return (await ask(transport, question).catch(noJson)).json as Json | undefined
     },
     async list({ system, signal }: CallOptions & { readonly system?: string } = {}) {
       return askAll<ListedJson>(transport, {
@@ -44,7 +44,7 @@ export function namedOn<Json, ListedJson>(transport: TransportOptions, { plural,
       const path = pathOf(system, name)
       const question = { method: 'DELETE', path, accepts: [204], answers: member, signal } as const
       const wasNone = outcomeOf<Pick<Reply, 'status'>>({ [none]: () => ({ status: 404 }) })
-      return (await askOn(transport, question).catch(wasNone)).status === 204
+      return (await ask(transport, question).catch(wasNone)).status === 204
     },
   }
 }
