@@ -25,6 +25,13 @@ export {
 } from './client/define-worker.ts'
 export type { Duration } from './client/duration.ts'
 export { type Every, type EveryOptions, every, type SlotRun, type Turn } from './client/every.ts'
+export type {
+  ExpectationOptions,
+  Expectations,
+  ListExpectationsOptions,
+  ListedExpectationJson,
+  PutExpectation,
+} from './client/expectations.ts'
 export { type NodeCronCoordinator, type NodeCronOptions, nodeCronCoordinator } from './client/node-cron.ts'
 export type { Lead, OnceEnd, OnceOptions } from './client/once.ts'
 export type { ScheduledJob, ScheduleOptions } from './client/schedule-body.ts'
@@ -42,7 +49,7 @@ export { type NominalTime, type SlotNow, type SlotOptions, slot, type Times } fr
 export type { SubmitOptions, Submitted } from './client/submit.ts'
 export type { Time } from './client/time.ts'
 export type { FinishedRound, WaitOptions } from './client/wait.ts'
-export type { AlertJson } from './core/alert-wire.ts'
+export type { AlertJson, ExpectationJson } from './core/alert-wire.ts'
 export { JobFailed } from './core/job-failed.ts'
 export type { RoundState } from './core/record.ts'
 export type {

@@ -1,17 +1,12 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { createClient, type GoneClient } from '../client/client.ts'
 import { formatDuration } from '../core/duration.ts'
 import { GoneError } from '../errors.ts'
-import { clientKey, keyFileOption } from './api-key.ts'
-import { duration } from './option-values.ts'
-import { quickFetch } from './quick-fetch.ts'
+import { addServerOptions, clientOptions, type ServerOptions } from './server-options.ts'
 import { type Colors, colorsOf, EXIT, exitWith } from './terminal.ts'
 
 /** The options of every command that asks a server. */
-export interface AskOptions {
-  readonly server: string
-  readonly keyFile?: string
-  readonly timeout: number
+export interface AskOptions extends ServerOptions {
   readonly json?: boolean
   readonly candidate?: string
   readonly wait?: string
@@ -28,17 +23,7 @@ export interface Answer {
 const PATIENCE_MS = 1_000
 
 export function addAskOptions(command: Command): Command {
-  return command
-    .addOption(
-      new Option('--server <url>', 'the gone server').env('GONE_URL').default('http://127.0.0.1:8080'),
-    )
-    .addOption(keyFileOption())
-    .addOption(
-      new Option('--timeout <duration>', 'how long to ask again while no server can answer')
-        .argParser(duration)
-        .default(10_000, '10s'),
-    )
-    .option('--json', 'print JSON')
+  return addServerOptions(command).option('--json', 'print JSON')
 }
 
 /** The end of a command's help. `meanings` are those of the exit codes 0 and, where there is one, 1. */
@@ -59,9 +44,9 @@ export async function ask(
   const patience =
     process.stderr.isTTY && !options.wait ? setTimeout(sayPatience, PATIENCE_MS, options) : undefined
   try {
-    const { server: url, candidate = null, timeout: timeoutMs } = options
+    const { candidate = null } = options
     // Without a token of the caller's there is none: a random one would be gone by the time of `gone complete`.
-    const client = createClient({ url, candidate, timeoutMs, fetch: quickFetch, ...clientKey(options) })
+    const client = createClient({ ...clientOptions(options), candidate })
     const { isDone, text, json } = await find(client, colorsOf(process.stdout))
     process.stdout.write(`${options.json ? JSON.stringify(json) : text}\n`)
     process.exitCode = isDone ? EXIT.done : EXIT.notNow

@@ -3,6 +3,7 @@ import { Command } from 'commander'
 import { VERSION } from '../version.ts'
 import { addAlerts } from './alerts.ts'
 import { addDemo } from './demo.ts'
+import { addExpectation } from './expectation.ts'
 import { addKey } from './key.ts'
 import { addOnce } from './once.ts'
 import { addReady } from './ready.ts'
@@ -47,6 +48,7 @@ addServe(program)
 addOnce(program)
 addRoundCommands(program)
 addSchedule(program)
+addExpectation(program)
 addAlerts(program)
 addReady(program)
 addWork(program)

@@ -1,14 +1,12 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
 import { createClient } from '../client/client.ts'
 import type { Lead, OnceEnd } from '../client/once.ts'
 import { GoneError } from '../errors.ts'
-import { clientKey, keyFileOption } from './api-key.ts'
 import { type CommandEnd, isRunnable, startCommand } from './command.ts'
-import { duration } from './option-values.ts'
-import { quickFetch } from './quick-fetch.ts'
+import { addServerOptions, clientOptions, type ServerOptions } from './server-options.ts'
 import { EXIT, exitWith } from './terminal.ts'
 
-interface OnceCommandOptions {
+interface OnceCommandOptions extends ServerOptions {
   readonly system: string
   readonly round?: string
   readonly roundEvery?: string
@@ -17,9 +15,6 @@ interface OnceCommandOptions {
   readonly wait?: string
   readonly deadline?: string
   readonly candidate?: string
-  readonly server: string
-  readonly keyFile?: string
-  readonly timeout: number
   readonly json?: boolean
   readonly verbose?: boolean
 }
@@ -33,7 +28,7 @@ const MAX_REASON = 1_000
 
 /** `gone once`: every replica starts it, one runs the command. */
 export function addOnce(program: Command): void {
-  program
+  const command = program
     .command('once')
     .description('run a command if nobody else has run it in this round')
     .argument('<command...>', 'what to run, after --')
@@ -45,15 +40,7 @@ export function addOnce(program: Command): void {
     .option('--wait <duration>', 'stand by for the lead so long, in case the winner dies')
     .option('--deadline <duration>', 'when an unreported round turns red (server: 60m)')
     .option('--candidate <token>', 'who you are: goes on with the round that it leads already')
-    .addOption(
-      new Option('--server <url>', 'the gone server').env('GONE_URL').default('http://127.0.0.1:8080'),
-    )
-    .addOption(keyFileOption())
-    .addOption(
-      new Option('--timeout <duration>', 'how long to ask again while no server can answer')
-        .argParser(duration)
-        .default(10_000, '10s'),
-    )
+  addServerOptions(command)
     .option('--json', 'print what came of it as JSON, in a line after all others')
     .option('--verbose', 'say on stderr what happens')
     .addHelpText('after', HELP)
@@ -124,12 +111,12 @@ class Stopped extends Error {
 }
 
 async function elect(run: Run, options: OnceCommandOptions): Promise<OnceEnd<unknown>> {
-  const { system, server: url, timeout: timeoutMs, lease, wait, deadline, candidate } = options
+  const { system, lease, wait, deadline, candidate } = options
   const [command = ''] = run.words
   if (!isRunnable(command, process.env.PATH))
     throw new GoneError('INVALID_PARAMETER', `${command}: no such command, or it cannot be run`)
   const round = await roundOf(options)
-  const client = createClient({ url, candidate: null, timeoutMs, fetch: quickFetch, ...clientKey(options) })
+  const client = createClient({ ...clientOptions(options), candidate: null })
   run.say(`asking for ${system} ${round}`)
   return client.once(system, round, (lead) => work(run, system, round, lead), {
     lease,

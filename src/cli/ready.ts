@@ -1,16 +1,13 @@
-import { type Command, Option } from 'commander'
+import type { Command } from 'commander'
+import { addServerOption } from './server-options.ts'
 import { EXIT } from './terminal.ts'
 
 const ANSWER_WITHIN_MS = 2_500
 
 /** `gone ready`: for health checks of containers and for scripts that wait for a server. */
 export function addReady(program: Command): void {
-  program
-    .command('ready')
-    .description('say whether a server can decide rounds now')
-    .addOption(
-      new Option('--server <url>', 'the gone server').env('GONE_URL').default('http://127.0.0.1:8080'),
-    )
+  const command = program.command('ready').description('say whether a server can decide rounds now')
+  addServerOption(command)
     .addHelpText(
       'after',
       '\nExamples:\n  $ gone ready\n  $ until gone ready; do sleep 1; done\n\nExit codes:\n  0  it can\n  1  it cannot, or does not answer\n  2  bad usage',

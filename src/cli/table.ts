@@ -25,6 +25,16 @@ export function tableOf(
     .join('\n')
 }
 
+/** One thing: its title, and a line for each of its members. */
+export function detailsOf(
+  title: string,
+  rows: readonly (readonly [name: string, text: string])[],
+  { bold, dim }: Colors,
+): string {
+  const width = Math.max(...rows.map(([name]) => name.length)) + GAP
+  return [bold(title), ...rows.map(([name, text]) => `  ${dim(name.padEnd(width))}${text}`)].join('\n')
+}
+
 /**
  * The widths with which a table fits so many columns of a terminal.
  *

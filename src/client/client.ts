@@ -5,6 +5,7 @@ import { GoneError } from '../errors.ts'
 import { type AlertsOptions, alertsOn } from './alerts.ts'
 import type { WorkerDefinition } from './define-worker.ts'
 import { type Duration, durationMs, durationText } from './duration.ts'
+import { type Expectations, expectationsOn } from './expectations.ts'
 import { type Lead, type OnceEnd, type OnceOptions, runOnce } from './once.ts'
 import { outcomeOf } from './outcome.ts'
 import { type Schedules, schedulesOn } from './schedules.ts'
@@ -155,6 +156,8 @@ export interface GoneClient {
   ): Promise<OnceEnd<Result>>
   /** What makes rounds come by themselves. */
   readonly schedules: Schedules
+  /** What rounds should come of systems that are elected from outside. */
+  readonly expectations: Expectations
   /** What is wrong with rounds that were expected, and what was: newest first. */
   alerts(options?: AlertsOptions): Promise<readonly AlertJson[]>
   /** The slot that is now by the servers' clock. `slot` computes the same by the clock here, and asks nobody. */
@@ -211,6 +214,7 @@ export function createClient(options: ClientOptions): GoneClient {
     wait: (system, round, rest) => finished(client, system, round, rest),
     once: (system, round, work, rest = {}) => runOnce(client, { system, round }, work, rest),
     schedules: schedulesOn(transport),
+    expectations: expectationsOn(transport),
     alerts: (rest) => alertsOn(transport, rest),
     slot: (times, rest) => askSlot(transport, times, rest),
   }

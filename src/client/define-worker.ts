@@ -51,7 +51,7 @@ export interface WorkerDefinition<Data = unknown, Result = unknown> {
 
 /**
  * Defines a worker: the default export of a file in `workers/`, whose name is the queue that it serves. Its `Data` and
- * `Result` types flow to `submit<typeof worker>`.
+ * `Result` types flow to `submit<typeof worker>` and `schedules.put<typeof worker>`.
  *
  * @example export default defineWorker({ concurrency: 4 }, async (job: WorkerJob<{ to: string }>) => send(job.data.to))
  */

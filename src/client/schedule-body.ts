@@ -26,17 +26,20 @@ interface Terms {
   readonly startAt?: Time
   /** No slot is due after. */
   readonly endAt?: Time
-  /** What each slot submits. Default: the job of the worker with the system's name, without data. */
-  readonly job?: ScheduledJob
   /** Raises an alert for a slot whose round has not come within `grace`. */
   readonly expect?: { readonly grace: Duration }
 }
 
+/** What each slot submits. Default: the job of the worker with the system's name, without data. */
+type Job<Data> = undefined extends Data
+  ? { readonly job?: ScheduledJob<Data> }
+  : { readonly job: ScheduledJob<Data> }
+
 /** What a schedule is asked to be. */
-export type ScheduleOptions = When & Terms
+export type ScheduleOptions<Data = unknown> = When & Terms & Job<Data>
 
 /** As a submission, without what the schedule decides. */
-export type ScheduledJob = Omit<SubmitOptions, 'delay' | 'at' | 'signal'>
+export type ScheduledJob<Data = unknown> = Omit<SubmitOptions<Data>, 'delay' | 'at' | 'signal'>
 
 /** The body of a PUT. JSON leaves out what is undefined. */
 export function scheduleBody(options: ScheduleOptions): object {

@@ -5,11 +5,12 @@ import type {
   ScheduleListJson,
   TriggerJson,
 } from '../core/schedule-wire.ts'
-import { askAll, ask as askOn, type Question } from './ask.ts'
+import { ask as askOn, type Question } from './ask.ts'
 import type { CallOptions } from './client.ts'
-import { outcomeOf } from './outcome.ts'
+import type { WorkerDefinition } from './define-worker.ts'
+import { namedOn } from './named.ts'
 import { type ScheduleOptions, scheduleBody } from './schedule-body.ts'
-import { segmentOf } from './segment.ts'
+import type { AnyWorker, DataOf } from './submit.ts'
 import { secondText, type Time } from './time.ts'
 import type { TransportOptions } from './transport.ts'
 
@@ -50,8 +51,16 @@ export type ListedScheduleJson = ScheduleListJson['schedules'][number]
  * nothing else is said, a name without a schedule is GoneError `NO_SUCH_SCHEDULE`.
  */
 export interface Schedules {
-  /** Makes the schedule, or makes it what is given here: what is left out has its default, not its former value. */
-  put(system: string, name: string, schedule: ScheduleOptions, options?: CallOptions): Promise<PutSchedule>
+  /**
+   * Makes the schedule, or makes it what is given here: what is left out has its default, not its former value. Who needs
+   * the data of its job typed names the worker: `put<typeof worker>`.
+   */
+  put<Worker extends AnyWorker = WorkerDefinition>(
+    system: string,
+    name: string,
+    schedule: ScheduleOptions<DataOf<Worker>>,
+    options?: CallOptions,
+  ): Promise<PutSchedule>
   /** Undefined if there is none. */
   get(system: string, name: string, options?: CallOptions): Promise<ScheduleJson | undefined>
   /** All of them, by system and name, from as many pages as there are. */
@@ -75,32 +84,19 @@ export interface Schedules {
 /** The schedules of the server that is reached by `transport`. */
 export function schedulesOn(transport: TransportOptions): Schedules {
   const ask = (question: Question) => askOn(transport, question)
+  const { pathOf, put, get, list, remove } = namedOn<ScheduleJson, ListedScheduleJson>(transport, {
+    plural: 'schedules',
+    member: 'next',
+    none: 'NO_SUCH_SCHEDULE',
+  })
   return {
-    async put(system, name, schedule, { signal } = {}) {
-      const path = pathOf(system, name)
-      const body = scheduleBody(schedule)
-      const reply = await ask({ method: 'PUT', path, body, accepts: [200, 201], answers: 'next', signal })
-      return { isNew: reply.status === 201, schedule: reply.json as ScheduleJson }
+    async put(system, name, schedule, options) {
+      const { isNew, json } = await put(system, name, scheduleBody(schedule as ScheduleOptions), options)
+      return { isNew, schedule: json }
     },
-    async get(system, name, { signal } = {}) {
-      const none = outcomeOf({ NO_SUCH_SCHEDULE: () => ({ json: undefined }) })
-      const question = { path: pathOf(system, name), answers: 'next', signal } as const
-      return (await ask(question).catch(none)).json as ScheduleJson | undefined
-    },
-    async list({ system, signal } = {}) {
-      return askAll<ListedScheduleJson>(transport, {
-        path: PATH,
-        query: { system },
-        answers: 'schedules',
-        signal,
-      })
-    },
-    async remove(system, name, { signal } = {}) {
-      const none = outcomeOf({ NO_SUCH_SCHEDULE: () => ({ status: 404 }) })
-      const path = pathOf(system, name)
-      const question = { method: 'DELETE', path, accepts: [204], answers: 'next', signal } as const
-      return (await ask(question).catch(none)).status === 204
-    },
+    get,
+    list,
+    remove,
     async pause(system, name, { signal } = {}) {
       const path = `${pathOf(system, name)}/pause`
       return (await ask({ method: 'POST', path, answers: 'next', signal })).json as ScheduleJson
@@ -133,12 +129,6 @@ export function schedulesOn(transport: TransportOptions): Schedules {
       return (await ask({ path, query, answers: 'slots', signal })).json as NextSlotsJson
     },
   }
-}
-
-const PATH = '/api/v1/schedules'
-
-function pathOf(system: string, name: string): string {
-  return `${PATH}/${segmentOf('system', system)}/${segmentOf('name', name)}`
 }
 
 /** Such as `2026-11-22T08:00:00Z-k3x9q1`: with the longest name it is still a round's. */

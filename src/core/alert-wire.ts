@@ -23,6 +23,7 @@ export interface ExpectationJson extends ExpectationBody {
   readonly dst: DstPolicy
   readonly createdAt: string
   readonly updatedAt: string
+  readonly now: string
 }
 
 /** An alert as HTTP and webhooks show it. */
@@ -59,7 +60,7 @@ export function expectationJson({
   expectation,
   createdAtMs,
   updatedAtMs,
-}: ExpectationRecord): ExpectationJson {
+}: ExpectationRecord): Omit<ExpectationJson, 'now'> {
   const { timetable, graceMs, lateMs, replicas } = expectation
   const { cron, everyMs, tz, dst } = timetable
   return {

@@ -114,9 +114,8 @@ export function submitted(schedule: Schedule, done: readonly SubmittedSlot[]): S
 
 /** When the schedule wants to be ticked again; undefined where nothing comes by itself. */
 export function wakeOf({ isPaused, held, next }: Schedule, nowMs: number): number | undefined {
-  if (isPaused) return undefined
-  if (held.length > 0) return Math.min(nowMs + HOLD_MS, next?.dueMs ?? Number.POSITIVE_INFINITY)
-  return next?.dueMs
+  const nextMs = isPaused ? undefined : next?.dueMs
+  return held.length > 0 ? Math.min(nowMs + HOLD_MS, nextMs ?? Number.POSITIVE_INFINITY) : nextMs
 }
 
 /** Where a schedule begins: what was due before it was there is not made up for, but for the one slot of an `at`. */

@@ -7,7 +7,8 @@ import { checkIdentifier } from '../core/round.ts'
 import { GoneError } from '../errors.ts'
 import type { Expectations } from '../service/expectations.ts'
 import { type Endpoint, serve } from './api.ts'
-import { limit, type Parameter, readBody, readQuery } from './parameters.ts'
+import { NAME_PAGE, nextPage, readNamePage } from './name-page.ts'
+import { cursor, limit, type Parameter, readBody, readQuery, system } from './parameters.ts'
 import { sendJson, sendStatus } from './replies.ts'
 
 export interface AlertRoutesParts {
@@ -93,11 +94,6 @@ function deleteEndpoint(expectations: Expectations): Endpoint {
 }
 
 function listEndpoint(expectations: Expectations): Endpoint {
-  const query = {
-    system: ofSystem('expectations'),
-    limit,
-    cursor: cursorOf('eyJzeXN0ZW0iOiJhIiwibmFtZSI6ImIifQ'),
-  }
   return {
     path: '/api/v1/expectations',
     methods: ['GET'],
@@ -105,26 +101,21 @@ function listEndpoint(expectations: Expectations): Endpoint {
     tag: 'alerts',
     summary: 'All that is expected, by system and name.',
     description: 'Answers {expectations, now, next}. Ask again with cursor=next until there is no next.',
-    query,
+    query: NAME_PAGE,
     replies: { 200: 'A page of expectations.', 400: 'Not understood.', ...UNANSWERED },
     async handler(request, reply) {
-      const asked = readQuery(request, query)
-      const page = await expectations.list({
-        limit: asked.limit ?? PAGE_SIZE,
-        ...(asked.system !== undefined && { system: asked.system }),
-        ...(asked.cursor !== undefined && { after: decodeName(asked.cursor) }),
-      })
+      const page = await expectations.list(readNamePage(request))
       return sendJson(reply, 200, {
         expectations: page.records.map(expectationJson),
         now: iso(page.nowMs),
-        ...(page.next && { next: encodeName(page.next) }),
+        ...nextPage(page.next),
       })
     },
   }
 }
 
 function alertsEndpoint(expectations: Expectations): Endpoint {
-  const query = { state: alertState, system: ofSystem('alerts'), limit, cursor: cursorOf('17') }
+  const query = { state: alertState, system, limit, cursor: { ...cursor, example: '17' } }
   return {
     path: '/api/v1/alerts',
     methods: ['GET'],
@@ -165,21 +156,6 @@ const alertState: Parameter<AlertState> = {
   },
 }
 
-function ofSystem(what: string): Parameter<string> {
-  return {
-    about: `Only ${what} of this system.`,
-    example: 'cleaner',
-    parse: (text) => {
-      checkIdentifier('system', text)
-      return text
-    },
-  }
-}
-
-function cursorOf(example: string): Parameter<string> {
-  return { about: 'Where to go on: the `next` of the page before.', example, parse: (text) => text }
-}
-
 function nameOf(request: FastifyRequest): WatchName {
   const { system, name } = request.params as { system: string; name: string }
   checkIdentifier('system', system)
@@ -191,29 +167,12 @@ function noSuchExpectation({ system, name }: WatchName): GoneError {
   return new GoneError('NO_SUCH_EXPECTATION', `${system}/${name}: there is no such expectation`)
 }
 
-function encodeName({ system, name }: WatchName): string {
-  return Buffer.from(JSON.stringify({ system, name })).toString('base64url')
-}
-
-function decodeName(text: string): WatchName {
-  try {
-    const { system, name } = JSON.parse(Buffer.from(text, 'base64url').toString()) as WatchName
-    checkIdentifier('system', system)
-    checkIdentifier('name', name)
-    return { system, name }
-  } catch (cause) {
-    throw badCursor(text, cause)
-  }
-}
-
 function checkAlertId(text: string): string {
   if (/^\d{1,15}$/.test(text)) return text
-  throw badCursor(text)
-}
-
-function badCursor(text: string, cause?: unknown): GoneError {
-  const rule = `cursor: expected the "next" of an earlier page, got ${shown(text)}`
-  return new GoneError('INVALID_PARAMETER', rule, { cause })
+  throw new GoneError(
+    'INVALID_PARAMETER',
+    `cursor: expected the "next" of an earlier page, got ${shown(text)}`,
+  )
 }
 
 function shown(text: string): string {

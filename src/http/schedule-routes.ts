@@ -14,11 +14,11 @@ import {
 } from '../core/schedule-wire.ts'
 import { invalid, whole } from '../core/submission.ts'
 import { linkOf } from '../core/wire.ts'
-import { GoneError } from '../errors.ts'
 import type { Schedules, SeenSchedule } from '../service/schedules.ts'
 import { type Endpoint, serve } from './api.ts'
 import type { Metrics } from './metrics.ts'
-import { count, cursor, isPercentEncoded, limit, readBody, readQuery, system } from './parameters.ts'
+import { NAME_PAGE, nextPage, readNamePage } from './name-page.ts'
+import { count, readBody, readQuery } from './parameters.ts'
 import { sendJson } from './replies.ts'
 
 export interface ScheduleRoutesParts {
@@ -28,7 +28,6 @@ export interface ScheduleRoutesParts {
 }
 
 const PATH = '/api/v1/schedules/{system}/{name}'
-const PAGE_SIZE = 100
 const DEFAULT_NEXT = 10
 const DEFAULT_BACKFILL = 100
 const MAX_BACKFILL = 1_000
@@ -113,7 +112,6 @@ function deleteEndpoint({ schedules, metrics }: ScheduleRoutesParts): Endpoint {
 }
 
 function listEndpoint({ schedules, metrics }: ScheduleRoutesParts): Endpoint {
-  const query = { system, limit, cursor }
   return {
     path: '/api/v1/schedules',
     methods: ['GET'],
@@ -121,19 +119,14 @@ function listEndpoint({ schedules, metrics }: ScheduleRoutesParts): Endpoint {
     tag: 'schedules',
     summary: 'Schedules, by system and name.',
     description: 'Answers {schedules, now, next}. Ask again with cursor=next until there is no next.',
-    query,
+    query: NAME_PAGE,
     replies: { 200: 'A page of schedules.', 400: 'Not understood.', 500: TROUBLE },
     handler: timed(metrics, async (request, reply) => {
-      const asked = readQuery(request, query)
-      const page = await schedules.list({
-        limit: asked.limit ?? PAGE_SIZE,
-        ...(asked.system !== undefined && { system: asked.system }),
-        ...(asked.cursor !== undefined && { after: decodeCursor(asked.cursor) }),
-      })
+      const page = await schedules.list(readNamePage(request))
       const list: ScheduleListJson = {
         schedules: page.schedules.map(({ id, schedule }) => scheduleJson(id, schedule)),
         now: iso(page.nowMs),
-        ...(page.next && { next: encodeCursor(page.next) }),
+        ...nextPage(page.next),
       }
       return sendJson(reply, 200, list)
     }),
@@ -276,21 +269,6 @@ function sendSchedule(
 /** Unique, and sorted by when it was made: `20261122T080000123Z-5f3a9c`. */
 function newTriggerId(nowMs: number): string {
   return `${iso(nowMs).replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`
-}
-
-function encodeCursor({ system, name }: ScheduleId): string {
-  return Buffer.from(`${encodeURIComponent(system)} ${encodeURIComponent(name)}`).toString('base64url')
-}
-
-function decodeCursor(text: string): ScheduleId {
-  const match = /^(\S+) (\S+)$/.exec(Buffer.from(text, 'base64url').toString())
-  if (!match?.[1] || !match[2] || !isPercentEncoded(match[0])) {
-    throw new GoneError(
-      'INVALID_PARAMETER',
-      `cursor: expected the "next" of an earlier page, got ${JSON.stringify(text.slice(0, 64))}`,
-    )
-  }
-  return { system: decodeURIComponent(match[1]), name: decodeURIComponent(match[2]) }
 }
 
 function iso(ms: number): string {

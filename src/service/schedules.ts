@@ -168,7 +168,10 @@ export class Schedules {
 
   private replaced(schedule: Schedule, spec: ScheduleSpec, nowMs: number): Schedule {
     const changed = { ...schedule, spec, updatedAtMs: nowMs }
-    return isSame(schedule.spec.timing, spec.timing) ? changed : this.from(changed, beginOf(spec, nowMs))
+    if (isSame(schedule.spec.timing, spec.timing)) return changed
+    const isSameInstant = spec.timing.atMs !== undefined && spec.timing.atMs === schedule.spec.timing.atMs
+    // In another zone the one slot of an `at` has another key: it would be another round.
+    return this.from(changed, isSameInstant ? schedule.cursorMs : beginOf(spec, nowMs))
   }
 
   /** The schedule with its cursor there. */

@@ -2,7 +2,7 @@ import { hasRoundJob } from '../core/job.ts'
 import type { JobQueues, Log, OutboxEntry, Records, RoundQueue } from '../core/ports.ts'
 import { roundKey } from '../core/round.ts'
 import { queueJob } from './dispatcher.ts'
-import { pause } from './within.ts'
+import { repeat } from './repeat.ts'
 
 /** An entry this old was left by a process that died, or that could not reach the queue. */
 const LEFT_AFTER_MS = 5_000
@@ -31,7 +31,12 @@ export class Sweeper {
   }
 
   start(): void {
-    this.running ??= this.run()
+    this.running ??= repeat(
+      this.stopping.signal,
+      SWEEP_EVERY_MS,
+      () => this.sweep(),
+      (cause) => this.log.debug({ cause }, 'sweep put off'),
+    )
   }
 
   async stop(): Promise<void> {
@@ -46,18 +51,6 @@ export class Sweeper {
       await this.deliver(entry)
       await this.records.acknowledgeEntry(entry)
       this.redone += 1
-    }
-  }
-
-  private async run(): Promise<void> {
-    while (!this.stopping.signal.aborted) {
-      try {
-        await this.sweep()
-      } catch (error) {
-        this.log.debug({ cause: String(error) }, 'sweep put off')
-      }
-      // Jitter, so that replicas started together do not all sweep together.
-      await pause(SWEEP_EVERY_MS * (0.75 + Math.random() / 2), this.stopping.signal)
     }
   }
 

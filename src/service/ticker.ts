@@ -158,12 +158,12 @@ export class Ticker {
   }
 }
 
-/** Whether a pause leaves nothing to do: what was due before it is submitted, unless it waits for its predecessor. */
-function isAtRest({ isPaused, held, spec }: Schedule): boolean {
-  return isPaused && (held.length === 0 || spec.overlap === 'queue')
+/** Whether a pause leaves nothing to do. What was due before it is submitted, also where it waits for its predecessor. */
+function isAtRest({ isPaused, held }: Schedule): boolean {
+  return isPaused && held.length === 0
 }
 
 /** What is held is to be submitted at once; who dies before it has is late, and so found. */
 function wakeAfter(schedule: Schedule, nowMs: number): number | undefined {
-  return schedule.held.length > 0 && !schedule.isPaused ? nowMs : wakeOf(schedule, nowMs)
+  return schedule.held.length > 0 ? nowMs : wakeOf(schedule, nowMs)
 }

@@ -2,8 +2,8 @@ import type { Log } from '../core/ports.ts'
 import { scheduleKey } from '../core/schedule.ts'
 import type { Alarms, ScheduleStore, Wake } from '../core/schedule-ports.ts'
 import { GoneError } from '../errors.ts'
+import { repeat } from './repeat.ts'
 import type { Ticker } from './ticker.ts'
-import { pause } from './within.ts'
 
 /** A schedule that is so late has no alarm, or one that nobody hears. */
 const LATE_MS = 5_000
@@ -22,6 +22,7 @@ export class Watchdog {
   private readonly stopping = new AbortController()
   private running: Promise<void> | undefined
   private rearmedCount = 0
+  private checkAtMs = 0
 
   constructor(
     private readonly store: ScheduleStore,
@@ -36,7 +37,12 @@ export class Watchdog {
   }
 
   start(): void {
-    this.running ??= this.run()
+    this.running ??= repeat(
+      this.stopping.signal,
+      LOOK_EVERY_MS,
+      () => this.lookAndCheck(),
+      (cause) => this.log.debug({ cause }, 'watchdog put off'),
+    )
   }
 
   async stop(): Promise<void> {
@@ -63,21 +69,11 @@ export class Watchdog {
     }
   }
 
-  private async run(): Promise<void> {
-    let checkAtMs = 0
-    while (!this.stopping.signal.aborted) {
-      try {
-        await this.look()
-        if (performance.now() >= checkAtMs) {
-          await this.check()
-          checkAtMs = performance.now() + CHECK_EVERY_MS
-        }
-      } catch (error) {
-        this.log.debug({ cause: String(error) }, 'watchdog put off')
-      }
-      // Jitter, so that replicas started together do not all look together.
-      await pause(LOOK_EVERY_MS * (0.75 + Math.random() / 2), this.stopping.signal)
-    }
+  private async lookAndCheck(): Promise<void> {
+    await this.look()
+    if (performance.now() < this.checkAtMs) return
+    await this.check()
+    this.checkAtMs = performance.now() + CHECK_EVERY_MS
   }
 
   private async eachAtOnce(wakes: readonly Wake[], act: (wake: Wake) => Promise<unknown>): Promise<void> {

@@ -14,8 +14,8 @@ import { type FollowedSlot, followUntilMs, roundOfSlot, type SeenRound } from '.
 import { lookAt, type SlotFacts, takeUp } from '../core/look.ts'
 import type { Log, Records, Sighting } from '../core/ports.ts'
 import { deadlineAtMs, stateOf } from '../core/record.ts'
+import { repeat } from './repeat.ts'
 import type { Timetables } from './timetables.ts'
-import { pause } from './within.ts'
 
 export interface WatchmanParts {
   readonly alerts: Alerts
@@ -79,7 +79,12 @@ export class Watchman {
   }
 
   start(): void {
-    this.running ??= this.run()
+    this.running ??= repeat(
+      this.stopping.signal,
+      LOOK_EVERY_MS,
+      () => this.adoptLookAndSweep(),
+      (cause) => this.parts.log.debug({ cause }, 'watch put off'),
+    )
   }
 
   async stop(): Promise<void> {
@@ -141,19 +146,11 @@ export class Watchman {
     }
   }
 
-  private async run(): Promise<void> {
-    while (!this.stopping.signal.aborted) {
-      let isMore = false
-      try {
-        await this.adoptNowAndThen()
-        isMore = await this.look()
-        await this.sweep()
-      } catch (error) {
-        this.parts.log.debug({ cause: String(error) }, 'watch put off')
-      }
-      // Jitter, so that replicas started together do not all look together.
-      if (!isMore) await pause(LOOK_EVERY_MS * (0.75 + Math.random() / 2), this.stopping.signal)
-    }
+  private async adoptLookAndSweep(): Promise<boolean> {
+    await this.adoptNowAndThen()
+    const isMore = await this.look()
+    await this.sweep()
+    return isMore
   }
 
   private async adoptNowAndThen(): Promise<void> {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { MemoryAlerts } from '../../src/alerts/memory-alerts.ts'
 import { MemoryCensus } from '../../src/alerts/memory-census.ts'
 import { RedisAlerts } from '../../src/alerts/redis-alerts.ts'
@@ -16,9 +16,8 @@ import type {
   WatchName,
 } from '../../src/core/alert-ports.ts'
 import { DEFAULT_DST } from '../../src/core/timetable.ts'
-import { connect, disconnect, type RedisClient } from '../../src/redis/connections.ts'
-import { silentLog } from '../support/log.ts'
-import { startRedis, type TestRedis } from '../support/redis.ts'
+import type { RedisClient } from '../../src/redis/connections.ts'
+import { startRedisClient } from '../support/redis-client.ts'
 
 interface World {
   readonly alerts: Alerts
@@ -28,18 +27,10 @@ interface World {
 
 const RETENTION_MS = 400
 
-let redis: TestRedis
 let client: RedisClient
 
 beforeAll(async () => {
-  redis = await startRedis()
-  client = connect(redis.url, 'commands', 'test', silentLog)
-  await new Promise((resolve) => client.once('ready', resolve))
-})
-
-afterAll(async () => {
-  await disconnect(client)
-  await redis.stop()
+  client = await startRedisClient()
 })
 
 const worlds: Record<string, () => Promise<World>> = {

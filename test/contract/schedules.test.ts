@@ -1,34 +1,25 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Schedule, ScheduleId } from '../../src/core/schedule.ts'
 import { readScheduleBody } from '../../src/core/schedule-body.ts'
 import type { ScheduleStore } from '../../src/core/schedule-ports.ts'
-import { connect, disconnect, type RedisClient } from '../../src/redis/connections.ts'
+import type { RedisClient } from '../../src/redis/connections.ts'
 import { MemorySchedules } from '../../src/schedules/memory-schedules.ts'
 import { RedisSchedules } from '../../src/schedules/redis-schedules.ts'
 import { anyIdentifier } from '../support/identifiers.ts'
-import { silentLog } from '../support/log.ts'
-import { startRedis, type TestRedis } from '../support/redis.ts'
+import { startRedisClient } from '../support/redis-client.ts'
 
 interface World {
   readonly store: ScheduleStore
   passTime(ms: number): Promise<void>
 }
 
-let redis: TestRedis
 let client: RedisClient
 
 beforeAll(async () => {
-  redis = await startRedis()
-  client = connect(redis.url, 'commands', 'test', silentLog)
-  await new Promise((resolve) => client.once('ready', resolve))
-})
-
-afterAll(async () => {
-  await disconnect(client)
-  await redis.stop()
+  client = await startRedisClient()
 })
 
 const worlds: Record<string, () => Promise<World>> = {

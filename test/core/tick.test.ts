@@ -117,10 +117,11 @@ describe('accounting', () => {
 describe('a schedule wants to be ticked', () => {
   const next = { key: 'n', dueMs: T0 + MINUTE }
 
-  it('when its next slot comes, or soon where slots are held, and not while it is paused', () => {
+  it('when its next slot comes, or soon where slots are held, and while it is paused only then', () => {
     expect(wakeOf(scheduleOf({}, { next }), T0)).toBe(T0 + MINUTE)
     expect(wakeOf(scheduleOf({}, { next, held: [next] }), T0)).toBe(T0 + 1_000)
     expect(wakeOf(scheduleOf({}, { next, isPaused: true }), T0)).toBeUndefined()
+    expect(wakeOf(scheduleOf({}, { next, held: [next], isPaused: true }), T0)).toBe(T0 + 1_000)
     expect(wakeOf(scheduleOf({}), T0)).toBeUndefined()
   })
 })

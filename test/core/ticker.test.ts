@@ -1,108 +1,16 @@
 import { describe, expect, it } from 'vitest'
-import type { JobQueues, RoundQueue } from '../../src/core/ports.ts'
-import { parseRoundKey, type RoundId, roundKey } from '../../src/core/round.ts'
+import { parseRoundKey, roundKey } from '../../src/core/round.ts'
 import { readScheduleBody } from '../../src/core/schedule-body.ts'
-import type { Alarms } from '../../src/core/schedule-ports.ts'
 import { GoneError } from '../../src/errors.ts'
-import { MemoryRecords } from '../../src/records/memory-records.ts'
-import { MemorySchedules } from '../../src/schedules/memory-schedules.ts'
-import { Canceller } from '../../src/service/canceller.ts'
-import { Completer } from '../../src/service/completer.ts'
-import { Dispatcher } from '../../src/service/dispatcher.ts'
-import { RoundMemory } from '../../src/service/round-memory.ts'
-import { Schedules } from '../../src/service/schedules.ts'
-import { SlotTally } from '../../src/service/slot-tally.ts'
-import { Sweeper } from '../../src/service/sweeper.ts'
-import { Ticker } from '../../src/service/ticker.ts'
-import { Timetables } from '../../src/service/timetables.ts'
-import { silentLog } from '../support/log.ts'
+import { Died, scheduleId as id, makeTickWorld, T0, type TickWorld } from '../support/tick-world.ts'
 
-const T0 = Date.parse('2026-11-22T08:00:00Z')
-const id = { system: 'shop', name: 'tick' }
-
-class Died extends Error {}
-
-/** What all processes share, and a clock that the test moves. */
-function makeWorld() {
-  const world = { nowMs: T0, calls: 0, dieAt: Number.POSITIVE_INFINITY, before: false }
-  const clock = () => world.nowMs
-  const records = new MemoryRecords(clock)
-  const store = new MemorySchedules(clock)
-  const queued: string[] = []
-  const jobs: JobQueues = {
-    async add(round) {
-      if (!queued.includes(roundKey(round))) queued.push(roundKey(round))
-    },
-    async remove(round) {
-      const index = queued.indexOf(roundKey(round))
-      if (index >= 0) queued.splice(index, 1)
-    },
-    counts: async () => ({}),
-  }
-  const rounds: RoundQueue = { async open() {}, async watch() {}, async close() {}, counts: async () => ({}) }
-  const alarms: Alarms = { async set() {}, async remove() {}, missing: async () => [] }
-
-  /** Every call of a port is an await at which a process may die: before it was carried out, or after. */
-  function mortal<T extends object>(port: T): T {
-    return new Proxy(port, {
-      get(target, name) {
-        const member = Reflect.get(target, name) as unknown
-        if (typeof member !== 'function' || name === 'acknowledge') {
-          return typeof member === 'function' ? member.bind(target) : member
-        }
-        return async (...given: unknown[]) => {
-          const call = world.calls++
-          const isLast = call === world.dieAt
-          // Whoever is dead calls nobody, whatever was caught on the way.
-          if (call > world.dieAt || (isLast && world.before)) throw new Died()
-          const answer: unknown = await (member as (...all: unknown[]) => unknown).apply(target, given)
-          if (isLast) throw new Died()
-          return answer
-        }
-      },
-    })
-  }
-
-  function startProcess() {
-    const parts = { records: mortal(records), jobs: mortal(jobs), rounds: mortal(rounds), log: silentLog }
-    const dispatcher = new Dispatcher(parts)
-    const memory = new RoundMemory(100, clock)
-    const completer = new Completer({ ...parts, queue: parts.rounds, memory, nowMs: clock })
-    const canceller = new Canceller({ ...parts, completer })
-    const timetables = new Timetables()
-    const observer = new SlotTally()
-    const shared = { store: mortal(store), dispatcher, timetables, log: silentLog }
-    const ticker = new Ticker({
-      ...shared,
-      alarms: mortal(alarms),
-      records: parts.records,
-      canceller,
-      observer,
-    })
-    const watchman = { async heed() {} }
-    return { ticker, observer, schedules: new Schedules({ ...shared, ticker, watchman }) }
-  }
-
-  /** Ends the round as its worker would. */
-  async function finish(round: RoundId): Promise<void> {
-    await records.complete(
-      round,
-      { address: 'w', identity: '#job' },
-      { outcome: 'completed', detail: '' },
-      { deadlineMs: 1 },
-    )
-  }
-  /** Jobs that a worker would run: not those whose round has ended. The sweeper adds what a dead process could not. */
-  async function runnable(): Promise<string[]> {
-    await new Sweeper(records, rounds, jobs, silentLog).sweep(0)
-    const seen = await Promise.all(queued.map((key) => records.read(parseRoundKey(key))))
-    return queued.filter((_, index) => seen[index]?.record?.completion?.by !== 'schedule')
-  }
-  return { world, records, store, queued, startProcess, finish, runnable }
-}
-
-const put = async (made: ReturnType<typeof makeWorld>, body: object) =>
+const put = async (made: TickWorld, body: object) =>
   made.startProcess().schedules.put(id, readScheduleBody({ cron: '* * * * * *', ...body }, 'shop'))
+
+const ignoringDeath = (done: Promise<unknown>) =>
+  done.catch((error) => {
+    if (!(error instanceof Died)) throw error
+  })
 
 const rounds = (from: number, to: number) =>
   Array.from({ length: to - from + 1 }, (_, n) =>
@@ -120,23 +28,20 @@ describe.each([
     ]),
   )('under the policy %s leaves what the next tick makes right, %s', async (overlap, _when, last) => {
     for (let dieAt = 0; ; dieAt += 1) {
-      const made = makeWorld()
+      const made = makeTickWorld()
       const { world, store, finish } = made
       await put(made, { overlap, catchUp: { max: 3 } })
       world.nowMs = T0 + 1_000
       await made.startProcess().ticker.tick(id)
       if (overlap === 'skip' || overlap === 'queue')
         await finish({ system: 'shop', round: 'tick@2026-11-22T08:00:01+00:00' })
-      Object.assign(world, { nowMs: T0 + 3_000, calls: 0, dieAt, before })
-      const died = await made
-        .startProcess()
-        .ticker.tick(id)
-        .then(
-          () => false,
-          (error) => error instanceof Died,
-        )
-      const wasLast = world.calls <= dieAt
-      world.dieAt = Number.POSITIVE_INFINITY
+      world.nowMs = T0 + 3_000
+      const mortal = made.startProcess({ dieAt, before })
+      const died = await mortal.ticker.tick(id).then(
+        () => false,
+        (error) => error instanceof Died,
+      )
+      const wasLast = mortal.calls() <= dieAt
       // Whoever died left the schedule late, or done with.
       const { schedule: left } = await store.read(id)
       if (died && overlap !== 'queue' && (left?.held.length ?? 0) > 0)
@@ -163,11 +68,45 @@ describe.each([
   })
 })
 
+describe('a pause that comes while a server dies', () => {
+  it.each(['allow', 'skip', 'queue', 'cancel-previous'])(
+    'leaves to the watchdog what was due before, under the policy %s',
+    async (overlap) => {
+      const deaths = Array.from({ length: 20 }, (_, n) => ({ dieAt: n >> 1, before: n % 2 === 0 }))
+      for (const ofTick of deaths) {
+        for (const ofPause of deaths) {
+          const made = makeTickWorld()
+          const { world, store, startProcess } = made
+          await put(made, { overlap })
+          world.nowMs = T0 + 2_000
+          await ignoringDeath(startProcess(ofTick).ticker.tick(id))
+          await ignoringDeath(startProcess(ofPause).schedules.pause(id))
+          await startProcess().schedules.pause(id)
+          const { watchdog } = startProcess()
+          for (let looks = 0; looks < 3; looks += 1) {
+            world.nowMs += 6_000
+            await watchdog.look()
+            for (const key of made.queued) await made.finish(parseRoundKey(key))
+          }
+          const { schedule } = await store.read(id)
+          const submitted = overlap === 'skip' || overlap === 'cancel-previous' ? 1 : 2
+          expect({ ofTick, ofPause, held: schedule?.held, counts: schedule?.counts }).toEqual({
+            ofTick,
+            ofPause,
+            held: [],
+            counts: { submitted, skipped: 2 - submitted, missed: 0 },
+          })
+        }
+      }
+    },
+  )
+})
+
 describe('many processes that tick at once', () => {
   it.each(['allow', 'skip', 'queue', 'cancel-previous'])(
     'under the policy %s come to one end',
     async (overlap) => {
-      const made = makeWorld()
+      const made = makeTickWorld()
       const { world, store } = made
       await put(made, { overlap, catchUp: { max: 3 } })
       const processes = Array.from({ length: 10 }, () => made.startProcess())
@@ -192,7 +131,7 @@ describe('many processes that tick at once', () => {
 
 describe('a store that cannot answer', () => {
   it('is said to the caller, and nothing is taken for done', async () => {
-    const made = makeWorld()
+    const made = makeTickWorld()
     await put(made, {})
     made.world.nowMs = T0 + 1_000
     const { ticker } = made.startProcess()
@@ -205,7 +144,7 @@ describe('a store that cannot answer', () => {
 
 describe('a change', () => {
   it('of the timing accounts for what was due before, and begins now', async () => {
-    const made = makeWorld()
+    const made = makeTickWorld()
     const { schedules } = made.startProcess()
     await put(made, {})
     made.world.nowMs = T0 + 2_500
@@ -216,7 +155,7 @@ describe('a change', () => {
   })
 
   it('of anything else keeps the slots as they come', async () => {
-    const made = makeWorld()
+    const made = makeTickWorld()
     await put(made, {})
     made.world.nowMs = T0 + 500
     await put(made, { jitter: '1s' })
@@ -225,7 +164,7 @@ describe('a change', () => {
   })
 
   it('that changes nothing leaves the schedule as it is', async () => {
-    const made = makeWorld()
+    const made = makeTickWorld()
     await put(made, { job: { data: { a: 1, b: 2 } } })
     const { revision } = await made.store.read(id)
     made.world.nowMs = T0 + 500
@@ -233,8 +172,23 @@ describe('a change', () => {
     expect((await made.store.read(id)).revision).toBe(revision)
   })
 
+  it('of an at that has come does not run it again', async () => {
+    const made = makeTickWorld()
+    const { schedules, ticker } = made.startProcess()
+    const at = new Date(T0 + 1_000).toISOString()
+    const putAt = (body: object) => schedules.put(id, readScheduleBody({ at, ...body }, 'shop'))
+    await putAt({})
+    made.world.nowMs = T0 + 2_000
+    await ticker.tick(id)
+    await putAt({ tz: 'Europe/Berlin' })
+    expect(made.queued).toEqual(rounds(1, 1))
+    expect((await made.store.read(id)).schedule?.counts.submitted).toBe(1)
+    await putAt({ at: new Date(T0 + 2_000).toISOString() })
+    expect(made.queued).toHaveLength(2)
+  })
+
   it('by a pause submits what was due, and by the end of it leaves out what fell into it', async () => {
-    const made = makeWorld()
+    const made = makeTickWorld()
     const { schedules, ticker } = made.startProcess()
     await put(made, {})
     made.world.nowMs = T0 + 2_500

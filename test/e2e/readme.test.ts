@@ -2,18 +2,16 @@ import { execFile } from 'node:child_process'
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { SETTINGS } from '../../src/config.ts'
 import { ERROR_CODES } from '../../src/errors.ts'
-import { builtPath, program } from '../support/program.ts'
+import { builtPath } from '../support/program.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { type ServeProcess, startServeProcess, startWorkProcess } from '../support/serve-process.ts'
+import { blocksOf, putGoneIn, ROOT, runnable } from '../support/snippets.ts'
 
 const run = promisify(execFile)
-const ROOT = fileURLToPath(new URL('../..', import.meta.url))
-const WRITTEN_FOR = 'http://127.0.0.1:8080'
 
 let readme: string
 let redis: TestRedis
@@ -35,12 +33,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-/** The fenced blocks of one language, in order. */
-function blocks(language: string): string[] {
-  return [...readme.matchAll(new RegExp(`^\`\`\`${language}\\n([\\s\\S]*?)^\`\`\``, 'gm'))].map(
-    (match) => match[1] ?? '',
-  )
-}
+/** The README's blocks of one language, in order. */
+const blocks = (language: string) => blocksOf(readme, language)
 
 /** What differs from run to run: ports, processes, fences, days, and Berlin's offset between summer and winter. */
 function anyRun(text: string): string {
@@ -58,17 +52,15 @@ const anyPort = (text: string) => text.replace(/127\.0\.0\.1:\d+/g, '127.0.0.1:<
 
 /** What a command prints, whatever its exit code. */
 async function printed(command: string, env: NodeJS.ProcessEnv): Promise<string> {
-  const line = command.replaceAll(WRITTEN_FOR, server.url)
-  return run('sh', ['-c', `${line} || true`], { env, cwd: folder }).then(({ stdout }) => stdout)
+  return run('sh', ['-c', `${runnable(command, server.url)} || true`], { env, cwd: folder }).then(
+    ({ stdout }) => stdout,
+  )
 }
 
 /** What the TypeScript with this call in it prints. */
 async function ranTypeScript(call: string): Promise<string> {
   const code = blocks('ts').find((block) => block.includes('createClient') && block.includes(call)) ?? ''
-  const program = code
-    .replace("from 'gone'", `from ${JSON.stringify(join(ROOT, 'src/index.ts'))}`)
-    .replaceAll(WRITTEN_FOR, server.url)
-    .replaceAll('2026-11-22-0800', '2026-11-22-0900')
+  const program = runnable(code, server.url).replaceAll('2026-11-22-0800', '2026-11-22-0900')
   const file = join(folder, 'program.mts')
   await writeFile(file, program)
   const { stdout } = await run(process.execPath, ['--import', import.meta.resolve('tsx'), file])
@@ -83,19 +75,8 @@ async function startTestWorkersIn(workers: string, env: Record<string, string> =
 
 /** A `gone` on PATH that runs this tree. */
 async function withGone(): Promise<NodeJS.ProcessEnv> {
-  const shim = join(folder, 'gone')
-  await writeFile(
-    shim,
-    `#!/bin/sh\nexec ${[process.execPath, ...program('src/cli/main.ts')].map((word) => `"${word}"`).join(' ')} "$@"\n`,
-    { mode: 0o755 },
-  )
   await writeFile(join(folder, 'send-report'), '#!/bin/sh\necho sent\n', { mode: 0o755 })
-  return {
-    ...process.env,
-    PATH: `${folder}:${process.env.PATH}`,
-    GONE_URL: server.url,
-    HOSTNAME: 'replica-1',
-  }
+  return { ...(await putGoneIn(folder, server.url)), HOSTNAME: 'replica-1' }
 }
 
 describe('the README', () => {
@@ -130,9 +111,8 @@ describe('the README', () => {
 
   it('has a worker that loads and runs', async () => {
     const code = blocks('ts').find((block) => block.includes('defineWorker')) ?? ''
-    const program = code.replace("from 'gone'", `from ${JSON.stringify(join(ROOT, 'src/index.ts'))}`)
     await mkdir(join(folder, 'workers'))
-    await writeFile(join(folder, 'workers/mailer.ts'), program)
+    await writeFile(join(folder, 'workers/mailer.ts'), runnable(code, server.url))
     await startTestWorkersIn(join(folder, 'workers'), {
       NODE_OPTIONS: `--import ${import.meta.resolve('tsx')}`,
     })

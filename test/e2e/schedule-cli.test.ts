@@ -338,29 +338,3 @@ describe('gone schedule apply', () => {
     expect(await gone('list', system)).toEqual(ended(0, `${system} has no schedules\n`))
   })
 })
-
-describe('gone alerts', () => {
-  const alerts = (...args: string[]) => runCli(['alerts', ...args], { GONE_URL: server.url })
-
-  it('shows what is wrong', async () => {
-    const system = newSystem()
-    expect(await alerts(system)).toEqual(ended(0, 'no alerts\n'))
-    expect(await alerts(system, '--state', 'open', '--json')).toEqual(ended(0, '[]\n'))
-    await fetch(`${server.url}/api/v1/expectations/${system}/cron`, {
-      method: 'PUT',
-      headers: { 'content-type': 'application/json' },
-      body: '{"every":"1s","grace":"1s"}',
-    })
-    await expect
-      .poll(async () => (await alerts(system, '--state', 'open')).stdout, { timeout: 20_000, interval: 500 })
-      .toMatch(
-        new RegExp(
-          `^state +kind +of +slots +last slot\\nopen +missed +${system}/cron +\\d+ +\\S+\\n {2}no round came within 1 s\\n$`,
-        ),
-      )
-  })
-
-  it('exits 2 for what it does not understand', async () => {
-    expect(await alerts('--state', 'x')).toEqual(failed(/^gone: option '--state .*open, resolved.*\n$/))
-  })
-})

@@ -1,5 +1,13 @@
-import { beforeAll, describe, expect, it } from 'vitest'
-import { type ClientOptions, createClient, GoneError, type ScheduleOptions } from '../../src/index.ts'
+import { beforeAll, describe, expect, expectTypeOf, it } from 'vitest'
+import {
+  type ClientOptions,
+  createClient,
+  defineWorker,
+  GoneError,
+  type ScheduledJob,
+  type ScheduleOptions,
+  type WorkerJob,
+} from '../../src/index.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 let server: TestServer
@@ -153,6 +161,29 @@ describe('a schedule', () => {
     const first = '?system=a%26b&limit=1000'
     expect(asked).toEqual([first, `${first}&cursor=a%20b`, `${first}&cursor=c`])
   })
+})
+
+it('has a job that is typed by its worker', () => {
+  const mailer = defineWorker({}, async (job: WorkerJob<{ to: string }>) => ({ sent: job.data.to }))
+  const idle = defineWorker({}, () => 42)
+  const use = async ({ schedules }: ReturnType<typeof newClient>) => {
+    await schedules.put<typeof mailer>('s', 'n', {
+      every: '1h',
+      job: { worker: 'mailer', data: { to: 'a' } },
+    })
+    await schedules.put<typeof idle>('s', 'n', { every: '1h' })
+    await schedules.put('s', 'n', { every: '1h', job: { data: 'anything' } })
+    // @ts-expect-error its data is missing
+    await schedules.put<typeof mailer>('s', 'n', { every: '1h', job: { worker: 'mailer' } })
+    // @ts-expect-error its job is missing, and so its data
+    await schedules.put<typeof mailer>('s', 'n', { every: '1h' })
+    // @ts-expect-error its data is another
+    await schedules.put<typeof mailer>('s', 'n', { every: '1h', job: { data: { from: 'a' } } })
+    // @ts-expect-error a schedule has one of cron, every and at
+    await schedules.put<typeof idle>('s', 'n', { every: '1h', cron: '@daily' })
+    expectTypeOf<ScheduleOptions<{ to: string }>['job']>().toEqualTypeOf<ScheduledJob<{ to: string }>>()
+  }
+  expect(use).toBeTypeOf('function')
 })
 
 describe('a trigger', () => {

@@ -485,6 +485,20 @@ describe('an overlap policy', () => {
     await api.call('DELETE', name)
   }, 40_000)
 
+  it('of queue submits what it holds also while the schedule is paused', async () => {
+    const name = newName()
+    const worker = `slow-${name}`
+    const { started, letGo } = await slowWorker(worker)
+    await api.put(name, { ...EVERY_SECOND, overlap: 'queue', job: { worker } })
+    await expect.poll(async () => (await api.get(name)).held, { timeout: 10_000 }).toBeGreaterThanOrEqual(2)
+    await api.call('POST', `${name}/pause`)
+    const { held } = await api.get(name)
+    letGo()
+    await expect.poll(async () => (await api.get(name)).held, { timeout: 15_000 }).toBe(0)
+    await expect.poll(() => started.length, { timeout: 5_000 }).toBe(held + 1)
+    await api.call('DELETE', name)
+  }, 40_000)
+
   it('of cancel-previous ends the round before, aborts its handler and takes its job out', async () => {
     const name = newName()
     const worker = `slow-${name}`

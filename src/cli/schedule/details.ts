@@ -1,4 +1,5 @@
 import type { ScheduleJson } from '../../core/schedule-wire.ts'
+import { detailsOf } from '../table.ts'
 import type { Colors } from '../terminal.ts'
 import { unusualMembers } from './members.ts'
 import { titleOf } from './plan.ts'
@@ -27,9 +28,7 @@ export function detailsText(schedule: ScheduleJson, colors: Colors): string {
     ...(held === 0 ? [] : [['held', `${held} waiting for the round before to end`] as [string, string]]),
     ['made', `${createdAt}${updatedAt === createdAt ? '' : `, changed ${updatedAt}`}`],
   ]
-  const width = Math.max(...rows.map(([title]) => title.length)) + 2
-  const lines = rows.map(([title, text]) => `  ${colors.dim(title.padEnd(width))}${text}`)
-  return [colors.bold(titleOf(schedule)), ...lines].join('\n')
+  return detailsOf(titleOf(schedule), rows, colors)
 }
 
 function nextOf(schedule: ScheduleJson, colors: Colors): string {

@@ -1,8 +1,9 @@
+import type { ListedExpectationJson } from '../../client/expectations.ts'
 import { canonicalJson } from '../../core/job.ts'
 import { escapePart } from '../../core/round.ts'
 import type { FullScheduleBody } from '../../core/schedule-wire.ts'
 
-/** A member of a schedule that differs. Undefined: it has none. */
+/** A member of a schedule or an expectation that differs. Undefined: it has none. */
 export interface MemberChange {
   /** Such as `cron` or `job.attempts`. */
   readonly member: string
@@ -10,12 +11,12 @@ export interface MemberChange {
   readonly to: unknown
 }
 
-/** The members that are put, in the order in which they are shown. Nested ones are compared one by one. */
+/** The members that are put, of both, in the order in which they are shown. Nested ones are compared one by one. */
 const MEMBERS = [
   ...['cron', 'every', 'at', 'tz', 'dst.gap', 'dst.overlap', 'startAt', 'endAt'],
   ...['jitter', 'catchUp.window', 'catchUp.max', 'overlap'],
   ...['job.worker', 'job.data', 'job.attempts', 'job.backoff', 'job.timeout', 'job.priority'],
-  ...['job.deadline', 'job.ifExecutorDies', 'expect.grace'],
+  ...['job.deadline', 'job.ifExecutorDies', 'expect.grace', 'grace', 'late', 'replicas'],
 ] as const
 
 /** What is left out means; so does the system's own queue as `job.worker`. */
@@ -30,8 +31,11 @@ const DEFAULTS: Readonly<Record<string, unknown>> = {
   'job.data': null,
 }
 
-/** Which members differ between two schedules as the server writes them. */
-export function memberChanges(from: FullScheduleBody, to: FullScheduleBody): readonly MemberChange[] {
+/** Which members differ between two schedules, or two expectations, as the server writes them. */
+export function memberChanges<Put extends FullScheduleBody | ListedExpectationJson>(
+  from: Put,
+  to: Put,
+): readonly MemberChange[] {
   return MEMBERS.map((member) => ({ member, from: memberOf(from, member), to: memberOf(to, member) })).filter(
     (change) => canonicalJson(change.from) !== canonicalJson(change.to),
   )

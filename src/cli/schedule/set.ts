@@ -2,15 +2,11 @@ import { type Command, Option } from 'commander'
 import type { ScheduleOptions } from '../../client/schedule-body.ts'
 import { type AskOptions, addAskOptions, ask, given, helpText } from '../ask.ts'
 import { backoff, json, whole } from '../option-values.ts'
+import { addTimetable, some, type TimetableOptions, timetableOf } from '../timetable-options.ts'
 import { nextText } from './words.ts'
 
-interface SetOptions extends AskOptions {
-  readonly cron?: string
-  readonly every?: string
+interface SetOptions extends AskOptions, TimetableOptions {
   readonly at?: string
-  readonly tz?: string
-  readonly dstGap?: string
-  readonly dstOverlap?: string
   readonly startAt?: string
   readonly endAt?: string
   readonly jitter?: string
@@ -50,24 +46,8 @@ export function addSet(schedule: Command): void {
 }
 
 function addTimes(command: Command): void {
-  command
-    .option('--cron <expression>', 'when: 5 or 6 fields, or @hourly and such; quoted')
-    .option('--every <duration>', 'when: each 15m, 1h, 1d ..., in place of --cron')
+  addTimetable(command)
     .option('--at <time>', 'when: once, such as 2027-01-01T08:00:00Z, in place of --cron')
-    .option('--tz <zone>', 'the time zone that is meant, such as Europe/Berlin (default: UTC)')
-    .addOption(
-      new Option('--dst-gap <policy>', 'times that clocks skip (default: run-after)').choices([
-        'skip',
-        'run-after',
-      ]),
-    )
-    .addOption(
-      new Option('--dst-overlap <policy>', 'times that clocks bring twice (default: first)').choices([
-        'first',
-        'second',
-        'both',
-      ]),
-    )
     .option('--start-at <time>', 'nothing is due before')
     .option('--end-at <time>', 'nothing is due after')
 }
@@ -130,22 +110,15 @@ function set(system: string, name: string, options: SetOptions): Promise<void> {
 }
 
 function scheduleOf(options: SetOptions): object {
-  const { cron, every, at, tz, dstGap, dstOverlap, startAt, endAt, jitter, catchUp, catchUpMax } = options
-  const { overlap, grace, worker, data, attempts, backoff: pause, jobTimeout, priority, deadline } = options
+  const { at, startAt, endAt, jitter, catchUp, catchUpMax, overlap } = options
+  const { grace, worker, data, attempts, backoff: pause, jobTimeout, priority, deadline } = options
   const { ifExecutorDies } = options
   return given({
-    ...{ cron, every, at, tz, startAt, endAt, jitter, overlap },
-    dst: some({ gap: dstGap, overlap: dstOverlap }),
+    ...{ ...timetableOf(options), at, startAt, endAt, jitter, overlap },
     catchUp: some({ window: catchUp, max: catchUpMax }),
     expect: some({ grace }),
     job: some({
       ...{ worker, data, attempts, backoff: pause, timeout: jobTimeout, priority, deadline, ifExecutorDies },
     }),
   })
-}
-
-/** What was given, if anything was. */
-function some(members: object): object | undefined {
-  const known = given(members)
-  return Object.keys(known).length === 0 ? undefined : known
 }

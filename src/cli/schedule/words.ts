@@ -2,14 +2,19 @@ import type { FullScheduleBody, ScheduleJson } from '../../core/schedule-wire.ts
 import type { Colors } from '../terminal.ts'
 import { bothTimes } from './times.ts'
 
+interface When {
+  readonly cron?: string
+  readonly every?: string
+  readonly at?: string
+}
+
 /** Such as `0 2 * * * in Europe/Berlin` or `every 15m`. */
-export function whenText(schedule: FullScheduleBody): string {
-  const { tz } = schedule
-  return `${shortWhen(schedule)}${tz === 'UTC' ? '' : ` in ${tz}`}`
+export function whenText({ tz, ...when }: When & { readonly tz: string }): string {
+  return `${shortWhen(when)}${tz === 'UTC' ? '' : ` in ${tz}`}`
 }
 
 /** Without the zone. */
-export function shortWhen({ cron, every, at }: FullScheduleBody): string {
+export function shortWhen({ cron, every, at }: When): string {
   return cron ?? (every === undefined ? `once at ${at}` : `every ${every}`)
 }
 
