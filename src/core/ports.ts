@@ -38,11 +38,12 @@ export interface ElectionRuling extends Ruling<ElectionVerdict> {
 export type RenewalRuling = Ruling<Exclude<RenewalVerdict, 'notLed'>> | { readonly verdict: 'notLed' }
 
 /**
- * Whether a round whose deadline came was reported: `pending` if a later leader has moved the deadline, `notStarted` if
- * no worker has started the submitted job.
+ * Whether a round whose deadline came was reported: `pending` if it is still to come, by the store's clock or because a
+ * later leader has moved it, `notStarted` if no worker has started the submitted job.
  */
 export type DeadlineRuling =
-  | Ruling<'finished' | 'overdue' | 'pending'>
+  | Ruling<'finished' | 'overdue'>
+  | { readonly verdict: 'pending'; readonly restMs: number }
   | { readonly verdict: 'notStarted' | 'notLed' }
 
 export interface Report {

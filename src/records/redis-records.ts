@@ -160,7 +160,8 @@ export class RedisRecords implements Records {
   async expire(id: RoundId): Promise<DeadlineRuling> {
     return this.attempt('judge the deadline of', id, async () => {
       const reply = await this.step('expire', id, [])
-      const [verdict] = reply
+      const [verdict, restMs] = reply
+      if (verdict === 'pending') return { verdict, restMs: Number(restMs) }
       return verdict === 'notLed' || verdict === 'notStarted' ? { verdict } : rulingOf(reply)
     })
   }
