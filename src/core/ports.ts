@@ -190,6 +190,35 @@ export interface RoundNews {
   listen(id: RoundId, onFinished: () => void): Promise<() => void>
 }
 
+/** What a process was told of a mark in the store: which it is, and how far it has counted there. */
+export interface StoreMark {
+  readonly id: string
+  readonly beat: number
+}
+
+/**
+ * How a store shows that it has lost what it had acknowledged: `emptied` has no mark, `setBack` has one that knows less than
+ * it has told this process, `another` has one of another id: another process found one of the two first, or it is
+ * another store.
+ */
+export type StoreLoss = 'emptied' | 'setBack' | 'another'
+
+export interface StoreBeat {
+  readonly mark: StoreMark
+  readonly nowMs: number
+  readonly loss?: StoreLoss
+  /** When the last that the store kept of this process was written; missing if it kept nothing. */
+  readonly keptAtMs?: number
+}
+
+/** Marks in the store that are counted on, so that it is noticed if it loses what it had acknowledged. */
+export interface StoreMarks {
+  /** One for each part of the store that can be lost by itself. */
+  readonly parts: readonly string[]
+  /** @throws GoneError `STORE_UNAVAILABLE`, which is no loss */
+  beat(part: string, known: StoreMark | undefined): Promise<StoreBeat>
+}
+
 export interface Log {
   debug(fields: object, message: string): void
   info(fields: object, message: string): void

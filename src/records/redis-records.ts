@@ -247,6 +247,11 @@ export class RedisRecords implements Records {
     })
   }
 
+  /** Lists systems anew as they are used: the store may have lost that they are listed. */
+  relist(): void {
+    this.systemsSeen.clear()
+  }
+
   /** Sends what was acknowledged. What is lost here stays in the outbox, and is done again without harm. */
   async flush(): Promise<void> {
     clearTimeout(this.acknowledging)
