@@ -60,6 +60,7 @@ export const CLUSTERS: readonly Scenario[] = [
       const facade = await world.facade(url)
       for (const round of names('early', 10)) await playRound(world, [facade], round)
       await cutOff()
+      world.isStoreLost = true
       for (const round of names('late', 10)) await world.to(facade).elect(round, { token: `${round}-first` })
       world.fault('SIGKILL of the primary')
       await primary.kill()
@@ -81,6 +82,7 @@ export const CLUSTERS: readonly Scenario[] = [
       const env = { GATE_REDIS_URLS: nodes.map((node) => node.url).join(',') }
       const facade = await world.facade(url, { env })
       await cutOff()
+      world.isStoreLost = true
       const late = names('late', 10)
       for (const round of late) await world.to(facade).elect(round, { token: `${round}-first` })
       world.fault('SIGKILL of the primary')
