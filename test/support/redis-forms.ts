@@ -13,7 +13,7 @@ const run = promisify(execFile)
 export interface Certificates {
   /** The authority's own. */
   readonly ca: string
-  /** Of the authority, for localhost and 127.0.0.1. */
+  /** Of the authority, for localhost by this name and no address. */
   readonly cert: string
   readonly key: string
 }
@@ -62,7 +62,8 @@ export async function startSentinel(primaryPort: number, tls?: Certificates): Pr
   const lines = [
     ...secured,
     'bind 127.0.0.1',
-    `sentinel monitor rounds 127.0.0.1 ${primaryPort} 1`,
+    ...(tls ? ['sentinel resolve-hostnames yes', 'sentinel announce-hostnames yes'] : []),
+    `sentinel monitor rounds ${tls ? 'localhost' : '127.0.0.1'} ${primaryPort} 1`,
     'sentinel down-after-milliseconds rounds 1000',
     'sentinel failover-timeout rounds 5000',
   ]
@@ -95,7 +96,7 @@ export async function makeCertificates(folder: string): Promise<Certificates> {
   await openssl('req', ...own, '-keyout', 'ca.key', '-out', 'ca.pem')
   const request = ['-new', ...newKey, '-subj', '/CN=localhost']
   await openssl('req', ...request, '-keyout', 'redis.key', '-out', 'redis.csr')
-  await writeFile(join(folder, 'names'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\n')
+  await writeFile(join(folder, 'names'), 'subjectAltName=DNS:localhost\n')
   const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'names']
   await openssl('x509', '-req', '-in', 'redis.csr', ...signed, '-out', 'redis.pem')
   return { ca: join(folder, 'ca.pem'), cert: join(folder, 'redis.pem'), key: join(folder, 'redis.key') }
