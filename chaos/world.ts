@@ -52,6 +52,8 @@ export class World {
   isEnded = false
   /** False where jobs were removed from the queues on purpose. */
   looksAtBoard = true
+  /** True where Redis loses what it acknowledged: facades say so there, and nowhere else. */
+  isStoreLost = false
 
   constructor(
     readonly recorder: Recorder,
@@ -195,6 +197,7 @@ export class World {
     await this.whenJobsEnd(facade)
     await this.readBack(facade)
     await this.lookAtBoard()
+    await this.claimNoFalseLoss()
     for (const effect of this.readEffects()) this.recorder.note(effect)
     return [...check(this.recorder.events, this.checkOptions), ...this.claims]
   }
@@ -261,6 +264,14 @@ export class World {
     })
   }
 
+  private async claimNoFalseLoss(): Promise<void> {
+    if (this.isStoreLost) return
+    for (const { url, isAlive } of this.facades) {
+      const losses = isAlive ? await lossesSaid(url) : 0
+      this.claim(losses === 0, `${url} says that Redis has lost something, which it has not`)
+    }
+  }
+
   /** Notes how the board shows each round, once it shows it rightly or cannot be waited for any longer. */
   private async lookAtBoard(): Promise<void> {
     if (this.truth === undefined || !this.looksAtBoard) return
@@ -306,6 +317,12 @@ export class World {
     }
     return records
   }
+}
+
+/** How often a facade has said that Redis has lost what it acknowledged; 0 where it says nothing at all. */
+export async function lossesSaid(url: string): Promise<number> {
+  const reply = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined)
+  return Number(/^gone_store_losses_total (\d+)$/m.exec((await reply?.text()) ?? '')?.[1] ?? 0)
 }
 
 function clockOf({ clockOffsetMs }: { readonly clockOffsetMs?: number }): Record<string, string> {

@@ -25,6 +25,7 @@ import { connect, disconnect, type RedisClient, type RedisTarget } from './redis
 import { type EmbeddedRedis, startEmbeddedRedis } from './redis/embedded.ts'
 import { readPolicy, readReadiness, whenReachable, whenSettled } from './redis/readiness.ts'
 import { redisNowMs } from './redis/redis-clock.ts'
+import { RedisMarks } from './redis/redis-marks.ts'
 import { RedisNews } from './redis/redis-news.ts'
 import { defaultCacheDir, findRedisServer } from './redis/redis-server.ts'
 import { RedisSchedules } from './schedules/redis-schedules.ts'
@@ -41,6 +42,7 @@ import { StoredScheduleWatches } from './service/schedule-watches.ts'
 import { Schedules } from './service/schedules.ts'
 import { SlotTally } from './service/slot-tally.ts'
 import { Standby } from './service/standby.ts'
+import { StoreWatch } from './service/store-watch.ts'
 import { Sweeper } from './service/sweeper.ts'
 import { Ticker } from './service/ticker.ts'
 import { Timetables } from './service/timetables.ts'
@@ -173,6 +175,13 @@ async function assemble(
   })
   closing.add('work', () => watchman.stop())
 
+  const relist = () => {
+    records.relist()
+    jobs.relist()
+  }
+  const storeWatch = new StoreWatch({ marks: new RedisMarks(commands), onLoss: relist, log })
+  closing.add('work', () => storeWatch.stop())
+
   const http = await buildServer({
     elector,
     standby,
@@ -183,6 +192,7 @@ async function assemble(
       queue,
       jobs,
       sweeper,
+      storeWatch,
       schedules: store,
       slots,
       watchdog,
@@ -190,7 +200,10 @@ async function assemble(
       watchman,
       ...(teller && { deliveries: teller.worker.counts }),
     }),
-    readiness: () => readReadiness(commands, config.allowEviction),
+    readiness: async () => {
+      const found = await readReadiness(commands, config.allowEviction)
+      return found.ready && storeWatch.loss !== undefined ? { ...found, warning: storeWatch.loss } : found
+    },
     sharedNowMs: () => redisNowMs(commands),
     callIdentity: callIdentities(randomBytes(6).toString('base64url')),
     storeNowMs: () => memory.storeNowMs(),
@@ -226,6 +239,7 @@ async function assemble(
     throw listenError(config, error)
   })
   keyring.start()
+  storeWatch.start()
   settleWorker.start()
   sweeper.start()
   rollCall.start()

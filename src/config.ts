@@ -241,7 +241,14 @@ function parseNetworks(name: string, value: string): readonly string[] {
   throw new GoneError('CONFIG', `${name}: expected addresses or networks such as 10.0.0.0/8, got "${wrong}"`)
 }
 
-const REDIS_PROTOCOLS = ['redis:', 'rediss:', 'redis+sentinel:', 'redis+cluster:']
+const REDIS_PROTOCOLS = [
+  'redis:',
+  'rediss:',
+  'redis+sentinel:',
+  'rediss+sentinel:',
+  'redis+cluster:',
+  'rediss+cluster:',
+]
 
 function checkRedisUrl(name: string, value: string): void {
   const protocol = /^[a-z+]+:/.exec(value)?.[0] ?? ''

@@ -67,6 +67,7 @@ export const GATE: readonly Scenario[] = [
       await redis.kill()
       await redis.restart()
       world.checkOptions = { recordsAreLost: true }
+      world.isStoreLost = true
       const late = await world.facade(redis, { env: gateOf(nodes) })
       await each(rounds, async (round) => {
         const told = await untilTold(world, [late], 'elect', round, { token: `${round}-second` })

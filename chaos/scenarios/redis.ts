@@ -4,7 +4,7 @@ import { Redis } from 'ioredis'
 import type { TestRedis } from '../../test/support/redis.ts'
 import { names, playRound, startLoad, untilPlayed } from '../load.ts'
 import type { Scenario } from '../scenario.ts'
-import type { World } from '../world.ts'
+import { lossesSaid, type World } from '../world.ts'
 
 /** What Redis may do to us. */
 export const REDIS: readonly Scenario[] = [
@@ -179,6 +179,7 @@ export const REDIS_LOSES: readonly Scenario[] = [
       world.fault('SIGKILL of Redis')
       await redis.kill()
       await redis.restart()
+      await untilSaid(world, facade)
       // The first server remembers; one that starts now does not.
       const late = await world.facade(redis)
       for (const round of rounds) await world.to(late).electUntilTold(round, { token: `${round}-second` })
@@ -197,6 +198,8 @@ export const REDIS_LOSES: readonly Scenario[] = [
       await cp(redis.dir, onDisk, { recursive: true })
       await world.to(facade ?? '').elect('last', { token: 'first' })
       world.fault('power loss: the folder is as it was before the last election')
+      // It may be less than a server notices, which counts once a second.
+      world.isStoreLost = true
       await redis.kill()
       await replaceFolder(onDisk, redis.dir)
       await redis.restart()
@@ -207,7 +210,8 @@ export const REDIS_LOSES: readonly Scenario[] = [
   },
   {
     name: 'flushall',
-    proves: 'FLUSHALL forgets every round: what is asked afterwards is led anew, and the history shows it',
+    proves:
+      'FLUSHALL forgets every round: what is asked afterwards is led anew, the history shows it, and the server says it',
     breaks: ['one-leader', 'never-forgotten'],
     isShort: true,
     async run(world) {
@@ -216,6 +220,7 @@ export const REDIS_LOSES: readonly Scenario[] = [
       for (const round of names('round', 20)) await playRound(world, facades, round)
       world.fault('FLUSHALL')
       await adminOf(world, redis).flushall()
+      await untilSaid(world, facades[0])
       const late = await world.facade(redis)
       for (const round of names('round', 20)) await world.to(late).electUntilTold(round, { token: 'second' })
     },
@@ -223,7 +228,7 @@ export const REDIS_LOSES: readonly Scenario[] = [
   {
     name: 'restored-backup',
     proves:
-      'a restored backup knows nothing of what came after it: those rounds are led twice, under fences given before',
+      'a restored backup knows nothing of what came after it: rounds are led twice, under fences given before, and the server says it',
     breaks: ['one-leader', 'fences-grow'],
     async run(world) {
       const redis = await world.redis({ aof: 'always' })
@@ -232,10 +237,13 @@ export const REDIS_LOSES: readonly Scenario[] = [
       const backup = join(world.folder, 'backup')
       await cp(redis.dir, backup, { recursive: true })
       for (const round of names('after', 20)) await playRound(world, facades, round)
+      // A server counts once a second, and has to have counted since the backup.
+      await world.pause(2_000)
       world.fault('a backup is restored')
       await redis.kill()
       await replaceFolder(backup, redis.dir)
       await redis.restart()
+      await untilSaid(world, facades[0])
       const late = await world.facade(redis)
       for (const round of names('after', 20)) await world.to(late).electUntilTold(round, { token: 'second' })
     },
@@ -279,6 +287,16 @@ async function refuseAll(
   )
   const wrong = answers.filter(({ result }) => result !== 'unknown')
   world.claim(wrong.length === 0, `${wrong.length} elections ${when} were answered ${wrong[0]?.status}`)
+}
+
+/** Redis has lost what it acknowledged: a server that ran before says so. */
+async function untilSaid(world: World, facade: { readonly url: string } | undefined): Promise<void> {
+  world.isStoreLost = true
+  await world.until(
+    async () => (await lossesSaid(facade?.url ?? '')) > 0,
+    'a server that ran before says that Redis has lost what it acknowledged',
+    10_000,
+  )
 }
 
 export function adminOf(world: World, redis: { readonly port: number }): Redis {

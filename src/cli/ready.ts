@@ -16,17 +16,19 @@ export function addReady(program: Command): void {
 }
 
 async function ready({ server }: { readonly server: string }): Promise<void> {
-  const trouble = await troubleOf(server)
+  const { trouble, warning } = await ask(server)
+  if (warning !== undefined) process.stderr.write(`warning: ${warning}\n`)
   process.stdout.write(`${trouble === undefined ? 'ready' : `not ready: ${trouble}`}\n`)
   process.exitCode = trouble === undefined ? EXIT.done : EXIT.notNow
 }
 
-async function troubleOf(server: string): Promise<string | undefined> {
+async function ask(server: string): Promise<{ readonly trouble?: string; readonly warning?: string }> {
   try {
     const reply = await fetch(new URL('/readyz', server), { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) })
-    if (reply.ok) return undefined
-    return ((await reply.json()) as { trouble?: string }).trouble ?? `it answered ${reply.status}`
+    const { trouble, warning } = (await reply.json()) as { trouble?: string; warning?: string }
+    if (!reply.ok) return { trouble: trouble ?? `it answered ${reply.status}` }
+    return warning === undefined ? {} : { warning }
   } catch {
-    return `no answer from ${server}`
+    return { trouble: `no answer from ${server}` }
   }
 }

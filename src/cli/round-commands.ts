@@ -180,7 +180,9 @@ async function completed(
 
 function endOf(found: RoundJson | undefined): string {
   if (found === undefined) return 'nobody has led it'
-  if (found.state === 'submitted') return 'no worker has started it'
+  if (found.leader === undefined) {
+    return `no worker has started it${found.state === 'overdue' ? ', overdue' : ''}`
+  }
   if (found.completion === undefined) return `${found.leader} leads (fence ${found.fence}), ${found.state}`
   const { outcome, by, result, reason } = found.completion
   const detail = outcome === 'failed' ? reason : result === undefined ? undefined : JSON.stringify(result)

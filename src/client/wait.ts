@@ -46,5 +46,5 @@ export async function finished<Result>(
 }
 
 function isFinished<Result>(round: RoundJson | undefined): round is FinishedRound<Result> {
-  return round !== undefined && round.state !== 'submitted' && round.completion !== undefined
+  return round?.completion !== undefined
 }

@@ -59,6 +59,16 @@ export interface SubmissionRecord {
   readonly pending?: Pick<Submission, 'data' | 'queueTerms'>
 }
 
+/** When a round turns red that no worker has started; undefined if never. */
+export function submissionDeadlineAtMs({ submittedAtMs, runTerms }: SubmissionRecord): number | undefined {
+  return runTerms.deadlineMs === undefined ? undefined : submittedAtMs + runTerms.deadlineMs
+}
+
+/** The state of a round that no worker has started. */
+export function submissionStateOf(submission: SubmissionRecord, nowMs: number): 'submitted' | 'overdue' {
+  return nowMs >= (submissionDeadlineAtMs(submission) ?? Number.POSITIVE_INFINITY) ? 'overdue' : 'submitted'
+}
+
 /**
  * True if the round has a job in the queue `rounds`: one led over HTTP, or one whose submission set a deadline. Other
  * submitted rounds show in their worker's queue alone.

@@ -38,11 +38,12 @@ export interface ElectionRuling extends Ruling<ElectionVerdict> {
 export type RenewalRuling = Ruling<Exclude<RenewalVerdict, 'notLed'>> | { readonly verdict: 'notLed' }
 
 /**
- * Whether a round whose deadline came was reported: `pending` if a later leader has moved the deadline, `notStarted` if
- * no worker has started the submitted job.
+ * Whether a round whose deadline came was reported: `pending` if it is still to come, by the store's clock or because a
+ * later leader has moved it, `notStarted` if no worker has started the submitted job.
  */
 export type DeadlineRuling =
-  | Ruling<'finished' | 'overdue' | 'pending'>
+  | Ruling<'finished' | 'overdue'>
+  | { readonly verdict: 'pending'; readonly restMs: number }
   | { readonly verdict: 'notStarted' | 'notLed' }
 
 export interface Report {
@@ -187,6 +188,35 @@ export interface JobQueues {
 export interface RoundNews {
   /** Calls `onFinished` when the round's completion is recorded by any process. Resolves once it listens. */
   listen(id: RoundId, onFinished: () => void): Promise<() => void>
+}
+
+/** What a process was told of a mark in the store: which it is, and how far it has counted there. */
+export interface StoreMark {
+  readonly id: string
+  readonly beat: number
+}
+
+/**
+ * How a store shows that it has lost what it had acknowledged: `emptied` has no mark, `setBack` has one that knows less than
+ * it has told this process, `another` has one of another id: another process found one of the two first, or it is
+ * another store.
+ */
+export type StoreLoss = 'emptied' | 'setBack' | 'another'
+
+export interface StoreBeat {
+  readonly mark: StoreMark
+  readonly nowMs: number
+  readonly loss?: StoreLoss
+  /** When the last that the store kept of this process was written; missing if it kept nothing. */
+  readonly keptAtMs?: number
+}
+
+/** Marks in the store that are counted on, so that it is noticed if it loses what it had acknowledged. */
+export interface StoreMarks {
+  /** One for each part of the store that can be lost by itself. */
+  readonly parts: readonly string[]
+  /** @throws GoneError `STORE_UNAVAILABLE`, which is no loss */
+  beat(part: string, known: StoreMark | undefined): Promise<StoreBeat>
 }
 
 export interface Log {

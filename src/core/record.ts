@@ -4,7 +4,10 @@ export const MAX_DEADLINE_MS = 7 * 86_400_000
 /** How a round ended: its work is done, or its leader gave up with a reason. */
 export type Outcome = 'completed' | 'failed'
 
-/** `submitted` until a worker starts, `led` while the leader works, `overdue` once the deadline has passed without a report, else how it ended. */
+/**
+ * `submitted` until a worker starts, `led` while the leader works, `overdue` once the deadline has passed without a report,
+ * also where no worker has started it, else how it ended.
+ */
 export type RoundState = 'submitted' | 'led' | 'overdue' | Outcome
 
 /** What may be asked of a new leadership. */

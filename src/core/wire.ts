@@ -1,4 +1,4 @@
-import type { SubmissionRecord } from './job.ts'
+import { type SubmissionRecord, submissionDeadlineAtMs, submissionStateOf } from './job.ts'
 import { deadlineAtMs, type Outcome, type RoundRecord, type RoundState, stateOf } from './record.ts'
 import type { RoundId } from './round.ts'
 
@@ -15,7 +15,12 @@ interface AnyRoundJson {
 
 /** A round that no worker has started yet. */
 export interface SubmittedRoundJson extends AnyRoundJson {
-  readonly state: 'submitted'
+  readonly state: 'submitted' | 'overdue'
+  /** Missing if the submission set none. */
+  readonly deadlineAt?: string
+  readonly leader?: undefined
+  readonly fence?: undefined
+  readonly completion?: undefined
 }
 
 /** A round that has a leader, or had one. */
@@ -95,7 +100,14 @@ export function roundJson(
     },
   }
   if (record) return { ...ledRoundJson(id, record, nowMs), ...job }
-  return job && { ...id, state: 'submitted', ...job }
+  if (submission === undefined) return undefined
+  const deadlineAtMs = submissionDeadlineAtMs(submission)
+  return {
+    ...id,
+    state: submissionStateOf(submission, nowMs),
+    ...(deadlineAtMs !== undefined && { deadlineAt: iso(deadlineAtMs) }),
+    ...job,
+  }
 }
 
 function detailJson(outcome: Outcome, detail: string): { result?: unknown; reason?: string } {

@@ -7,6 +7,7 @@ import type { JobQueues, Records, RoundQueue } from '../core/ports.ts'
 import type { Outcome } from '../core/record.ts'
 import type { ScheduleStore } from '../core/schedule-ports.ts'
 import type { SlotTally } from '../service/slot-tally.ts'
+import type { StoreWatch } from '../service/store-watch.ts'
 import type { Sweeper } from '../service/sweeper.ts'
 import type { Watchdog } from '../service/watchdog.ts'
 import type { Watchman } from '../service/watchman.ts'
@@ -32,6 +33,7 @@ export interface MetricsParts {
   readonly queue: RoundQueue
   readonly jobs: JobQueues
   readonly sweeper: Sweeper
+  readonly storeWatch: StoreWatch
   readonly alerts: Pick<Alerts, 'openCounts'>
   readonly watchman: Pick<Watchman, 'counts'>
   /** How deliveries of alerts went; missing where none are made. */
@@ -84,6 +86,7 @@ export class Metrics {
     })
     this.durations = new Durations().register(this.registry)
     this.collectShared(parts)
+    this.collectStoreWatch(parts)
     this.collectAlerts(parts)
     this.collectSchedules(parts)
   }
@@ -183,6 +186,18 @@ export class Metrics {
       collect() {
         this.reset()
         this.inc(sweeper.redelivered)
+      },
+    })
+  }
+
+  private collectStoreWatch({ storeWatch }: MetricsParts): void {
+    new Counter({
+      name: 'gone_store_losses_total',
+      help: 'Times that this process noticed that Redis had lost what it had acknowledged.',
+      registers: [this.registry],
+      collect() {
+        this.reset()
+        this.inc(storeWatch.losses)
       },
     })
   }

@@ -4,8 +4,13 @@ import type { Metrics } from './metrics.ts'
 import { readQuery } from './parameters.ts'
 import { sendJson } from './replies.ts'
 
-/** Whether this server can decide rounds now; `trouble` says why not, for the person who looks. */
-export type Readiness = { readonly ready: true } | { readonly ready: false; readonly trouble: string }
+/**
+ * Whether this server can decide rounds now, for the person who looks: `trouble` says why not, `warning` what has gone
+ * wrong before.
+ */
+export type Readiness =
+  | { readonly ready: true; readonly warning?: string }
+  | { readonly ready: false; readonly trouble: string }
 
 export interface OpsRoutesParts {
   readonly readiness: () => Promise<Readiness>
@@ -29,7 +34,10 @@ export function opsRoutes(app: FastifyInstance, { readiness, metrics }: OpsRoute
       { 200: 'They can.', 503: 'Not now.' },
       async (_, reply) => {
         const found = await readiness()
-        if (found.ready) return sendJson(reply, 200, { status: 'ready' })
+        if (found.ready) {
+          const { warning } = found
+          return sendJson(reply, 200, { status: 'ready', ...(warning !== undefined && { warning }) })
+        }
         return sendJson(reply, 503, { status: 'unready', trouble: found.trouble })
       },
     ),

@@ -46,6 +46,11 @@ export class BullJobQueues implements JobQueues {
     return names.sort().map((name) => this.open(name))
   }
 
+  /** Lists queues anew as they are used: the store may have lost that they are listed. */
+  relist(): void {
+    this.listed.clear()
+  }
+
   async stop(): Promise<void> {
     await Promise.all([...this.queues.values()].map((queue) => queue.close()))
   }

@@ -29,13 +29,14 @@ export class BullRoundQueue implements RoundQueue {
   }
 
   async open(id: RoundId, ruling: ElectionRuling): Promise<void> {
-    const { record, nowMs, verdict } = ruling
+    const { record, nowMs, verdict, submission } = ruling
     const jobId = roundKey(id)
     const data: RoundJobData = { leader: record.leader, fence: record.fence }
     await this.queue.add(id.system, data, { jobId, delay: Math.max(0, deadlineAtMs(record) - nowMs) })
-    if (verdict !== 'takenOver') return
+    if (verdict !== 'takenOver' && submission === undefined) return
 
-    // add() leaves a job that exists as it is: it still shows the previous leader, or is red by that one's deadline.
+    // add() leaves a job that exists as it is: it still shows the previous leader, or is red by that one's deadline, or by
+    // the one that no worker kept.
     const job = this.job(id)
     await job.updateData(data)
     if (ruling.previous) {

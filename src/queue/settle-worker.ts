@@ -2,7 +2,7 @@ import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq'
 import { formatDuration } from '../core/duration.ts'
 import { ROUNDS_QUEUE } from '../core/job.ts'
 import type { Log, Records, RoundQueue } from '../core/ports.ts'
-import { type Completion, deadlineAtMs } from '../core/record.ts'
+import type { Completion } from '../core/record.ts'
 import { parseRoundKey } from '../core/round.ts'
 import { GoneError } from '../errors.ts'
 import type { RedisClient } from '../redis/connections.ts'
@@ -77,7 +77,7 @@ export class SettleWorker {
       case 'finished':
         return endOf(ruling.record.completion as Completion)
       case 'pending':
-        await job.moveToDelayed(Date.now() + deadlineAtMs(ruling.record) - ruling.nowMs, token)
+        await job.moveToDelayed(Date.now() + ruling.restMs, token)
         await this.lookAgain(job)
         throw new DelayedError()
       case 'overdue': {

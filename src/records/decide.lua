@@ -21,6 +21,6 @@ if not record and candidate.leaseMs == 0 and candidate.gate == '' then
   -- The usual case: the caller knows all else that was written.
   return { 'elected', now, fence }
 end
+if record then redis.call('ZREM', OVERDUE, ROUND) end
 if not replaces then return answer('elected', now) end
-redis.call('ZREM', OVERDUE, ROUND)
 return answer('takenOver', now, record.l, record.f)

@@ -1,7 +1,13 @@
 import type { Candidate, Reporter } from '../core/candidate.ts'
 import { type CompletionVerdict, judgeCompletion } from '../core/completion.ts'
 import { judgeElection, judgeRenewal, provesLeadership } from '../core/election.ts'
-import { hasRoundJob, type Submission, type SubmissionRecord, submissionDigest } from '../core/job.ts'
+import {
+  hasRoundJob,
+  type Submission,
+  type SubmissionRecord,
+  submissionDeadlineAtMs,
+  submissionDigest,
+} from '../core/job.ts'
 import {
   type DeadlineRuling,
   type ElectionRuling,
@@ -94,7 +100,6 @@ export class MemoryRecords implements Records, RoundNews {
     const record = { ...this.lead(id, candidate, { deadlineMs }), starts: starts + 1 }
     this.records.set(key, record)
     if (place) this.places.set(key, place)
-    this.overdue.delete(key)
     return { verdict: 'started', fence: record.fence, runTerms: submission?.runTerms ?? {} }
   }
 
@@ -152,15 +157,13 @@ export class MemoryRecords implements Records, RoundNews {
   async expire(id: RoundId): Promise<DeadlineRuling> {
     const nowMs = this.nowMs()
     const record = this.records.get(roundKey(id))
-    if (record === undefined) {
-      if (!this.submissions.has(roundKey(id))) return { verdict: 'notLed' }
-      this.overdue.add(roundKey(id))
-      return { verdict: 'notStarted' }
-    }
-    if (record.completion) return { verdict: 'finished', nowMs, record }
-    if (nowMs < deadlineAtMs(record)) return { verdict: 'pending', nowMs, record }
+    const submission = this.submissions.get(roundKey(id))
+    if (record?.completion) return { verdict: 'finished', nowMs, record }
+    const atMs = record ? deadlineAtMs(record) : submission && submissionDeadlineAtMs(submission)
+    if (atMs === undefined) return { verdict: 'notLed' }
+    if (nowMs < atMs) return { verdict: 'pending', restMs: atMs - nowMs }
     this.overdue.add(roundKey(id))
-    return { verdict: 'overdue', nowMs, record }
+    return record ? { verdict: 'overdue', nowMs, record } : { verdict: 'notStarted' }
   }
 
   async history(query: { system?: string; after?: HistoryMark; limit: number }) {
@@ -260,6 +263,6 @@ export class MemoryRecords implements Records, RoundNews {
 }
 
 function restOfDeadline(submission: SubmissionRecord | undefined, nowMs: number): number | undefined {
-  if (submission?.runTerms.deadlineMs === undefined) return undefined
-  return Math.max(1, submission.submittedAtMs + submission.runTerms.deadlineMs - nowMs)
+  const atMs = submission && submissionDeadlineAtMs(submission)
+  return atMs === undefined ? undefined : Math.max(1, atMs - nowMs)
 }

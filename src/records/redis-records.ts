@@ -160,7 +160,8 @@ export class RedisRecords implements Records {
   async expire(id: RoundId): Promise<DeadlineRuling> {
     return this.attempt('judge the deadline of', id, async () => {
       const reply = await this.step('expire', id, [])
-      const [verdict] = reply
+      const [verdict, restMs] = reply
+      if (verdict === 'pending') return { verdict, restMs: Number(restMs) }
       return verdict === 'notLed' || verdict === 'notStarted' ? { verdict } : rulingOf(reply)
     })
   }
@@ -244,6 +245,11 @@ export class RedisRecords implements Records {
       if (step === 'submitted') await this.redis.hdel(recordKeyOf(id), 'p')
       await this.redis.zrem(keyOf(id.system, 'outbox'), entry)
     })
+  }
+
+  /** Lists systems anew as they are used: the store may have lost that they are listed. */
+  relist(): void {
+    this.systemsSeen.clear()
   }
 
   /** Sends what was acknowledged. What is lost here stays in the outbox, and is done again without harm. */

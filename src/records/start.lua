@@ -22,5 +22,4 @@ redis.call(
 keep(RECORD)
 -- The submission has listed the round, unless its record was lost.
 if not record.s and not record.l then list(now, 0) end
-if record.o then redis.call('ZREM', OVERDUE, ROUND) end
 return { 'started', now, fence, record.o or '' }

@@ -1,3 +1,4 @@
+import { connect as connectSecurely } from 'node:tls'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
 import type { Log } from '../core/ports.ts'
 import { redisTrouble } from './trouble.ts'
@@ -64,7 +65,8 @@ type ClientOptions = (typeof COMMANDS | typeof WAITING) & { readonly connectionN
 
 function open(target: RedisTarget, options: ClientOptions): RedisClient {
   if (typeof target !== 'string') return new Redis({ ...options, ...target })
-  if (target.startsWith('redis+sentinel:')) {
+  const isSecured = target.startsWith('rediss+')
+  if (/^rediss?\+sentinel:/.test(target)) {
     const { credentials, nodes, path } = splitNodes(target, 26_379)
     const [masterName, db] = path.split('/')
     return new Redis({
@@ -73,15 +75,18 @@ function open(target: RedisTarget, options: ClientOptions): RedisClient {
       sentinels: nodes,
       name: masterName || 'mymaster',
       ...(db && { db: Number(db) }),
+      ...(isSecured && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }),
     })
   }
-  if (target.startsWith('redis+cluster:')) {
+  if (/^rediss?\+cluster:/.test(target)) {
     const { credentials, nodes } = splitNodes(target, 6_379)
     const { retryStrategy, ...redisOptions } = options
     return new Cluster(nodes, {
       enableOfflineQueue: !('enableOfflineQueue' in options),
       clusterRetryStrategy: retryStrategy,
-      redisOptions: { ...redisOptions, ...credentials },
+      redisOptions: { ...redisOptions, ...credentials, ...(isSecured && { tls: {} }) },
+      // A certificate is of a name: what ioredis resolves itself would be checked as an address.
+      ...(isSecured && { dnsLookup: (host, found) => found(null, host) }),
     })
   }
   return new Redis(target, options)
@@ -107,6 +112,30 @@ function splitNodes(target: string, defaultPort: number) {
     })
   const credentials = { ...(username && { username }), ...(password && { password }) }
   return { credentials, nodes, path: path.join('/') }
+}
+
+/**
+ * Why the sentinels or nodes that a URL names cannot be spoken to with TLS: ioredis says no more of any of them than that its
+ * connection was closed. Undefined where one can, or another form is meant.
+ */
+export async function securityTrouble(target: string): Promise<Error | undefined> {
+  if (!target.startsWith('rediss+')) return undefined
+  const { nodes } = splitNodes(target, target.startsWith('rediss+sentinel:') ? 26_379 : 6_379)
+  const troubles = await Promise.all(nodes.map(handshakeTrouble))
+  return troubles.includes(undefined) ? undefined : troubles[0]
+}
+
+function handshakeTrouble({ host, port }: { host: string; port: number }): Promise<Error | undefined> {
+  return new Promise((resolve) => {
+    const socket = connectSecurely({ host, port, timeout: BASE.connectTimeout })
+    const end = (error?: Error) => {
+      socket.destroy()
+      resolve(error)
+    }
+    socket.once('secureConnect', () => end())
+    socket.once('timeout', () => end(new Error('connect ETIMEDOUT')))
+    socket.once('error', end)
+  })
 }
 
 /** Closes a client whatever state it is in; the server's goodbye is not waited for beyond a moment. */

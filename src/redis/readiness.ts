@@ -1,5 +1,5 @@
 import { GoneError } from '../errors.ts'
-import type { RedisClient } from './connections.ts'
+import { type RedisClient, securityTrouble } from './connections.ts'
 import { redisTrouble } from './trouble.ts'
 
 /** How long a start waits for a Redis that is itself starting. */
@@ -63,6 +63,7 @@ export async function whenReachable(
       timer = setTimeout(() => reject(cause), REACHABLE_WITHIN_MS)
     })
   } catch {
+    cause = (await securityTrouble(url ?? '')) ?? cause
     const why = cause === undefined ? 'no answer' : redisTrouble(cause)
     throw new GoneError('REDIS_NOT_FOUND', `REDIS_URL: cannot reach ${url ?? 'the embedded Redis'}: ${why}`, {
       cause,

@@ -11,9 +11,17 @@ export function redisTrouble(error: unknown): string {
   if (text.startsWith('CLUSTERDOWN')) return 'the Redis cluster is down'
   if (text.startsWith('NOAUTH') || text.startsWith('WRONGPASS')) return 'Redis wants other credentials'
   if (text.startsWith('NOPERM')) return `Redis permits too little (${text})`
+  if (/certificate/i.test(text)) return certificateTrouble(text)
+  if (text === 'Failed to refresh slots cache.') return 'no node of the Redis cluster is reachable'
   if (text === 'Command timed out') return 'Redis did not answer in time'
   if (/isn't writeable|Connection is closed|max retries per request|ECONN|EPIPE|Socket closed/.test(text)) {
     return 'Redis is not reachable'
   }
   return `Redis refused (${text.split('\n')[0]})`
+}
+
+function certificateTrouble(text: string): string {
+  const trouble = `the certificate of Redis is not accepted (${text.split('\n')[0]})`
+  const isUnknown = /self-signed|unable to (verify|get)/.test(text)
+  return isUnknown ? `${trouble}; a private authority is named in NODE_EXTRA_CA_CERTS` : trouble
 }

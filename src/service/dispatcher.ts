@@ -1,4 +1,9 @@
-import { type Submission, type SubmissionRecord, submissionDigest } from '../core/job.ts'
+import {
+  type Submission,
+  type SubmissionRecord,
+  submissionDeadlineAtMs,
+  submissionDigest,
+} from '../core/job.ts'
 import type { JobQueues, Log, Records, RoundQueue, Sighting } from '../core/ports.ts'
 import { type RoundId, roundKey } from '../core/round.ts'
 
@@ -62,10 +67,11 @@ export class Dispatcher {
 export async function queueJob(
   { jobs, rounds }: Pick<DispatcherParts, 'jobs' | 'rounds'>,
   id: RoundId,
-  { queue, pending, runTerms, submittedAtMs }: SubmissionRecord,
+  submission: SubmissionRecord,
   nowMs: number,
 ): Promise<void> {
+  const { queue, pending } = submission
   if (pending) await jobs.add(id, { queue, ...pending })
-  if (runTerms.deadlineMs === undefined) return
-  await rounds.watch(id, queue, submittedAtMs + runTerms.deadlineMs - nowMs)
+  const deadlineAtMs = submissionDeadlineAtMs(submission)
+  if (deadlineAtMs !== undefined) await rounds.watch(id, queue, deadlineAtMs - nowMs)
 }

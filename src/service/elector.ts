@@ -157,10 +157,11 @@ export class Elector {
 
   /** Puts the round on the board. What fails here is done by the sweeper: the record already says who leads. */
   private async showLeader(id: RoundId, election: Election & Partial<ElectionRuling>): Promise<void> {
-    const { verdict, record, nowMs, previous } = election
+    const { verdict, record, nowMs, previous, submission } = election
     if (record === undefined || nowMs === undefined || record.completion) return
     try {
-      await this.parts.queue.open(id, { verdict, record, nowMs, ...(previous && { previous }) })
+      const more = { ...(previous && { previous }), ...(submission && { submission }) }
+      await this.parts.queue.open(id, { verdict, record, nowMs, ...more })
       this.parts.records.acknowledge(id, 'led')
     } catch (error) {
       this.parts.log.warn(

@@ -1,3 +1,4 @@
+import { submissionStateOf } from '../core/job.ts'
 import type { HistoryMark, ListedRound, Records, Sighting } from '../core/ports.ts'
 import { type RoundRecord, type RoundState, stateOf } from '../core/record.ts'
 import { type RoundId, roundKey } from '../core/round.ts'
@@ -75,6 +76,7 @@ export class Reader {
   }
 }
 
-function stateIn({ record }: ListedRound, nowMs: number): RoundState {
-  return record ? stateOf(record, nowMs) : 'submitted'
+function stateIn({ record, submission }: ListedRound, nowMs: number): RoundState {
+  if (record) return stateOf(record, nowMs)
+  return submission ? submissionStateOf(submission, nowMs) : 'submitted'
 }

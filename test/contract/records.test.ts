@@ -246,6 +246,34 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     expect(await records.overdueCount()).toBe(before)
   })
 
+  it('judge the deadline of a job that no worker has started, or too late', async () => {
+    const job = { address: 'worker', identity: JOB_IDENTITY }
+    const open = { system, round: 'open' }
+    await records.submit(open, { queue: 'mailer', data: 1, queueTerms: {}, runTerms: {} })
+    await records.submit(id, { queue: 'mailer', data: 1, queueTerms: {}, runTerms: { deadlineMs: 300 } })
+    expect(await records.expire(open)).toEqual({ verdict: 'notLed' })
+    const early = await records.expire(id)
+    expect(early).toEqual({ verdict: 'pending', restMs: expect.any(Number) })
+    expect(early.verdict === 'pending' && early.restMs).toSatisfy((ms) => ms > 0 && ms <= 300)
+    await world.passTime(300)
+    const before = await records.overdueCount()
+    expect(await records.expire(id)).toEqual({ verdict: 'notStarted' })
+    expect(await records.overdueCount()).toBe(before + 1)
+    expect((await records.start(id, job, terms, 9)).verdict).toBe('started')
+    expect(await records.overdueCount()).toBe(before + 1)
+    await records.finish(id, { ...job, fence: 1 }, done)
+    expect(await records.overdueCount()).toBe(before)
+  })
+
+  it('take a submitted round that is led over HTTP out of the overdue ones', async () => {
+    await records.submit(id, { queue: 'mailer', data: 1, queueTerms: {}, runTerms: { deadlineMs: 300 } })
+    await world.passTime(300)
+    const before = await records.overdueCount()
+    await records.expire(id)
+    expect((await records.decide(id, anna, terms)).verdict).toBe('elected')
+    expect(await records.overdueCount()).toBe(before)
+  })
+
   it('take a round that is taken over out of the overdue ones', async () => {
     await records.decide(id, anna, { deadlineMs: 300, leaseMs: 300 })
     await world.passTime(300)

@@ -40,11 +40,13 @@ afterAll(async () => {
   await server.stop()
 })
 
-/** Everything in Redis but what BullMQ keeps of a queue without jobs. */
+/** Everything in Redis but what BullMQ keeps of a queue without jobs, and the mark of the store. */
 async function keys(): Promise<string[]> {
   const found = await redis.keys('*')
   expect(await redis.dbsize()).toBe(found.length)
-  return found.filter((key) => !/^\{gone\}:(rounds|alarms):(meta|stalled-check|marker)$/.test(key)).sort()
+  return found
+    .filter((key) => !/^\{gone\}:(rounds|alarms):(meta|stalled-check|marker)$|^gone:\{~store\}$/.test(key))
+    .sort()
 }
 
 /** The calls of every method and endpoint that take the two names. */

@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import type { RoundJson } from '../../src/core/wire.ts'
+import type { RoundJson, SubmittedRoundJson } from '../../src/core/wire.ts'
 import { connect, disconnect } from '../../src/redis/connections.ts'
 import { type Board, lookAtBoard } from '../support/board.ts'
 import { silentLog } from '../support/log.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
+import { startServeProcess } from '../support/serve-process.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { startTestWorkers } from '../support/work.ts'
 
@@ -174,12 +175,65 @@ describe('a round', () => {
     await submit(round, { worker: 'nobody', deadline: '1s' })
     const red = async () => (await rounds.job({ system: 'mail', round }))?.job.failedReason
     await expect.poll(red, { timeout: 5_000 }).toBe('no worker has started it by its deadline')
+    const overdue = { round, state: 'overdue', job: { worker: 'nobody', starts: 0 } }
+    expect(await read(round)).toMatchObject(overdue)
+    expect(await (await ask('rounds?system=mail&state=overdue')).json()).toMatchObject({ rounds: [overdue] })
+    const { rounds: open } = (await (await ask('rounds?system=mail&state=submitted')).json()) as {
+      rounds: RoundJson[]
+    }
+    expect(open.map((one) => one.round)).not.toContain(round)
+    expect(await (await fetch(`${server.url}/metrics`)).text()).toMatch(/^gone_overdue_rounds 1$/m)
+    const again = await submit(round, { worker: 'nobody', deadline: '1s' })
+    expect(await again.json()).toMatchObject(overdue)
     await startTestWorkers(redis, { nobody: async () => 'late' })
     await ended(round, 'completed')
     await expect
       .poll(async () => (await rounds.job({ system: 'mail', round }))?.state, { timeout: 10_000 })
       .toBe('completed')
     await rounds.stop()
+  })
+})
+
+describe('a deadline that no worker has kept', () => {
+  it('has come by the clock of Redis, also where a server is an hour ahead', async () => {
+    const ahead = await startServeProcess({ REDIS_URL: redis.url }, 3_600_000)
+    const rounds = lookAtBoard(redis)
+    try {
+      const round = randomUUID()
+      const made = (await (await submit(round, { worker: 'nobody', deadline: '30m' })).json()) as RoundJson
+      const { deadlineAt, job } = made as SubmittedRoundJson
+      expect(Date.parse(deadlineAt ?? '') - Date.parse(job?.submittedAt ?? '')).toBe(1_800_000)
+      // The server that is ahead takes the deadline's job up at once, and puts it off by Redis' clock.
+      const watched = () => rounds.job({ system: 'mail', round })
+      await expect
+        .poll(async () => (await watched())?.job.attemptsStarted, { timeout: 15_000 })
+        .toBeGreaterThan(0)
+      await expect.poll(async () => (await watched())?.state).toBe('delayed')
+      const seen = await fetch(`${ahead.url}/api/v1/rounds/mail/${round}`)
+      expect(await seen.json()).toMatchObject({ state: 'submitted' })
+    } finally {
+      await rounds.stop()
+      await ahead.stop()
+    }
+  }, 40_000)
+
+  it('is forgotten where the round is led over HTTP after all', async () => {
+    const rounds = lookAtBoard(redis)
+    const round = randomUUID()
+    await submit(round, { worker: 'nobody-here', deadline: '1s' })
+    const shown = async () => (await rounds.job({ system: 'mail', round }))?.state
+    await expect.poll(shown, { timeout: 5_000 }).toBe('failed')
+    expect((await ask(`elect/mail/${round}?candidate=me&deadline=10m`)).status).toBe(202)
+    await expect.poll(shown, { timeout: 5_000 }).toBe('delayed')
+    expect((await read(round)).state).toBe('led')
+    expect(await (await fetch(`${server.url}/metrics`)).text()).toMatch(/^gone_overdue_rounds 0$/m)
+    await rounds.stop()
+  })
+
+  it('does not come where the submission set none', async () => {
+    const made = (await (await submit(randomUUID(), { worker: 'nobody-at-all' })).json()) as RoundJson
+    expect(made).not.toHaveProperty('deadlineAt')
+    expect(made.state).toBe('submitted')
   })
 })
 

@@ -1,22 +1,21 @@
-import { execFile } from 'node:child_process'
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freeLoopbackPort } from '../../src/redis/child.ts'
 import { runCli } from '../support/cli.ts'
 import { builtPath } from '../support/program.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
+import { type Certificates, makeCertificates, tlsArgs } from '../support/redis-forms.ts'
 import { type Call, send } from '../support/requests.ts'
 import { startServeProcess, startWorkProcess } from '../support/serve-process.ts'
 
-const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
 
 let folder: string
+let certificates: Certificates
 let redis: TestRedis
 let gates: TestRedis[]
 let tlsPort: number
@@ -26,15 +25,9 @@ const closers: (() => Promise<unknown>)[] = []
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gone-acl-'))
-  await makeCertificates()
+  certificates = await makeCertificates(folder)
   tlsPort = await freeLoopbackPort()
-  redis = await startRedis({
-    args: [
-      ['--tls-port', String(tlsPort), '--tls-auth-clients', 'no'],
-      ['--tls-ca-cert-file', join(folder, 'ca.pem')],
-      ['--tls-cert-file', join(folder, 'redis.pem'), '--tls-key-file', join(folder, 'redis.key')],
-    ].flat(),
-  })
+  redis = await startRedis({ args: tlsArgs(tlsPort, certificates) })
   gates = await Promise.all([1, 2, 3].map(() => startRedis()))
   const docs = await readFile(join(ROOT, 'docs/redis.md'), 'utf8')
   const block = /^```redis\n([\s\S]*?)^```/m.exec(docs)?.[1] ?? ''
@@ -56,29 +49,6 @@ afterAll(async () => {
   for (const one of [redis, ...gates]) await one.stop()
   await rm(folder, { recursive: true, force: true })
 })
-
-/** A CA of our own, and a certificate of it for localhost. */
-async function makeCertificates(): Promise<void> {
-  const openssl = (...args: string[]) => run('openssl', args, { cwd: folder })
-  const fresh = ['-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2']
-  await openssl('req', ...fresh, '-keyout', 'ca.key', '-out', 'ca.pem', '-subj', '/CN=gone test CA')
-  const [, ...request] = fresh
-  const words = request.filter((word) => word !== '-days' && word !== '2')
-  await openssl(
-    'req',
-    '-new',
-    ...words,
-    '-keyout',
-    'redis.key',
-    '-out',
-    'redis.csr',
-    '-subj',
-    '/CN=localhost',
-  )
-  await writeFile(join(folder, 'names'), 'subjectAltName=DNS:localhost,IP:127.0.0.1\n')
-  const signed = ['-CA', 'ca.pem', '-CAkey', 'ca.key', '-CAcreateserial', '-days', '2', '-extfile', 'names']
-  await openssl('x509', '-req', '-in', 'redis.csr', ...signed, '-out', 'redis.pem')
-}
 
 const passwordOf = (user: string) =>
   users
@@ -172,7 +142,7 @@ describe('the users of docs/redis.md', () => {
   it('may do so over TLS with a CA of our own, and with a gate of three nodes', async () => {
     const secured = (user: string) => ({
       REDIS_URL: tlsUrl(user),
-      NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem'),
+      NODE_EXTRA_CA_CERTS: certificates.ca,
       ...(user !== 'gone-keys' && { GATE_REDIS_URLS: gateUrls() }),
     })
     await playAll(secured, 'secured')
@@ -221,7 +191,7 @@ describe('TLS', () => {
 
   it('is refused where the certificate is of another name', async () => {
     const url = tlsUrl('gone-keys').replace('localhost', '127.0.0.2')
-    const env = { REDIS_URL: url, NODE_EXTRA_CA_CERTS: join(folder, 'ca.pem') }
+    const env = { REDIS_URL: url, NODE_EXTRA_CA_CERTS: certificates.ca }
     expect((await runCli(['key', 'list'], env)).code).toBe(2)
   }, 30_000)
 })

@@ -1,16 +1,23 @@
-import { execFile, spawn } from 'node:child_process'
-import { writeFile } from 'node:fs/promises'
-import { homedir } from 'node:os'
-import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
-import { afterEach, describe, expect, it } from 'vitest'
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { freeLoopbackPort } from '../../src/redis/child.ts'
-import { defaultCacheDir, findRedisServer } from '../../src/redis/redis-server.ts'
+import { runCli } from '../support/cli.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
+import {
+  type Certificates,
+  CLUSTER_NODE,
+  formCluster,
+  makeCertificates,
+  redisCli,
+  startSentinel,
+  tlsArgs,
+} from '../support/redis-forms.ts'
+import { startServeProcess, startWorkProcess } from '../support/serve-process.ts'
 import { startTestServer } from '../support/server.ts'
 
-const run = promisify(execFile)
-const closers: (() => Promise<void>)[] = []
+const closers: (() => Promise<unknown>)[] = []
 
 afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close()
@@ -22,24 +29,9 @@ async function start(options: Parameters<typeof startRedis>[0] = {}): Promise<Te
   return redis
 }
 
-function findBinary() {
-  return findRedisServer({
-    cacheDir: defaultCacheDir(process.env, homedir()),
-    env: process.env,
-    say: () => {},
-  })
-}
-
-async function redisCli(args: string[]): Promise<string> {
-  const { path, env } = await findBinary()
-  const { stdout } = await run(join(dirname(path), 'redis-cli'), args, { env: { ...process.env, ...env } })
-  return stdout
-}
-
-/** A round from election to board, on a server with this REDIS_URL. */
-async function playRound(redis: TestRedis, url: string): Promise<void> {
-  const server = await startTestServer({ redis, env: { REDIS_URL: url } })
-  const ask = (path: string) => fetch(`${server.url}/api/v1/${path}`)
+/** Rounds from election to board, on the server at this address. */
+async function playRounds(url: string): Promise<void> {
+  const ask = (path: string) => fetch(`${url}/api/v1/${path}`)
   for (let n = 0; n < 20; n += 1) {
     const round = `system-${n}/round`
     expect((await ask(`elect/${round}?candidate=anna`)).status).toBe(202)
@@ -50,10 +42,13 @@ async function playRound(redis: TestRedis, url: string): Promise<void> {
   const { rounds } = (await (await ask('rounds?state=completed')).json()) as { rounds: unknown[] }
   expect(rounds).toHaveLength(20)
   const jobs = /gone_queue_jobs\{queue="rounds",state="completed"\} 20/
-  await expect
-    .poll(async () => (await fetch(`${server.url}/metrics`)).text(), { timeout: 10_000 })
-    .toMatch(jobs)
-  expect((await fetch(`${server.url}/readyz`)).status).toBe(200)
+  await expect.poll(async () => (await fetch(`${url}/metrics`)).text(), { timeout: 10_000 }).toMatch(jobs)
+  expect((await fetch(`${url}/readyz`)).status).toBe(200)
+}
+
+async function play(redis: TestRedis, url: string): Promise<void> {
+  const server = await startTestServer({ redis, env: { REDIS_URL: url } })
+  await playRounds(server.url)
   await server.stop()
 }
 
@@ -61,33 +56,94 @@ describe('REDIS_URL', () => {
   it('takes a password and a database', async () => {
     const redis = await start()
     await redisCli(['-p', String(redis.port), 'config', 'set', 'requirepass', 'secret:/?'])
-    await playRound(redis, `redis://:${encodeURIComponent('secret:/?')}@127.0.0.1:${redis.port}/3`)
+    await play(redis, `redis://:${encodeURIComponent('secret:/?')}@127.0.0.1:${redis.port}/3`)
   })
 
   it('takes a cluster', async () => {
-    const nodes = await Promise.all(
-      [1, 2, 3].map(() => start({ args: ['--cluster-enabled', 'yes', '--cluster-node-timeout', '2000'] })),
-    )
-    const addresses = nodes.map(({ port }) => `127.0.0.1:${port}`)
-    await redisCli(['--cluster', 'create', ...addresses, '--cluster-yes'])
-    const state = () => redisCli(['-p', String(nodes[0]?.port), 'cluster', 'info'])
-    await expect.poll(state, { timeout: 20_000, interval: 200 }).toContain('cluster_state:ok')
-    await playRound(nodes[0] as TestRedis, `redis+cluster://${addresses.join(',')}`)
+    const nodes = await Promise.all([1, 2, 3].map(() => start({ args: CLUSTER_NODE })))
+    const addresses = await formCluster(nodes.map(({ port }) => port))
+    await play(nodes[0] as TestRedis, `redis+cluster://${addresses}`)
   }, 60_000)
 
   it('takes sentinels', async () => {
     const primary = await start()
-    const port = await freeLoopbackPort()
-    const file = join(primary.dir, 'sentinel.conf')
-    await writeFile(
-      file,
-      `port ${port}\nbind 127.0.0.1\nsentinel monitor rounds 127.0.0.1 ${primary.port} 1\n`,
-    )
-    const { path, env } = await findBinary()
-    const sentinel = spawn(path, [file, '--sentinel'], { env: { ...process.env, ...env }, stdio: 'ignore' })
-    closers.push(async () => void sentinel.kill('SIGKILL'))
-    const ping = () => redisCli(['-p', String(port), 'ping']).catch(() => 'not yet')
-    await expect.poll(ping, { timeout: 10_000, interval: 100 }).toBe('PONG\n')
-    await playRound(primary, `redis+sentinel://127.0.0.1:${port}/rounds`)
+    const sentinel = await startSentinel(primary.port)
+    closers.push(() => sentinel.stop())
+    await play(primary, `redis+sentinel://${sentinel.addresses}/rounds`)
   })
+})
+
+describe('with TLS and an authority of our own', () => {
+  let folder: string
+  let certificates: Certificates
+
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'gone-tls-'))
+    certificates = await makeCertificates(folder)
+  })
+
+  afterAll(() => rm(folder, { recursive: true, force: true }))
+
+  async function startSecured(args: readonly string[] = []): Promise<number> {
+    const port = await freeLoopbackPort()
+    await start({ args: [...args, ...tlsArgs(port, certificates)] })
+    return port
+  }
+
+  const forms: Readonly<Record<string, () => Promise<string>>> = {
+    async 'a cluster'() {
+      const named = [
+        '--cluster-announce-hostname',
+        'localhost',
+        '--cluster-preferred-endpoint-type',
+        'hostname',
+      ]
+      const node = () => startSecured([...CLUSTER_NODE, '--tls-cluster', 'yes', ...named])
+      const addresses = await formCluster(await Promise.all([node(), node(), node()]), certificates)
+      return `rediss+cluster://${addresses.replaceAll('127.0.0.1', 'localhost')}`
+    },
+    async sentinels() {
+      const sentinel = await startSentinel(await startSecured(), certificates)
+      closers.push(() => sentinel.stop())
+      return `rediss+sentinel://${sentinel.addresses.replace('127.0.0.1', 'localhost')}/rounds`
+    },
+  }
+
+  it.each(Object.entries(forms))(
+    'servers and workers use %s',
+    async (_, startForm) => {
+      const env = { REDIS_URL: await startForm(), NODE_EXTRA_CA_CERTS: certificates.ca }
+      const server = await startServeProcess(env)
+      closers.push(() => server.stop())
+      await playRounds(server.url)
+      const work = await startWorkProcess(join(import.meta.dirname, '../../workers'), env)
+      closers.push(() => work.stop())
+      const submitted = await fetch(`${server.url}/api/v1/submit/greeter/1`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ worker: 'hello', data: { names: ['Ada'] } }),
+      })
+      expect(submitted.status).toBe(202)
+      const ended = await fetch(`${server.url}/api/v1/rounds/greeter/1?wait=20s`)
+      expect(await ended.json()).toMatchObject({ state: 'completed' })
+      expect([await work.stop(), await server.stop()]).toEqual([0, 0])
+    },
+    90_000,
+  )
+
+  it.each(Object.entries(forms))(
+    'a server does not start where the authority of %s is unknown to it',
+    async (_, startForm) => {
+      const url = await startForm()
+      const ended = await runCli(['serve', '--port', '0'], { REDIS_URL: url })
+      expect(ended.code).toBe(2)
+      const line = new RegExp(
+        `^[^\\n]*REDIS_URL: cannot reach ${url.replace(/[+.]/g, '\\$&')}: the certificate of Redis is not accepted \\(self-signed certificate in certificate chain\\); ` +
+          'a private authority is named in NODE_EXTRA_CA_CERTS$',
+        'm',
+      )
+      expect(ended.stderr).toMatch(line)
+    },
+    60_000,
+  )
 })

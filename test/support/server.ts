@@ -1,4 +1,4 @@
-import pino from 'pino'
+import pino, { type Logger } from 'pino'
 import { afterAll } from 'vitest'
 import { type GoneServer, startServer } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
@@ -17,6 +17,8 @@ interface TestServerOptions {
   readonly env?: Readonly<Record<string, string>>
   /** To share one between servers; its owner stops it. */
   readonly redis?: TestRedis
+  /** Default: nothing is logged. */
+  readonly log?: Logger
 }
 
 const open = new Set<TestServer>()
@@ -31,7 +33,7 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   const stopRedis = async () => {
     if (options.redis === undefined) await redis.stop()
   }
-  const server = await startOn(redis, options.env ?? {}).catch(async (error: unknown) => {
+  const server = await startOn(redis, options).catch(async (error: unknown) => {
     await stopRedis()
     throw error
   })
@@ -49,8 +51,8 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
   return test
 }
 
-function startOn(redis: TestRedis, env: Readonly<Record<string, string>>): Promise<GoneServer> {
+function startOn(redis: TestRedis, { env, log }: TestServerOptions): Promise<GoneServer> {
   const settings = { REDIS_URL: redis.url, GONE_PORT: '0', GONE_LOG_LEVEL: 'silent', ...env }
   const config = readConfig(settings)
-  return startServer(config, { env: settings, log: pino({ level: config.logLevel }), say: () => {} })
+  return startServer(config, { env: settings, log: log ?? pino({ level: config.logLevel }), say: () => {} })
 }

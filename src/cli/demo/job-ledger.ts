@@ -115,7 +115,7 @@ export function jobFaultsOf(job: LedgerJob, record?: RoundJson): string[] {
 
 /** How long it took from the first submission to the record of its end, in ms; undefined while that is missing. */
 export function tookMs({ record }: LedgerJob): number | undefined {
-  if (record?.job === undefined || record.state === 'submitted' || record.completion === undefined) return
+  if (record?.job === undefined || record.completion === undefined) return
   return Date.parse(record.completion.at) - Date.parse(record.job.submittedAt)
 }
 
