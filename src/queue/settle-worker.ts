@@ -57,7 +57,9 @@ export class SettleWorker {
       skipVersionCheck: true,
     })
     this.worker.on('error', (error) => parts.log.debug({ cause: String(error) }, 'settle worker'))
-    this.worker.on('failed', (job, error) => void this.lookAgain(job, error))
+    this.worker.on('failed', (job, error) => {
+      if (job && error instanceof OverdueError) void this.lookAgain(job)
+    })
   }
 
   start(): void {
@@ -75,7 +77,7 @@ export class SettleWorker {
       case 'finished':
         return endOf(ruling.record.completion as Completion)
       case 'pending':
-        return putOff(job, token, deadlineAtMs(ruling.record) - ruling.nowMs)
+        return this.putOff(job, token, deadlineAtMs(ruling.record) - ruling.nowMs)
       case 'overdue': {
         const within = formatDuration(ruling.record.deadlineMs)
         this.parts.log.warn(
@@ -96,27 +98,27 @@ export class SettleWorker {
       return await this.parts.records.expire(parseRoundKey(job.id ?? ''))
     } catch (error) {
       // A store that cannot answer must not turn a round red.
-      if (error instanceof GoneError && error.retryable) return putOff(job, token, RETRY_MS)
+      if (error instanceof GoneError && error.retryable) return this.putOff(job, token, RETRY_MS)
       throw error
     }
   }
 
-  /** A completion recorded between our look at the record and the job's turning red has found it active, and let it be. */
-  private async lookAgain(job: Job | undefined, error: Error): Promise<void> {
-    if (!job?.id || !(error instanceof OverdueError)) return
-    const id = parseRoundKey(job.id)
+  private async putOff(job: Job, token: string | undefined, ms: number): Promise<never> {
+    await job.moveToDelayed(Date.now() + ms, token)
+    await this.lookAgain(job)
+    throw new DelayedError()
+  }
+
+  /** A completion recorded between our look at the record and where we have moved the job found it active, and let it be. */
+  private async lookAgain(job: Job): Promise<void> {
+    const id = parseRoundKey(job.id ?? '')
     try {
       const { record } = await this.parts.records.read(id)
       if (record?.completion) await this.parts.queue.close(id)
     } catch (cause) {
-      this.parts.log.warn({ round: job.id, cause: String(cause) }, 'overdue round not looked at again')
+      this.parts.log.warn({ round: job.id, cause: String(cause) }, 'round not looked at again')
     }
   }
-}
-
-async function putOff(job: Job, token: string | undefined, ms: number): Promise<never> {
-  await job.moveToDelayed(Date.now() + ms, token)
-  throw new DelayedError()
 }
 
 function endOf({ outcome, by, detail }: Completion): RoundJobResult {
