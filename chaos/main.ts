@@ -79,8 +79,11 @@ async function runAll(): Promise<void> {
   const bites = teeth !== undefined || (short && !options.scenario) ? await runTeeth() : []
   if (interruption.signal.aborted) return
   report(results, bites)
-  const isGood = results.every((result) => result.isGood) && bites.every(({ isCaught }) => isCaught)
-  process.exitCode = isGood ? EXIT.held : EXIT.broken
+  const isBroken =
+    results.some(({ isGood, couldNotRun }) => !isGood && !couldNotRun) ||
+    !bites.every(({ isCaught }) => isCaught)
+  const couldNotRun = results.some((result) => result.couldNotRun)
+  process.exitCode = isBroken ? EXIT.broken : couldNotRun ? EXIT.couldNotRun : EXIT.held
 }
 
 async function runScenarios(chosen: readonly Scenario[]): Promise<Result[]> {
