@@ -1,6 +1,12 @@
+import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
+import { CannotRun } from './scenario.ts'
+
+const run = promisify(execFile)
+const GIT_MS = 30_000
 
 /** A change to one place of a file's text. */
 export interface Patch {
@@ -12,6 +18,18 @@ export interface Patch {
 /** This project's own tree. */
 export const TREE = fileURLToPath(new URL('..', import.meta.url))
 
+/** Another text is another script to Redis, as in another version. */
+export const OTHER_BUILD: readonly Patch[] = [
+  {
+    file: 'src/records/record.lua',
+    find: 'local HOUR_MS = 3600000',
+    replace: 'local HOUR_MS = 3600 * 1000',
+  },
+]
+
+/** The build that this one must get on with. To be the tag of the last release, once there is one. */
+export const OLD_COMMIT = '6427696'
+
 const COPIED = ['src', 'chaos', 'test/support', 'package.json', 'tsconfig.json']
 
 /**
@@ -20,10 +38,9 @@ const COPIED = ['src', 'chaos', 'test/support', 'package.json', 'tsconfig.json']
  * @throws Error if a text to replace is not there exactly once: then the patch proves nothing any more
  */
 export async function copyTree(folder: string, patches: readonly Patch[]): Promise<string> {
-  const copy = await mkdtemp(join(folder, 'tree-'))
+  const copy = await newTree(folder)
   await mkdir(join(copy, 'test'))
   for (const name of COPIED) await cp(join(TREE, name), join(copy, name), { recursive: true })
-  await symlink(join(TREE, 'node_modules'), join(copy, 'node_modules'))
   for (const { file, find, replace } of patches) {
     const text = await readFile(join(copy, file), 'utf8')
     const found = text.split(find).length - 1
@@ -34,4 +51,27 @@ export async function copyTree(folder: string, patches: readonly Patch[]): Promi
     )
   }
   return copy
+}
+
+/**
+ * The tree as it was at a commit of this repository, with what is installed now.
+ *
+ * @throws CannotRun if this clone does not have the commit
+ */
+export async function oldTree(folder: string, commit: string): Promise<string> {
+  const git = (...args: string[]) => run('git', ['-C', TREE, ...args], { timeout: GIT_MS })
+  const known = await git('cat-file', '-e', `${commit}^{commit}`).catch(() => undefined)
+  if (!known)
+    throw new CannotRun(`commit ${commit} is not in this clone; get it with "git fetch --unshallow"`)
+  const tree = await newTree(folder)
+  const archive = join(folder, `${commit}.tar`)
+  await git('archive', `--output=${archive}`, commit)
+  await run('tar', ['-x', '-f', archive, '-C', tree], { timeout: GIT_MS })
+  return tree
+}
+
+async function newTree(folder: string): Promise<string> {
+  const tree = await mkdtemp(join(folder, 'tree-'))
+  await symlink(join(TREE, 'node_modules'), join(tree, 'node_modules'))
+  return tree
 }
