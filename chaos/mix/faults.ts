@@ -2,7 +2,7 @@ import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { untilTold } from '../load.ts'
 import { askOf, type Call, POINTS } from '../scenarios/facades.ts'
-import { tearAof } from '../scenarios/redis.ts'
+import { killWritten, tearAof } from '../scenarios/redis.ts'
 import { callLate } from './late.ts'
 import type { Stage } from './stage.ts'
 
@@ -19,19 +19,19 @@ const hasDisk = ({ disk }: Stage) => disk !== undefined
 /** Each is over when it returns, but for what is lost once on a wire. */
 export const FAULTS: readonly MixFault[] = [
   {
-    async happen(stage) {
-      stage.world.fault('SIGKILL of Redis')
-      await killRedis(stage)
-      await stage.world.pause(stage.world.random.int(0, 1_000))
-      await stage.redis.restart()
+    async happen({ world, setting, redis, admin }) {
+      world.fault('SIGKILL of Redis')
+      await killWritten(world, { aof: setting.aof, redis, admin })
+      await world.pause(world.random.int(0, 1_000))
+      await redis.restart()
     },
   },
   {
-    async happen(stage) {
-      stage.world.fault('SIGKILL of Redis, and half a command at the end of its AOF')
-      await killRedis(stage)
-      await tearAof(stage.dataFolder)
-      await stage.redis.restart()
+    async happen({ world, setting, redis, admin, dataFolder }) {
+      world.fault('SIGKILL of Redis, and half a command at the end of its AOF')
+      await killWritten(world, { aof: setting.aof, redis, admin })
+      await tearAof(dataFolder)
+      await redis.restart()
     },
   },
   {
@@ -180,21 +180,6 @@ export const FAULTS: readonly MixFault[] = [
   },
   { happen: callLate },
 ]
-
-/**
- * Under `everysec` Redis keeps what it has acknowledged to itself while it syncs what came before: there it is killed
- * when it has handed all of it to the system.
- */
-async function killRedis({ world, setting, redis, admin }: Stage): Promise<void> {
-  if (setting.aof === 'everysec') {
-    await admin.call('CLIENT', 'PAUSE', '2000', 'WRITE')
-    await world.until(async () => {
-      const info = await admin.info('persistence')
-      return info.includes('aof_buffer_length:0\r') && info.includes('aof_pending_bio_fsync:0\r')
-    }, 'Redis has handed what it wrote to the system')
-  }
-  await redis.kill()
-}
 
 /** Under `always` Redis ends where it cannot write, under `everysec` it refuses and goes on when there is room. */
 async function fillDisk({ world, setting, redis, admin, disk }: Stage): Promise<void> {

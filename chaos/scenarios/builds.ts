@@ -1,4 +1,4 @@
-import { names, startLoad, untilPlayed, untilTold } from '../load.ts'
+import { type LoadOptions, names, startLoad, untilPlayed, untilTold } from '../load.ts'
 import type { Process } from '../processes.ts'
 import type { Scenario } from '../scenario.ts'
 import { copyTree, OLD_COMMIT, OTHER_BUILD, oldTree } from '../tree.ts'
@@ -32,11 +32,12 @@ export const BUILDS: readonly Scenario[] = [
       const redis = await world.redis({ aof: 'always' })
       const facades = await Promise.all([world.facade(redis), world.facade(redis, old)])
       const workers = await Promise.all([world.worker(redis), world.worker(redis, old)])
-      const loads = [
-        startLoad(world, facades, { lanes: 2, candidates: 4, system: 'plain' }),
-        startLoad(world, facades, { lanes: 2, leaseMs: 10_000, system: 'leased' }),
-        startLoad(world, facades, { lanes: 1, isAnonymous: true, system: 'anonymous' }),
+      const kinds: readonly LoadOptions[] = [
+        { lanes: 2, candidates: 4, system: 'plain' },
+        { lanes: 2, leaseMs: 10_000, system: 'leased' },
+        { lanes: 1, isAnonymous: true, system: 'anonymous' },
       ]
+      const loads = kinds.map((kind) => startLoad(world, facades, { pauseMs: 50, ...kind }))
       const playMore = () => Promise.all(loads.map((load) => untilPlayed(world, load, 20)))
       await runJobs(world, facades, 'beside')
       const ran = new Set(world.readEffects().map(({ pid }) => pid)).size
