@@ -12,6 +12,7 @@ import { type Setting, STRONG } from './setting.ts'
 const DISK_MEGABYTES = 32
 const GATE_NODES = 3
 const WORKERS = 2
+const LOOK_EVERY_MS = 200
 
 export interface Stage {
   readonly world: World
@@ -113,6 +114,18 @@ export async function repair({ wires, strong, weak, workers }: Stage): Promise<v
   for (const wire of [...wires, ...strong.flatMap(({ front }) => front ?? [])]) wire.heal()
   await weak.process.kill()
   await fillEmpty([...strong, ...workers])
+}
+
+/** As a supervisor would: a job that kills its worker may be run when all other faults are over. Ends with the world. */
+export function keepWorking({ world, workers }: Stage): void {
+  const look = async () => {
+    while (!world.isEnded) {
+      await fillEmpty(workers)
+      await world.pause(LOOK_EVERY_MS)
+    }
+  }
+  // What is cut off here is cut off everywhere.
+  look().catch(() => undefined)
 }
 
 async function fillEmpty(seats: readonly Seat[]): Promise<void> {

@@ -1,7 +1,7 @@
 import { FAULTS } from '../mix/faults.ts'
 import { startLoads } from '../mix/loads.ts'
 import { drawSetting, sayOf } from '../mix/setting.ts'
-import { build, repair, revive } from '../mix/stage.ts'
+import { build, keepWorking, repair, revive } from '../mix/stage.ts'
 import type { Scenario } from '../scenario.ts'
 
 const LASTS_MS = 20_000
@@ -24,6 +24,7 @@ export const MIX: Scenario = {
       await world.random.pick(faults).happen(stage)
     }
     await repair(stage)
+    keepWorking(stage)
     await Promise.all(loads.map((load) => load.stop()))
   },
 }
