@@ -216,7 +216,8 @@ export class World {
 
   async end(): Promise<void> {
     this.isEnded = true
-    for (const close of this.closers.splice(0).reverse()) await close()
+    // What is closed may have been about to start something.
+    for (let close = this.closers.pop(); close; close = this.closers.pop()) await close()
   }
 
   private async startWorker(

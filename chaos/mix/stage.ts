@@ -53,11 +53,10 @@ export class Seat {
   }
 
   /** Kills who sits there, if anybody does. */
-  async fill(): Promise<this> {
+  async fill(): Promise<void> {
     await this.sitting?.kill()
     this.sitting = await this.start()
     this.front = await this.makeFront?.(Number(new URL(this.sitting.url).port))
-    return this
   }
 }
 
@@ -125,7 +124,8 @@ export function keepWorking({ world, workers }: Stage): void {
     }
   }
   // What is cut off here is cut off everywhere.
-  look().catch(() => undefined)
+  const looking = look().catch(() => undefined)
+  world.onEnd(() => looking)
 }
 
 async function fillEmpty(seats: readonly Seat[]): Promise<void> {
