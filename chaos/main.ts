@@ -48,7 +48,7 @@ const program = new Command('npm run chaos --')
   .addHelpText(
     'after',
     '\nWithout options all scenarios are run, in some ten minutes. Exit codes: 0 all held, and every bug was caught; 1 not so; ' +
-      '2 could not run; 130 interrupted.' +
+      '2 could not run, or not all of it; 130 interrupted.' +
       '\n\nExamples:\n  $ npm run chaos -- --scenario takeover crowd --seed 7\n  $ npm run chaos -- --minutes 60 --seed 3\n  $ npm run chaos -- --teeth',
   )
   .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.held : EXIT.couldNotRun))
