@@ -100,6 +100,18 @@ export const BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: 'gate-held-unwritten',
+    about: 'the gate is held for the whole leadership before that is written',
+    caughtBy: 'gate-holder-killed',
+    patches: [
+      {
+        file: 'src/service/elector.ts',
+        find: 'Math.min(WRITE_WITHIN_MS, terms.leaseMs ?? GATE_TTL_MS)',
+        replace: 'terms.leaseMs ?? GATE_TTL_MS',
+      },
+    ],
+  },
+  {
     name: 'gate-open-when-down',
     about: 'a gate that nobody answers for is taken to be passed',
     caughtBy: 'gate-majority-down',

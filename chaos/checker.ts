@@ -278,7 +278,7 @@ function checkEnd(round: RoundHistory, leads: readonly Lead[], healedMs: number,
     return
   }
   checkKept(calls, leads, record, say)
-  checkDecided(calls, healedMs, say)
+  checkDecided(calls, record, healedMs, say)
   checkJobEnd(round, record, say)
   checkShown(round, record, say)
 }
@@ -303,9 +303,18 @@ function checkKept(
   }
 }
 
-function checkDecided(calls: readonly Call[], healedMs: number, say: Say): void {
+function checkDecided(
+  calls: readonly Call[],
+  record: RoundJson | undefined,
+  healedMs: number,
+  say: Say,
+): void {
   const asked = calls.filter(({ op, atMs }) => op === 'elect' && atMs >= healedMs)
   if (asked.length === 0) return
+  if (record === undefined && asked.some((call) => isOk(call, 204))) {
+    say('decided-in-time', 'who asked when all faults were over was told that it lost, and nobody leads')
+    return
+  }
   const decidedMs = Math.min(
     ...asked.map(({ answer }) => (answer?.result === 'ok' ? answer.atMs : Number.POSITIVE_INFINITY)),
   )

@@ -8,14 +8,26 @@ interface Target {
   readonly url: string
 }
 
-interface LoadOptions {
+export interface LoadOptions {
   readonly lanes?: number
   readonly candidates?: number
   readonly leaseMs?: number
   readonly system?: string
   /** Candidates without a token: who gets no answer is gone. */
   readonly isAnonymous?: true
+  /** Between two rounds of a lane. */
+  readonly pauseMs?: number
+  /** How each round is played, if not as {@link playRound} does. */
+  readonly play?: Play
 }
+
+export type Play = (
+  world: World,
+  facades: readonly Target[],
+  round: string,
+  options: LoadOptions,
+  random: Random,
+) => Promise<unknown>
 
 export interface Load {
   /** How many rounds have been played. */
@@ -28,14 +40,15 @@ const RETRY_MS = 100
 
 /** Plays rounds one after the other in a few lanes: candidates race at facades drawn by lot, and the winner completes. */
 export function startLoad(world: World, facades: readonly Target[], options: LoadOptions = {}): Load {
-  const { lanes = 4 } = options
+  const { lanes = 4, pauseMs = 0, play = playRound } = options
   let isOver = false
   let rounds = 0
   const running = Array.from({ length: lanes }, async (_, lane) => {
     const random = world.random.fork(`lane ${lane}`)
     for (let n = 0; !isOver && !world.isEnded; n += 1) {
-      await playRound(world, facades, `${lane}-${n}`, options, random)
+      await play(world, facades, `${lane}-${n}`, options, random)
       rounds += 1
+      if (pauseMs > 0) await world.pause(pauseMs)
     }
   })
   const ended = Promise.all(running)

@@ -50,7 +50,7 @@ const program = new Command('npm run chaos --')
   .addHelpText(
     'after',
     '\nWithout options all scenarios are run, in some ten minutes. Exit codes: 0 all held, and every bug was caught; 1 not so; ' +
-      '2 could not run; 130 interrupted.' +
+      '2 could not run, or not all of it; 130 interrupted.' +
       '\n\nExamples:\n  $ npm run chaos -- --scenario takeover crowd --seed 7\n  $ npm run chaos -- --minutes 60 --seed 3\n  $ npm run chaos -- --teeth',
   )
   .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.held : EXIT.couldNotRun))
@@ -90,8 +90,11 @@ async function runOn(root: string): Promise<void> {
   const bites = teeth !== undefined || (short && !options.scenario) ? await runTeeth() : []
   if (interruption.signal.aborted) return
   report(results, bites)
-  const isGood = results.every((result) => result.isGood) && bites.every(({ isCaught }) => isCaught)
-  process.exitCode = isGood ? EXIT.held : EXIT.broken
+  const isBroken =
+    results.some(({ isGood, couldNotRun }) => !isGood && !couldNotRun) ||
+    !bites.every(({ isCaught }) => isCaught)
+  const couldNotRun = results.some((result) => result.couldNotRun)
+  process.exitCode = isBroken ? EXIT.broken : couldNotRun ? EXIT.couldNotRun : EXIT.held
 }
 
 async function runScenarios(chosen: readonly Scenario[], root: string): Promise<Result[]> {

@@ -12,9 +12,11 @@ export function asMarkdown(results: readonly Result[]): string {
   return [...head, ...results.map(row), '', summary(results)].join('\n')
 }
 
-function row({ scenario, counts, isGood, tookMs }: Result): string {
+function row({ scenario, counts, isGood, couldNotRun, tookMs }: Result): string {
   const { rounds, calls, unknown, faults, doubleLeaders, lostAnswers, silentRounds } = counts
-  const name = isGood ? `\`${scenario.name}\`` : `**\`${scenario.name}\` failed**`
+  const name = isGood
+    ? `\`${scenario.name}\``
+    : `**\`${scenario.name}\` ${couldNotRun ? 'could not run' : 'failed'}**`
   const cells = [
     rounds,
     calls,
@@ -30,42 +32,51 @@ function row({ scenario, counts, isGood, tookMs }: Result): string {
 
 /** One line over all that has to hold; what is not survived is counted apart. */
 export function summary(results: readonly Result[]): string {
-  const kept = results.filter(({ scenario }) => scenario.breaks === undefined)
+  const run = results.filter(({ couldNotRun }) => !couldNotRun)
+  const kept = run.filter(({ scenario }) => scenario.breaks === undefined)
   const sum = (count: keyof Result['counts']) => kept.reduce((total, { counts }) => total + counts[count], 0)
-  const shown = results.length - kept.length
+  const shown = run.length - kept.length
+  const notRun = results.length - run.length
   return (
     `${kept.length} scenarios of what is survived: ${NUMBER.format(sum('rounds'))} rounds, ${NUMBER.format(sum('calls'))} calls, ` +
     `${sum('faults')} faults: ${sum('doubleLeaders')} double leaders, ${sum('lostAnswers')} lost answers, ` +
     `${sum('silentRounds')} silent rounds, ${sum('others')} other violations. ` +
-    `${shown} of what is not survived.`
+    `${shown} of what is not survived.` +
+    (notRun > 0 ? ` ${notRun} could not be run.` : '')
   )
 }
 
 export function resultsAsJson(results: readonly Result[]): object[] {
-  return results.map(({ scenario, seed, isGood, violations, counts, tookMs, trouble }) => ({
-    scenario: scenario.name,
-    proves: scenario.proves,
-    isSurvived: scenario.breaks === undefined,
-    seed,
-    isGood,
-    tookMs: Math.round(tookMs),
-    ...counts,
-    violations,
-    ...(trouble !== undefined && { trouble }),
-  }))
+  return results.map(
+    ({ scenario, seed, isGood, couldNotRun, violations, counts, tookMs, remarks, trouble }) => ({
+      scenario: scenario.name,
+      proves: scenario.proves,
+      isSurvived: scenario.breaks === undefined,
+      seed,
+      isGood,
+      couldNotRun,
+      tookMs: Math.round(tookMs),
+      ...counts,
+      remarks,
+      violations,
+      ...(trouble !== undefined && { trouble }),
+    }),
+  )
 }
 
 /** One line as a scenario ends, and why where it did not go well. */
 export function asLines(result: Result): string[] {
-  const { scenario, isGood, counts, tookMs, violations, history, seed, trouble } = result
+  const { scenario, isGood, counts, tookMs, violations, history, seed, remarks, trouble } = result
   const { rounds, calls, unknown, leaders, faults } = counts
+  if (result.couldNotRun) return [`NOT RUN ${scenario.name}: ${trouble}`]
   const word = isGood ? (scenario.breaks ? 'shown' : 'ok') : 'FAILED'
   const first =
     `${word.padEnd(6)} ${scenario.name.padEnd(24)} ${(tookMs / 1_000).toFixed(1)} s  ` +
     `${rounds} rounds, ${leaders} leaders, ${calls} calls, ${unknown} without an answer, ${faults} faults`
-  if (isGood) return [first]
+  const begin = [first, ...remarks.map((remark) => `       note: ${remark}`)]
+  if (isGood) return begin
   return [
-    first,
+    ...begin,
     ...(trouble === undefined ? [] : [`       ${trouble}`]),
     ...violations.slice(0, 12).map(({ rule, what }) => `       ${rule}: ${what}`),
     ...(violations.length > 12 ? [`       and ${violations.length - 12} more`] : []),

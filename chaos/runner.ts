@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Rule, Violation } from './checker.ts'
 import { type Event, Recorder } from './history.ts'
 import { Random } from './random.ts'
-import type { Scenario } from './scenario.ts'
+import { CannotRun, type Scenario } from './scenario.ts'
 import { World } from './world.ts'
 
 export interface Counts {
@@ -33,8 +33,12 @@ export interface Result {
   readonly tookMs: number
   /** Where the history is; removed where all is well. */
   readonly history: string
+  /** What is to be known of how it came about. */
+  readonly remarks: readonly string[]
   /** Why it could not be run to its end. */
   readonly trouble?: string
+  /** True where the trouble is that what it needs is not here. */
+  readonly couldNotRun: boolean
 }
 
 export interface RunOptions {
@@ -60,17 +64,19 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   const world = new World(recorder, new Random(seed).fork(scenario.name), root, folder, limit)
   let violations: readonly Violation[] = []
   let trouble: string | undefined
+  let couldNotRun = false
   try {
     const work = scenario.run(world, size).then(() => world.settle())
     violations = await Promise.race([work, abortOf(limit)])
   } catch (error) {
     trouble = error instanceof Error ? error.message : String(error)
+    couldNotRun = error instanceof CannotRun
   } finally {
     await world.end()
     recorder.close()
   }
   const isGood = trouble === undefined && isAsSaid(scenario, violations)
-  if (isGood || interruption.aborted) await rm(folder, { recursive: true, force: true })
+  if (isGood || couldNotRun || interruption.aborted) await rm(folder, { recursive: true, force: true })
   return {
     scenario,
     seed,
@@ -79,6 +85,8 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     counts: countsOf(recorder.events, violations),
     tookMs: performance.now() - startMs,
     history,
+    remarks: world.remarks,
+    couldNotRun,
     ...(trouble !== undefined && { trouble }),
   }
 }

@@ -12,3 +12,6 @@ export interface Scenario {
   /** @param size how many rounds to play where more of them show more: 1 as usual, less in the short form */
   run(world: World, size: number): Promise<void>
 }
+
+/** What a scenario needs is not here: that proves nothing, neither for nor against. */
+export class CannotRun extends Error {}

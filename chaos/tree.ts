@@ -1,7 +1,13 @@
+import { execFile } from 'node:child_process'
 import { cp, mkdir, mkdtemp, readFile, symlink, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { promisify } from 'node:util'
 import { compile } from '../test/support/compile.ts'
+import { CannotRun } from './scenario.ts'
+
+const run = promisify(execFile)
+const GIT_MS = 30_000
 
 /** A change to one place of a file's text. */
 export interface Patch {
@@ -13,7 +19,21 @@ export interface Patch {
 /** This project's own tree. */
 export const TREE = fileURLToPath(new URL('..', import.meta.url))
 
-const COPIED = ['src', 'chaos', 'test/support', 'package.json', 'tsconfig.json', 'tsconfig.programs.json']
+/** Another text is another script to Redis, as in another version. */
+export const OTHER_BUILD: readonly Patch[] = [
+  {
+    file: 'src/records/record.lua',
+    find: 'local HOUR_MS = 3600000',
+    replace: 'local HOUR_MS = 3600 * 1000',
+  },
+]
+
+/** The build that this one must get on with. To be the tag of the last release, once there is one. */
+export const OLD_COMMIT = '6427696'
+
+/** Says what of a tree is compiled. */
+const PROGRAMS = 'tsconfig.programs.json'
+const COPIED = ['src', 'chaos', 'test/support', 'package.json', 'tsconfig.json', PROGRAMS]
 
 /** What runs of such a copy. */
 export async function builtCopy(folder: string, patches: readonly Patch[]): Promise<string> {
@@ -26,10 +46,9 @@ export async function builtCopy(folder: string, patches: readonly Patch[]): Prom
  * @throws Error if a text to replace is not there exactly once: then the patch proves nothing any more
  */
 export async function copyTree(folder: string, patches: readonly Patch[]): Promise<string> {
-  const copy = await mkdtemp(join(folder, 'tree-'))
+  const copy = await newTree(folder)
   await mkdir(join(copy, 'test'))
   for (const name of COPIED) await cp(join(TREE, name), join(copy, name), { recursive: true })
-  await symlink(join(TREE, 'node_modules'), join(copy, 'node_modules'))
   for (const { file, find, replace } of patches) {
     const text = await readFile(join(copy, file), 'utf8')
     const found = text.split(find).length - 1
@@ -40,4 +59,28 @@ export async function copyTree(folder: string, patches: readonly Patch[]): Promi
     )
   }
   return copy
+}
+
+/**
+ * What ran at a commit of this repository, with what is installed now.
+ *
+ * @throws CannotRun if this clone does not have the commit
+ */
+export async function builtAt(folder: string, commit: string): Promise<string> {
+  const git = (...args: string[]) => run('git', ['-C', TREE, ...args], { timeout: GIT_MS })
+  const known = await git('cat-file', '-e', `${commit}^{commit}`).catch(() => undefined)
+  if (!known)
+    throw new CannotRun(`commit ${commit} is not in this clone; get it with "git fetch --unshallow"`)
+  const tree = await newTree(folder)
+  const archive = join(folder, `${commit}.tar`)
+  await git('archive', `--output=${archive}`, commit)
+  await run('tar', ['-x', '-f', archive, '-C', tree], { timeout: GIT_MS })
+  await cp(join(TREE, PROGRAMS), join(tree, PROGRAMS))
+  return compile(tree)
+}
+
+async function newTree(folder: string): Promise<string> {
+  const tree = await mkdtemp(join(folder, 'tree-'))
+  await symlink(join(TREE, 'node_modules'), join(tree, 'node_modules'))
+  return tree
 }

@@ -14,6 +14,7 @@ import type { Effect, Recorder, Return } from './history.ts'
 import { type Process, startProcess } from './processes.ts'
 import { startProxy, type TcpProxy } from './proxy.ts'
 import type { Random } from './random.ts'
+import { mountSmallDisk, type SmallDisk } from './small-disk.ts'
 import type { ProbeData } from './workers/probe.ts'
 
 export interface FacadeOptions {
@@ -29,6 +30,8 @@ export interface FacadeOptions {
 export interface WorkerOptions {
   readonly env?: Readonly<Record<string, string>>
   readonly clockOffsetMs?: number
+  /** Another version's tree. */
+  readonly root?: string
 }
 
 /** How long jobs have to end, and the board to follow, when all faults are over. The sweeper needs two of its rounds. */
@@ -50,10 +53,14 @@ export class World {
   checkOptions: CheckOptions = {}
   /** True once everything is being ended, also where the scenario has not come to its own end. */
   isEnded = false
-  /** False where jobs were removed from the queues on purpose. */
+  /** False where the board cannot show what the records say. */
   looksAtBoard = true
   /** True where Redis loses what it acknowledged: facades say so there, and nowhere else. */
   isStoreLost = false
+  /** Rounds whose jobs were removed from the queues on purpose, as `system/round`. */
+  readonly notOnBoard = new Set<string>()
+  /** What whoever reads the result must know of how it came about. */
+  readonly remarks: string[] = []
 
   constructor(
     readonly recorder: Recorder,
@@ -74,6 +81,14 @@ export class World {
     this.onEnd(() => redis.stop())
     this.truth ??= redis
     return redis
+  }
+
+  /** A disk of its own for a Redis; undefined, and said so, where this machine does not allow one. */
+  async smallDisk(megabytes: number, instead: string): Promise<SmallDisk | undefined> {
+    const disk = await mountSmallDisk(this.folder, megabytes)
+    if (disk) this.onEnd(() => disk.stop())
+    else this.remarks.push(`no mount namespace is permitted here, so ${instead}`)
+    return disk
   }
 
   async proxy(port: number): Promise<TcpProxy> {
@@ -204,7 +219,8 @@ export class World {
 
   async end(): Promise<void> {
     this.isEnded = true
-    for (const close of this.closers.splice(0).reverse()) await close()
+    // What is closed may have been about to start something.
+    for (let close = this.closers.pop(); close; close = this.closers.pop()) await close()
   }
 
   private async startWorker(
@@ -216,7 +232,7 @@ export class World {
     this.interruption.throwIfAborted()
     const worker = await startProcess({
       name: 'gone work',
-      root: this.root,
+      root: options.root ?? this.root,
       file,
       args,
       env: {
@@ -315,7 +331,7 @@ export class World {
       if (event.kind === 'invoke' && event.isFinal && event.op === 'round') calls.add(event.call)
       if (event.kind === 'return' && calls.has(event.call) && event.record) records.push(event.record)
     }
-    return records
+    return records.filter(({ system, round }) => !this.notOnBoard.has(`${system}/${round}`))
   }
 }
 

@@ -1,4 +1,5 @@
 import type { Scenario } from '../scenario.ts'
+import { BUILDS } from './builds.ts'
 import { CLOCKS } from './clocks.ts'
 import { CLUSTERS } from './clusters.ts'
 import { ELECTIONS } from './elections.ts'
@@ -11,6 +12,7 @@ import { WORKERS } from './workers.ts'
 /** What is survived first, then what is not. */
 export const SCENARIOS: readonly Scenario[] = [
   ...ELECTIONS,
+  ...BUILDS,
   ...NETWORK,
   ...REDIS,
   ...FACADES,

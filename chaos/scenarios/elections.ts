@@ -4,9 +4,8 @@ import { ROUNDS_QUEUE } from '../../src/core/job.ts'
 import { roundKey } from '../../src/core/round.ts'
 import { QUEUE_PREFIX } from '../../src/queue/open-queue.ts'
 import { runCandidates } from '../candidates.ts'
-import { names, playRound, startLoad, untilPlayed } from '../load.ts'
+import { names, playRound } from '../load.ts'
 import type { Scenario } from '../scenario.ts'
-import { builtCopy } from '../tree.ts'
 import { each } from '../world.ts'
 
 /** What holds while nothing fails. */
@@ -181,7 +180,10 @@ export const ELECTIONS: readonly Scenario[] = [
         ['probe', submitted],
       ] as const) {
         const queue = new Queue(name, { connection: client, prefix: QUEUE_PREFIX })
-        for (const round of rounds) await queue.remove(roundKey({ system: 'chaos', round }))
+        for (const round of rounds) {
+          await queue.remove(roundKey({ system: 'chaos', round }))
+          world.notOnBoard.add(`chaos/${round}`)
+        }
         await queue.close()
       }
       client.disconnect()
@@ -194,30 +196,7 @@ export const ELECTIONS: readonly Scenario[] = [
       await world.pause(1_500)
       const starts = world.readEffects().filter(({ phase }) => phase === 'start').length
       world.claim(starts === submitted.length, `${submitted.length} jobs were started ${starts} times`)
-      world.looksAtBoard = false
       await worker.stop()
-    },
-  },
-  {
-    name: 'two-builds',
-    proves: 'two builds whose scripts differ serve the same rounds side by side',
-    async run(world) {
-      const redis = await world.redis()
-      // Another text is another script to Redis, as in another version.
-      const other = await builtCopy(world.folder, [
-        {
-          file: 'src/records/record.lua',
-          find: 'local HOUR_MS = 3600000',
-          replace: 'local HOUR_MS = 3600 * 1000',
-        },
-      ])
-      const facades = [
-        ...(await world.facadesOn(1, redis)),
-        ...(await world.facadesOn(1, redis, { root: other })),
-      ]
-      const load = startLoad(world, facades, { candidates: 6 })
-      await untilPlayed(world, load, 200)
-      await load.stop()
     },
   },
 ]

@@ -4,12 +4,12 @@ import type { Scenario } from '../scenario.ts'
 import type { World } from '../world.ts'
 
 /** The awaits of each call, as `preload.ts` names them. */
-const POINTS = {
+export const POINTS = {
   elect: ['before-decide', 'after-decide', 'after-open', 'after-acknowledge'],
   complete: ['before-complete', 'after-complete', 'after-close', 'after-acknowledge'],
   submit: ['before-submit', 'after-submit', 'after-add', 'after-acknowledge'],
 } as const
-type Call = keyof typeof POINTS
+export type Call = keyof typeof POINTS
 
 /** What the servers themselves may suffer. */
 export const FACADES: readonly Scenario[] = [
@@ -150,7 +150,7 @@ function stoppedAt(call: Call, then: string): Scenario {
   }
 }
 
-function askOf(call: Call, round: string) {
+export function askOf(call: Call, round: string) {
   return call === 'submit' ? { body: { worker: 'probe', data: {} } } : { token: round }
 }
 

@@ -78,6 +78,31 @@ export const GATE: readonly Scenario[] = [
     },
   },
   {
+    name: 'gate-holder-killed',
+    proves:
+      'a facade dies between the gate and the record: whoever asks next leads within seconds, and nobody is told that it lost',
+    isShort: true,
+    async run(world) {
+      const { facades, redis, nodes } = await startGated(world)
+      const rounds = ['token', 'none'].map((name) => `${name}.before-decide`)
+      const victims = await world.facadesOn(rounds.length, redis, { env: gateOf(nodes), failpoints: 'kill' })
+      await each(rounds, async (round) => {
+        const victim = victims[rounds.indexOf(round)] as Process
+        const who = round.startsWith('token') ? { token: round } : {}
+        world.fault('a facade dies between the gate and the record')
+        const answer = await world.to(victim).elect(round, who)
+        world.claim(
+          answer.result === 'unknown',
+          `${round}: the facade did not die, but answered ${answer.status}`,
+        )
+        await victim.ended
+        const told = await untilTold(world, facades, 'elect', round, who)
+        world.claim(told.status === 202, `${round}: who asked next was told ${told.status}`)
+        await untilTold(world, facades, 'complete', round, who)
+      })
+    },
+  },
+  {
     name: 'gate-split',
     proves: 'a facade that reaches no gate node elects nobody, and the other facade goes on',
     async run(world) {

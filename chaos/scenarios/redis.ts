@@ -3,8 +3,12 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import type { TestRedis } from '../../test/support/redis.ts'
 import { names, playRound, startLoad, untilPlayed } from '../load.ts'
+import type { Process } from '../processes.ts'
 import type { Scenario } from '../scenario.ts'
+import type { SmallDisk } from '../small-disk.ts'
 import { lossesSaid, type World } from '../world.ts'
+
+const DISK_MEGABYTES = 8
 
 /** What Redis may do to us. */
 export const REDIS: readonly Scenario[] = [
@@ -22,7 +26,7 @@ export const REDIS: readonly Scenario[] = [
         await untilPlayed(world, load, 30)
         world.fault('SIGKILL of Redis, and half a command at the end of its AOF')
         await redis.kill()
-        await appendFile(await lastAofOf(redis), '*5\r\n$4\r\nHSET\r\n$32\r\ngone:{chaos}:ro')
+        await tearAof(redis.dir)
         await redis.restart()
         await load.stop()
       }
@@ -83,24 +87,28 @@ export const REDIS: readonly Scenario[] = [
       'with the disk of Redis full nobody is told that it lost, and all goes on when there is room again',
     isShort: true,
     async run(world) {
-      const redis = await world.redis({ aof: 'always' })
+      const disk = await world.smallDisk(
+        DISK_MEGABYTES,
+        'the next file of the AOF was a link to /dev/full, and only under everysec',
+      )
+      const redis = await world.redis(disk && { dir: disk.dir, startedOn: disk.startedOn })
       const facades = await world.facadesOn(2, redis)
       for (const round of names('before', 20)) await playRound(world, facades, round)
       const admin = adminOf(world, redis)
-      world.fault('the next file of the AOF takes no byte')
-      await admin.config('SET', 'appendfsync', 'everysec')
-      await symlink('/dev/full', join(redis.dir, 'appendonlydir', 'appendonly.aof.2.incr.aof'))
-      await admin.bgrewriteaof()
+      world.fault('the disk of Redis is full')
+      await (disk ? disk.fill() : linkAofToFullDevice(admin, redis))
       await world.until(async () => {
         await admin.set('chaos:probe', '1').catch(() => undefined)
         return (await admin.info('persistence')).includes('aof_last_write_status:err')
       }, 'Redis notices that its disk is full')
       await refuseAll(world, facades, names('full', 20), 'with a full disk')
-      await world.until(async () => isDone(admin.bgrewriteaof()), 'the AOF is written anew')
+      if (disk) await disk.makeRoom()
+      else await world.until(async () => isDone(admin.bgrewriteaof()), 'the AOF is written anew')
       await world.until(
         async () => (await admin.info('persistence')).includes('aof_last_write_status:ok'),
         'Redis writes again',
       )
+      if (disk) await fillUnderAlways(world, { redis, disk, facades, admin })
     },
   },
   {
@@ -251,24 +259,61 @@ export const REDIS_LOSES: readonly Scenario[] = [
 ]
 
 function killUnderLoad(aof: 'always' | 'everysec', isShort?: true): Scenario {
+  const when = aof === 'everysec' ? ', when it has written what it said' : ''
   return {
     name: `redis-killed-${aof}`,
-    proves: `kill -9 of Redis under load with appendfsync ${aof}: nothing that was acknowledged is lost`,
+    proves: `kill -9 of Redis under load with appendfsync ${aof}${when}: nothing that was acknowledged is lost`,
     ...(isShort && { isShort }),
     async run(world) {
       const redis = await world.redis({ aof })
       const facades = await world.facadesOn(2, redis)
+      const admin = adminOf(world, redis)
       const load = startLoad(world, facades, { lanes: 6 })
       for (let kill = 0; kill < 4; kill += 1) {
         await untilPlayed(world, load, world.random.int(10, 40))
         world.fault('SIGKILL of Redis')
-        await redis.kill()
+        await killWritten(world, { aof, redis, admin })
         await world.pause(world.random.int(0, 400))
         await redis.restart()
       }
       await untilPlayed(world, load, 40)
       await load.stop()
     },
+  }
+}
+
+/** A Redis that must write before it answers, and cannot, ends. With room again it is started, and knows what it acknowledged. */
+async function fillUnderAlways(
+  world: World,
+  {
+    redis,
+    disk,
+    facades,
+    admin,
+  }: { redis: TestRedis; disk: SmallDisk; facades: readonly Process[]; admin: Redis },
+): Promise<void> {
+  await admin.config('SET', 'appendfsync', 'always')
+  const load = startLoad(world, facades, { system: 'always' })
+  await untilPlayed(world, load, 30)
+  world.fault('the disk of Redis is full, with appendfsync always')
+  await disk.fill()
+  await world.until(() => !isRunning(redis.pid), 'Redis ends')
+  await refuseAll(world, facades, names('ended', 20), 'with a Redis that ended')
+  await disk.makeRoom()
+  await redis.restart()
+  await load.stop()
+}
+
+async function linkAofToFullDevice(admin: Redis, redis: TestRedis): Promise<void> {
+  await symlink('/dev/full', join(redis.dir, 'appendonlydir', 'appendonly.aof.2.incr.aof'))
+  await admin.bgrewriteaof()
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
   }
 }
 
@@ -313,10 +358,31 @@ async function isDone(work: Promise<unknown>): Promise<boolean> {
   )
 }
 
-async function lastAofOf(redis: TestRedis): Promise<string> {
-  const folder = join(redis.dir, 'appendonlydir')
-  const files = (await readdir(folder)).filter((name) => name.endsWith('.incr.aof')).sort()
-  return join(folder, files.at(-1) ?? '')
+/**
+ * SIGKILL of Redis when what it acknowledged is in the hands of the system. Under `everysec` it answers before it writes for
+ * as long as it syncs what it wrote before, up to 2 s: killed then, it loses that.
+ */
+export async function killWritten(
+  world: World,
+  { aof, redis, admin }: { aof: 'always' | 'everysec'; redis: TestRedis; admin: Redis },
+): Promise<void> {
+  if (aof === 'everysec') {
+    await admin.call('CLIENT', 'PAUSE', '2000', 'WRITE')
+    await world.until(async () => {
+      const info = await admin.info('persistence')
+      return info.includes('aof_buffer_length:0\r') && info.includes('aof_pending_bio_fsync:0\r')
+    }, 'Redis has written what it acknowledged')
+  }
+  await redis.kill()
+}
+
+/** Half a command at the end of its AOF, as a crash in the middle of a write leaves it. */
+export async function tearAof(dataFolder: string): Promise<void> {
+  const folder = join(dataFolder, 'appendonlydir')
+  const files = (await readdir(folder)).filter((name) => name.endsWith('.incr.aof'))
+  const numberOf = (name: string) => Number(/\.(\d+)\.incr\.aof$/.exec(name)?.[1])
+  const last = files.sort((a, b) => numberOf(a) - numberOf(b)).at(-1) ?? ''
+  await appendFile(join(folder, last), '*5\r\n$4\r\nHSET\r\n$32\r\ngone:{chaos}:ro')
 }
 
 async function replaceFolder(from: string, to: string): Promise<void> {

@@ -58,7 +58,7 @@ export class SettleWorker {
     })
     this.worker.on('error', (error) => parts.log.debug({ cause: String(error) }, 'settle worker'))
     this.worker.on('failed', (job, error) => {
-      if (error instanceof OverdueError) void this.lookAgain(job)
+      if (job && error instanceof OverdueError) void this.lookAgain(job)
     })
   }
 
@@ -77,9 +77,7 @@ export class SettleWorker {
       case 'finished':
         return endOf(ruling.record.completion as Completion)
       case 'pending':
-        await job.moveToDelayed(Date.now() + ruling.restMs, token)
-        await this.lookAgain(job)
-        throw new DelayedError()
+        return this.putOff(job, token, ruling.restMs)
       case 'overdue': {
         const within = formatDuration(ruling.record.deadlineMs)
         this.parts.log.warn(
@@ -100,19 +98,20 @@ export class SettleWorker {
       return await this.parts.records.expire(parseRoundKey(job.id ?? ''))
     } catch (error) {
       // A store that cannot answer must not turn a round red.
-      if (!(error instanceof GoneError && error.retryable)) throw error
-      await job.moveToDelayed(Date.now() + RETRY_MS, token)
-      throw new DelayedError()
+      if (error instanceof GoneError && error.retryable) return this.putOff(job, token, RETRY_MS)
+      throw error
     }
   }
 
-  /**
-   * A completion recorded between our look at the record and the job's turning red, or being put off, has found it active,
-   * and let it be.
-   */
-  private async lookAgain(job: Job | undefined): Promise<void> {
-    if (!job?.id) return
-    const id = parseRoundKey(job.id)
+  private async putOff(job: Job, token: string | undefined, ms: number): Promise<never> {
+    await job.moveToDelayed(Date.now() + ms, token)
+    await this.lookAgain(job)
+    throw new DelayedError()
+  }
+
+  /** A completion recorded between our look at the record and where we have moved the job found it active, and let it be. */
+  private async lookAgain(job: Job): Promise<void> {
+    const id = parseRoundKey(job.id ?? '')
     try {
       const { record } = await this.parts.records.read(id)
       if (record?.completion) await this.parts.queue.close(id)

@@ -27,8 +27,10 @@ export interface ElectorParts {
 
 /** An answer, or an error that says retry, is given within this time. */
 const ANSWER_WITHIN_MS = 1_800
-/** How long a candidate whom the gate refuses looks for the record that explains it. */
-const GATE_PATIENCE_MS = 1_000
+/** How long the gate is held for a record that is about to be written. A facade that dies meanwhile keeps others out no longer. */
+const WRITE_WITHIN_MS = 1_000
+/** How long a candidate whom the gate refuses looks for the record that explains it: longer than a dead facade holds it. */
+const GATE_PATIENCE_MS = 1_300
 /** How long the gate holds a leadership that has no lease. */
 const GATE_TTL_MS = 3_600_000
 const MAX_IN_DOUBT = 10_000
@@ -119,9 +121,13 @@ export class Elector {
       const seen = await this.parts.records.read(id)
       const verdict = judgeElection(seen.record, candidate, seen.nowMs)
       if (seen.record && verdict === 'lost') return { verdict, record: seen.record, nowMs: seen.nowMs }
-      if (verdict === 'alreadyLeader') return this.parts.records.decide(id, candidate, terms)
+      if (verdict === 'alreadyLeader') {
+        const ruling = await this.parts.records.decide(id, candidate, terms)
+        await this.holdGate(gate, id, ruling.record)
+        return ruling
+      }
 
-      const pass = await gate.pass(id, terms.leaseMs ?? GATE_TTL_MS)
+      const pass = await gate.pass(id, Math.min(WRITE_WITHIN_MS, terms.leaseMs ?? GATE_TTL_MS))
       switch (pass.kind) {
         case 'passed':
           return this.decideWithPass(gate, pass.value, id, candidate, terms)
@@ -149,10 +155,20 @@ export class Elector {
     try {
       const ruling = await this.parts.records.decide(id, candidate, terms, value)
       isKept = ruling.record.gate === value
+      if (isKept) await this.holdGate(gate, id, ruling.record)
       return ruling
     } finally {
       if (!isKept) await gate.release(id, value)
     }
+  }
+
+  /** For as long as the leadership that the record now says: before its leader is told of it. */
+  private async holdGate(
+    gate: Gate,
+    id: RoundId,
+    { gate: value, lease, completion }: RoundRecord,
+  ): Promise<void> {
+    if (value !== undefined && !completion) await gate.extend(id, value, lease?.ms ?? GATE_TTL_MS)
   }
 
   /** Puts the round on the board. What fails here is done by the sweeper: the record already says who leads. */

@@ -302,6 +302,15 @@ const BAD: readonly [string, keyof typeof RULES, Story][] = [
       .leads('p', 1, [5_700, 5_800])
       .reads({ state: 'led' }),
   ],
+  [
+    'a round that is lost to all who ask for it, and led by nobody',
+    'decided-in-time',
+    story()
+      .call('elect', [0, 10], { token: 'dead' }, { result: 'unknown', code: 'ECONNRESET' })
+      .healed()
+      .loses('p', [600, 700])
+      .reads(undefined),
+  ],
   ['a job that never ended', 'jobs-end', submitted().healed().reads({ state: 'led', job })],
   ['a job that failed without a reason', 'jobs-end', submitted().healed().reads({ state: 'failed', job })],
   [

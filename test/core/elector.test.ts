@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { callIdentity, tokenIdentity } from '../../src/core/candidate.ts'
 import { JOB_IDENTITY } from '../../src/core/job.ts'
-import type { ElectionRuling, RoundQueue } from '../../src/core/ports.ts'
+import type { ElectionRuling, Gate, RoundQueue } from '../../src/core/ports.ts'
 import { GoneError } from '../../src/errors.ts'
 import { MemoryRecords } from '../../src/records/memory-records.ts'
 import { Elector } from '../../src/service/elector.ts'
@@ -162,5 +162,60 @@ describe('the elector', () => {
     passTime(10)
     await elector.elect(id, anna, leased)
     expect(opened).toEqual(['r', 'r'])
+  })
+})
+
+describe('the elector behind a gate', () => {
+  function gatedWorld() {
+    const steps: string[] = []
+    const gate: Gate = {
+      async pass(_, ttlMs) {
+        steps.push(`pass for ${ttlMs}`)
+        return { kind: 'passed', value: 'v' }
+      },
+      async extend(_, value, ttlMs) {
+        steps.push(`extend ${value} to ${ttlMs}`)
+        return true
+      },
+      async release(_, value) {
+        steps.push(`release ${value}`)
+      },
+    }
+    const { records, queue } = world()
+    const decide = records.decide.bind(records)
+    records.decide = async (...args) => {
+      steps.push('decide')
+      return decide(...args)
+    }
+    const elector = new Elector({
+      records,
+      queue,
+      memory: new RoundMemory(3, () => 0),
+      gate,
+      log: silentLog,
+      nowMs: () => 0,
+    })
+    return { elector, records, steps }
+  }
+
+  it('holds the gate for a moment until the record is written, so that a facade that dies there keeps nobody out', async () => {
+    const { elector, steps } = gatedWorld()
+    await elector.elect(id, anna, terms)
+    expect(steps).toEqual(['pass for 1000', 'decide', 'extend v to 3600000'])
+  })
+
+  it('holds it for the lease, and again whenever the leader asks again', async () => {
+    const { elector, steps } = gatedWorld()
+    await elector.elect(id, anna, { ...terms, leaseMs: 20_000 })
+    await elector.elect(id, anna, { ...terms, leaseMs: 20_000 })
+    const extended = 'extend v to 20000'
+    expect(steps).toEqual(['pass for 1000', 'decide', extended, 'decide', extended])
+  })
+
+  it('gives it back where the record cannot be written', async () => {
+    const { elector, records, steps } = gatedWorld()
+    records.trouble = 'before'
+    await expect(elector.elect(id, anna, terms)).rejects.toThrow('down')
+    expect(steps).toEqual(['pass for 1000', 'decide', 'release v'])
   })
 })

@@ -1,14 +1,18 @@
 import { once } from 'node:events'
-import { mkdtemp, readFile, rm } from 'node:fs/promises'
+import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { type AddressInfo, connect, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { BUGS } from '../../chaos/bugs.ts'
 import { RULES } from '../../chaos/checker.ts'
+import { drawSetting, sayOf } from '../../chaos/mix/setting.ts'
 import { startProxy, type TcpProxy } from '../../chaos/proxy.ts'
+import { Random } from '../../chaos/random.ts'
+import { runScenario } from '../../chaos/runner.ts'
 import { SCENARIOS } from '../../chaos/scenarios/all.ts'
-import { copyTree } from '../../chaos/tree.ts'
+import { mountSmallDisk, type SmallDisk } from '../../chaos/small-disk.ts'
+import { builtAt, copyTree, TREE } from '../../chaos/tree.ts'
 
 const DOCS = new URL('../../docs/chaos.md', import.meta.url)
 
@@ -53,6 +57,87 @@ describe('the bugs', () => {
     await expect(copyTree(folder, [patch])).rejects.toThrow('found it 0 times')
     await rm(folder, { recursive: true, force: true })
   })
+})
+
+describe('an older tree', () => {
+  it('that this clone does not have is not run, and not taken for a pass', async () => {
+    const result = await runScenario(
+      { name: 'x', proves: 'x', run: async ({ folder }) => void (await builtAt(folder, 'f'.repeat(40))) },
+      { seed: 1, root: TREE, size: 1, interruption: new AbortController().signal },
+    )
+    expect(result).toMatchObject({
+      isGood: false,
+      couldNotRun: true,
+      trouble: `commit ${'f'.repeat(40)} is not in this clone; get it with "git fetch --unshallow"`,
+    })
+  })
+})
+
+describe('the stage of the mix', () => {
+  it('is the same for a seed, and all that can be drawn is drawn', () => {
+    const drawn = Array.from({ length: 60 }, (_, seed) => drawSetting(new Random(seed).fork('setting')))
+    expect(drawSetting(new Random(7).fork('setting'))).toEqual(drawn[7])
+    const said = drawn.map(sayOf)
+    for (const word of [
+      'appendfsync always',
+      'appendfsync everysec',
+      'gate of three',
+      'no gate',
+      'right clocks',
+      'off by',
+      'one build',
+      'facade 0 of another build',
+      'facade 2 of another build',
+      'dies at its awaits',
+      'stopped at its awaits',
+    ])
+      expect(said.some((line) => line.includes(word))).toBe(true)
+  })
+})
+
+describe('a small disk', () => {
+  let folder: string
+
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'gone-test-chaos-'))
+  })
+
+  afterEach(async () => {
+    await rm(folder, { recursive: true, force: true })
+  })
+
+  it('has no byte when it is full, and some when there is room again', async () => {
+    const disk = await mountSmallDisk(folder, 2)
+    // There are machines on which nobody may mount anything.
+    const seen = disk ? await fillAndEmpty(disk) : 'not permitted'
+    expect(['ENOSPC, then room', 'not permitted']).toContain(seen)
+    expect(await readdir(join(folder, 'disk'))).toEqual([])
+  })
+
+  it('is none where no namespace can be made', async () => {
+    vi.stubEnv('PATH', folder)
+    try {
+      expect(await mountSmallDisk(folder, 2)).toBeUndefined()
+    } finally {
+      vi.unstubAllEnvs()
+    }
+  })
+
+  async function fillAndEmpty(disk: SmallDisk): Promise<string> {
+    const file = join(disk.seenAt, 'file')
+    try {
+      await disk.fill()
+      const trouble = await writeFile(file, 'x').then(
+        () => 'room',
+        (error: NodeJS.ErrnoException) => error.code,
+      )
+      await disk.makeRoom()
+      await writeFile(file, 'x')
+      return `${trouble}, then ${(await readFile(file, 'utf8')) === 'x' ? 'room' : 'none'}`
+    } finally {
+      await disk.stop()
+    }
+  }
 })
 
 describe('the proxy', () => {

@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freeLoopbackPort, type RedisChild, spawnRedis } from '../../src/redis/child.ts'
-import { defaultCacheDir, findRedisServer } from '../../src/redis/redis-server.ts'
+import { defaultCacheDir, findRedisServer, type RedisServerBinary } from '../../src/redis/redis-server.ts'
 
 export interface TestRedis {
   readonly port: number
@@ -27,15 +27,18 @@ interface TestRedisOptions {
   readonly port?: number
   /** when it writes to its disk, default `everysec` */
   readonly aof?: 'always' | 'everysec' | 'off'
+  /** what is started in place of the server that was found, and becomes it */
+  readonly startedOn?: (found: RedisServerBinary) => Promise<RedisServerBinary>
 }
 
 /** A real server of its own for a test, on a loopback port. It ends with the test process in any case. */
 export async function startRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
-  const binary = await findRedisServer({
+  const found = await findRedisServer({
     cacheDir: defaultCacheDir(process.env, homedir()),
     env: process.env,
     say: (line) => process.stderr.write(`${line}\n`),
   })
+  const binary = (await options.startedOn?.(found)) ?? found
   const dir = options.dir ?? (await mkdtemp(join(tmpdir(), 'gone-test-redis-')))
   const aof = options.aof ?? 'everysec'
   const durability = aof === 'off' ? ['--appendonly', 'no'] : ['--appendonly', 'yes', '--appendfsync', aof]
