@@ -46,7 +46,7 @@ function call(step: string, system: string, round: string, query = '', token = '
   return send(on.url, { method: 'POST', path, headers: { 'gone-candidate': token } })
 }
 
-/** Waits until `afterMs` after the next slot of every so many seconds. */
+/** Waits until `afterMs` after the next slot of every so many seconds. What is put then is there well before its first slot. */
 async function untilAfterSlot(seconds: number, afterMs: number): Promise<void> {
   const everyMs = seconds * 1_000
   const nowMs = Date.now()
@@ -116,6 +116,7 @@ describe.concurrent('a round that is expected', () => {
 
   it('and comes late is told', async () => {
     const system = 'late'
+    await untilAfterSlot(6, 1_500)
     await put(system, { every: '6s', grace: '4s', late: '500ms' })
     await untilAfterSlot(6, 1_000)
     await call('elect', system, 'slow')
@@ -143,6 +144,7 @@ describe.concurrent('a round that is expected', () => {
 
   it('and is led but never reported is told', async () => {
     const system = 'unreported'
+    await untilAfterSlot(4, 500)
     await put(system, { every: '4s', grace: '2s' })
     await untilAfterSlot(4, 100)
     await call('elect', system, 'silent', '?deadline=1s')
@@ -157,6 +159,7 @@ describe.concurrent('a round that is expected', () => {
 
   it('and fails is told with its reason', async () => {
     const system = 'failed'
+    await untilAfterSlot(4, 500)
     await put(system, { every: '4s', grace: '2s' })
     await untilAfterSlot(4, 100)
     await call('elect', system, 'bad')
@@ -171,6 +174,7 @@ describe.concurrent('a round that is expected', () => {
 
   it('and has too few candidates is told, and not where there are enough, whichever server they ask', async () => {
     const system = 'thin'
+    await untilAfterSlot(3, 500)
     await put(system, { every: '3s', grace: '1s', replicas: 3 })
     let candidates = ['anna', 'bert']
     let isOn = true
@@ -210,6 +214,7 @@ describe.concurrent('a round that is expected', () => {
 
   it('may be named after its slot', async () => {
     const system = 'named'
+    await untilAfterSlot(2, 500)
     await put(system, { every: '2s', grace: '1s' })
     const name = () =>
       new Date(Math.floor(Date.now() / 2_000) * 2_000).toISOString().replace('.000Z', '+00:00')

@@ -4,6 +4,7 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { freeLoopbackPort } from '../../src/redis/child.ts'
 import { runCli } from '../support/cli.ts'
+import { builtPath } from '../support/program.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import {
   type Certificates,
@@ -116,7 +117,7 @@ describe('with TLS and an authority of our own', () => {
       const server = await startServeProcess(env)
       closers.push(() => server.stop())
       await playRounds(server.url)
-      const work = await startWorkProcess(join(import.meta.dirname, '../../workers'), env)
+      const work = await startWorkProcess(builtPath('workers'), env)
       closers.push(() => work.stop())
       const submitted = await fetch(`${server.url}/api/v1/submit/greeter/1`, {
         method: 'POST',
