@@ -238,4 +238,16 @@ export const BUGS: readonly Bug[] = [
       },
     ],
   },
+  {
+    name: 'loss-unsaid',
+    about: 'a server does not notice that Redis is empty',
+    caughtBy: 'flushall',
+    patches: [
+      {
+        file: 'src/redis/beat.lua',
+        find: "loss = 'emptied'",
+        replace: "loss = ''",
+      },
+    ],
+  },
 ]

@@ -10,6 +10,7 @@ import {
   bitesAsMarkdown,
   resultsAsJson,
   summary,
+  totalsAsMarkdown,
 } from './report.ts'
 import { type Result, runScenario } from './runner.ts'
 import type { Scenario } from './scenario.ts'
@@ -165,13 +166,12 @@ function report(results: readonly Result[], bites: readonly Bite[]): void {
     print(JSON.stringify({ scenarios: resultsAsJson(results), bugs: bitesAsJson(bites) }, undefined, 2))
     return
   }
-  const caught = bites.filter(({ isCaught }) => isCaught).length
-  const parts = [
-    ...(results.length > 0 ? [options.markdown ? asMarkdown(results) : summary(results)] : []),
-    ...(bites.length > 0 && options.markdown ? [bitesAsMarkdown(bites)] : []),
-    ...(bites.length > 0 ? [`${caught} of ${bites.length} bugs caught.`] : []),
+  const tables = [
+    ...(results.length > 0 ? [asMarkdown(results)] : []),
+    ...(bites.length > 0 ? [bitesAsMarkdown(bites)] : []),
+    totalsAsMarkdown(results, bites),
   ]
-  print(parts.join(options.markdown ? '\n\n' : '\n'))
+  print(options.markdown ? tables.join('\n\n') : summary(results, bites))
 }
 
 function parseSeed(text: string): number {

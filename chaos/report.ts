@@ -1,15 +1,16 @@
 import type { Result } from './runner.ts'
+import { MIX } from './scenarios/mix.ts'
 import type { Bite } from './teeth.ts'
 
 const NUMBER = new Intl.NumberFormat('en')
 
-/** The table of the README and docs. */
+/** The table of docs/chaos.md. */
 export function asMarkdown(results: readonly Result[]): string {
   const head = [
     '| scenario | what it proves | rounds | calls | no answer | faults | double leaders | lost answers | silent rounds | s |',
     '|---|---|---:|---:|---:|---:|---:|---:|---:|---:|',
   ]
-  return [...head, ...results.map(row), '', summary(results)].join('\n')
+  return [...head, ...results.map(row)].join('\n')
 }
 
 function row({ scenario, counts, isGood, couldNotRun, tookMs }: Result): string {
@@ -30,8 +31,42 @@ function row({ scenario, counts, isGood, couldNotRun, tookMs }: Result): string 
   return `| ${name} | ${scenario.proves} | ${cells.map((cell) => NUMBER.format(cell)).join(' | ')} |`
 }
 
-/** One line over all that has to hold; what is not survived is counted apart. */
-export function summary(results: readonly Result[]): string {
+/** The table of the README: what has to hold, over all of it. */
+export function totalsAsMarkdown(results: readonly Result[], bites: readonly Bite[]): string {
+  const kept = results.filter(({ scenario, couldNotRun }) => !couldNotRun && scenario.breaks === undefined)
+  const mixes = kept.filter(({ scenario }) => scenario === MIX)
+  const directed = kept.filter(({ scenario }) => scenario !== MIX)
+  const lines = [
+    '| | runs | rounds | calls | faults | double leaders | lost answers | silent rounds |',
+    '|---|---:|---:|---:|---:|---:|---:|---:|',
+    ...(directed.length > 0 ? [totalRow('directed scenarios', directed)] : []),
+    ...(mixes.length > 0 ? [totalRow('faults drawn by lot', mixes)] : []),
+  ]
+  return [...lines, ...(bites.length > 0 ? ['', biteSummary(bites)] : [])].join('\n')
+}
+
+function totalRow(what: string, results: readonly Result[]): string {
+  const sum = (count: keyof Result['counts']) =>
+    NUMBER.format(results.reduce((total, { counts }) => total + counts[count], 0))
+  const cells = (['rounds', 'calls', 'faults', 'doubleLeaders', 'lostAnswers', 'silentRounds'] as const).map(
+    sum,
+  )
+  return `| ${[what, NUMBER.format(results.length), ...cells].join(' | ')} |`
+}
+
+/** What has to hold, in a line; what is not survived is counted apart. */
+export function summary(results: readonly Result[], bites: readonly Bite[]): string {
+  return [
+    ...(results.length > 0 ? [scenarioSummary(results)] : []),
+    ...(bites.length > 0 ? [biteSummary(bites)] : []),
+  ].join('\n')
+}
+
+function biteSummary(bites: readonly Bite[]): string {
+  return `${bites.filter(({ isCaught }) => isCaught).length} of ${bites.length} bugs caught.`
+}
+
+function scenarioSummary(results: readonly Result[]): string {
   const run = results.filter(({ couldNotRun }) => !couldNotRun)
   const kept = run.filter(({ scenario }) => scenario.breaks === undefined)
   const sum = (count: keyof Result['counts']) => kept.reduce((total, { counts }) => total + counts[count], 0)

@@ -30,6 +30,19 @@ describe('docs/chaos.md', () => {
   })
 })
 
+describe('the README', () => {
+  it('counts as many scenarios and bugs as there are, and nothing that was broken', async () => {
+    const readme = await readFile(new URL('../../README.md', import.meta.url), 'utf8')
+    const survived = SCENARIOS.filter(({ breaks }) => breaks === undefined)
+    const [directed, mixes] = readme.split('<!-- chaos -->')[1]?.split('\n').slice(4) ?? []
+    expect(directed).toMatch(
+      new RegExp(`^\\| directed scenarios \\| ${survived.length} \\| .* \\| 0 \\| 0 \\| 0 \\|$`),
+    )
+    expect(mixes).toMatch(/^\| faults drawn by lot \| \d+ \| .* \| 0 \| 0 \| 0 \|$/)
+    expect(readme).toContain(`\n${BUGS.length} of ${BUGS.length} bugs caught.\n`)
+  })
+})
+
 describe('the scenarios', () => {
   it('have names of their own, and each bug one of them to catch it', () => {
     const names = SCENARIOS.map(({ name }) => name)
