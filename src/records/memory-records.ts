@@ -90,8 +90,7 @@ export class MemoryRecords implements Records, RoundNews {
     const submission = this.submissions.get(key)
     const { ifExecutorDies } = submission?.runTerms ?? {}
     const deadlineMs = restOfDeadline(submission, nowMs) ?? terms.deadlineMs
-    if (before && starts >= (ifExecutorDies === 'fail' ? 1 : maxStarts))
-      return this.ruling('spent', key)
+    if (before && starts >= (ifExecutorDies === 'fail' ? 1 : maxStarts)) return this.ruling('spent', key)
     const place = this.places.get(key)
     const record = { ...this.lead(id, candidate, { deadlineMs }), starts: starts + 1 }
     this.records.set(key, record)
