@@ -269,7 +269,7 @@ function isOneUrl(value: string): boolean {
 /** Such as `redis+sentinel://user:password@host1:1,host2:2/name/0`, which URL does not take. */
 function namesNodes(value: string): boolean {
   const [, user = '', nodes = ''] =
-    /^[a-z+]+:\/\/(?:([^/]*)@)?([^@/]+)(?:\/[^/]*(?:\/\d*)?)?$/.exec(value) ?? []
+    /^[a-z+]+:\/\/(?:([^/]*)@)?([^@/?#]+)(?:\/[^/?#]*(?:\/\d*)?)?$/.exec(value) ?? []
   const isNode = (node: string) => isOneUrl(`redis://${node}`)
   return isPercentEncoded(user) && nodes.split(',').every(isNode)
 }

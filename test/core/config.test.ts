@@ -31,6 +31,8 @@ describe('readConfig', () => {
     [{ REDIS_URL: 'rediss+cluster://me:se/cret@host' }, 'got "rediss+cluster://me:***@host"'],
     [{ REDIS_URL: 'redis+sentinel://me:%zz@host/main' }, 'got "redis+sentinel://me:***@host/main"'],
     [{ REDIS_URL: 'redis+cluster://host,' }, 'got "redis+cluster://host,"'],
+    [{ REDIS_URL: 'redis+cluster://host?tls=true' }, 'got "redis+cluster://host?tls=true"'],
+    [{ REDIS_URL: 'redis+sentinel://host/main?db=1' }, 'got "redis+sentinel://host/main?db=1"'],
     [{ REDIS_URL: 'redis+cluster://host:99999' }, 'got "redis+cluster://host:99999"'],
     [{ REDIS_URL: 'redis+sentinel://host/main/zero' }, 'got "redis+sentinel://host/main/zero"'],
     [{ GATE_REDIS_URLS: 'redis://a,redis://b' }, 'GATE_REDIS_URLS: expected an odd number of nodes, got 2'],
