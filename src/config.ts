@@ -1,5 +1,6 @@
 import { formatDuration, parseDuration } from './core/duration.ts'
 import { MAX_DEADLINE_MS } from './core/record.ts'
+import { isPercentEncoded } from './core/round.ts'
 import { GoneError } from './errors.ts'
 import { isNetwork } from './networks.ts'
 import { SECRETS, withSecretFiles } from './secrets.ts'
@@ -253,12 +254,24 @@ const REDIS_PROTOCOLS = [
 function checkRedisUrl(name: string, value: string): void {
   const protocol = /^[a-z+]+:/.exec(value)?.[0] ?? ''
   if (value.startsWith('/')) return // a unix socket
-  const isUrl = REDIS_PROTOCOLS.includes(protocol) && /^[a-z+]+:\/\/[^/]+/.test(value)
-  if (isUrl) return
-  throw new GoneError(
-    'CONFIG',
-    `${name}: expected ${REDIS_PROTOCOLS.map((p) => `${p}//`).join(', ')} with a host, got "${hidePassword(value)}"`,
-  )
+  const isUrl = protocol.includes('+') ? namesNodes(value) : isOneUrl(value)
+  if (REDIS_PROTOCOLS.includes(protocol) && isUrl) return
+  const protocols = REDIS_PROTOCOLS.map((p) => `${p}//`).join(', ')
+  const rule = `${protocols} with a host, and a password percent-encoded (%40 for @)`
+  throw new GoneError('CONFIG', `${name}: expected ${rule}, got "${hidePassword(value)}"`)
+}
+
+function isOneUrl(value: string): boolean {
+  const url = URL.canParse(value) ? new URL(value) : undefined
+  return url !== undefined && url.hostname !== '' && isPercentEncoded(url.username + url.password)
+}
+
+/** Such as `redis+sentinel://user:password@host1:1,host2:2/name/0`, which URL does not take. */
+function namesNodes(value: string): boolean {
+  const [, user = '', nodes = ''] =
+    /^[a-z+]+:\/\/(?:([^/]*)@)?([^@/?#]+)(?:\/[^/?#]*(?:\/\d*)?)?$/.exec(value) ?? []
+  const isNode = (node: string) => isOneUrl(`redis://${node}`)
+  return isPercentEncoded(user) && nodes.split(',').every(isNode)
 }
 
 /** The value is not shown: paths and queries of webhooks carry secrets. */

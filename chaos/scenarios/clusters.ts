@@ -1,8 +1,7 @@
-import { CLUSTER_NODE, formCluster, redisCli, startSentinel } from '../../test/support/redis-forms.ts'
+import { CLUSTER_NODE, formCluster, redisCli, startPair } from '../../test/support/redis-forms.ts'
 import { names, playRound, startLoad, untilPlayed, untilTold } from '../load.ts'
 import type { Scenario } from '../scenario.ts'
 import type { World } from '../world.ts'
-import { adminOf } from './redis.ts'
 
 /** More than one Redis. */
 export const CLUSTERS: readonly Scenario[] = [
@@ -41,7 +40,7 @@ export const CLUSTERS: readonly Scenario[] = [
     proves: 'a Sentinel failover to a replica that has not heard of the last rounds: they are led twice',
     breaks: ['one-leader', 'fences-grow'],
     async run(world) {
-      const { primary, replica, cutOff, url } = await startPair(world)
+      const { primary, cutOff, failedOver, url } = await pairIn(world)
       const facade = await world.facade(url)
       for (const round of names('early', 10)) await playRound(world, [facade], round)
       await cutOff()
@@ -49,8 +48,7 @@ export const CLUSTERS: readonly Scenario[] = [
       for (const round of names('late', 10)) await world.to(facade).elect(round, { token: `${round}-first` })
       world.fault('SIGKILL of the primary')
       await primary.kill()
-      const role = () => redisCli(['-p', String(replica.port), 'role']).catch(() => '')
-      await world.until(async () => (await role()).startsWith('master'), 'the replica is the primary', 30_000)
+      await failedOver()
       await facade.kill()
       const other = await world.facade(url)
       for (const round of names('late', 10))
@@ -62,7 +60,7 @@ export const CLUSTERS: readonly Scenario[] = [
     name: 'sentinel-with-gate',
     proves: 'the same failover behind a gate of three independent nodes: no round is led twice',
     async run(world) {
-      const { primary, replica, cutOff, url } = await startPair(world)
+      const { primary, cutOff, failedOver, url } = await pairIn(world)
       const nodes = await Promise.all([1, 2, 3].map(() => world.redis({ aof: 'always' })))
       const env = { GATE_REDIS_URLS: nodes.map((node) => node.url).join(',') }
       const facade = await world.facade(url, { env })
@@ -72,8 +70,7 @@ export const CLUSTERS: readonly Scenario[] = [
       for (const round of late) await world.to(facade).elect(round, { token: `${round}-first` })
       world.fault('SIGKILL of the primary')
       await primary.kill()
-      const role = () => redisCli(['-p', String(replica.port), 'role']).catch(() => '')
-      await world.until(async () => (await role()).startsWith('master'), 'the replica is the primary', 30_000)
+      await failedOver()
       await facade.kill()
       const other = await world.facade(url, { env })
       for (const round of late) {
@@ -87,26 +84,12 @@ export const CLUSTERS: readonly Scenario[] = [
   },
 ]
 
-async function startPair(world: World) {
-  const primary = await world.redis({ aof: 'always' })
-  const admin = adminOf(world, primary)
-  await admin.call('ACL', 'SETUSER', 'follower', 'on', '>follow', '~*', '&*', '+@all')
-  const follow = ['--masteruser', 'follower', '--masterauth', 'follow']
-  const replica = await world.redis({ args: ['--replicaof', '127.0.0.1', String(primary.port), ...follow] })
-  /** The replica hears nothing more; everybody else does. */
+async function pairIn(world: World) {
+  const pair = await startPair((args) => world.redis({ aof: 'always', args }))
+  world.onEnd(pair.stop)
   const cutOff = async () => {
     world.fault('the replica is cut off from the primary')
-    await admin.call('ACL', 'SETUSER', 'follower', 'off')
-    await admin.call('CLIENT', 'KILL', 'TYPE', 'replica')
+    await pair.cutOff()
   }
-  const sentinel = await startSentinel(primary.port)
-  world.onEnd(() => sentinel.stop())
-  const [, port = ''] = sentinel.addresses.split(':')
-  const known = () => redisCli(['-p', port, 'sentinel', 'replicas', 'rounds']).catch(() => '')
-  await world.until(
-    async () => (await known()).includes(String(replica.port)),
-    'the sentinel knows the replica',
-    20_000,
-  )
-  return { primary, replica, cutOff, url: `redis+sentinel://${sentinel.addresses}/rounds` }
+  return { ...pair, cutOff }
 }

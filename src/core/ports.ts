@@ -156,7 +156,10 @@ export type GatePass =
 /** A lock over an odd number of nodes, held by one leadership of a round. */
 export interface Gate {
   pass(id: RoundId, ttlMs: number): Promise<GatePass>
-  /** Never throws: the gate saves work, the record decides. Says whether the gate is still held with this value. */
+  /**
+   * Holds it for so long from now on, also where nobody has it any more: what the record says is held. Never throws: the
+   * gate saves work, the record decides. False if another has it, or too few nodes answer.
+   */
   extend(id: RoundId, value: string, ttlMs: number): Promise<boolean>
   /** Never throws; a gate that could not be released ends by itself. */
   release(id: RoundId, value: string): Promise<void>

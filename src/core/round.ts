@@ -79,6 +79,16 @@ export function unescapePart(escaped: string): string {
   return decodeURIComponent(escaped)
 }
 
+/** True if the text can be decoded as percent-encoded. */
+export function isPercentEncoded(text: string): boolean {
+  try {
+    decodeURIComponent(text)
+    return true
+  } catch {
+    return false
+  }
+}
+
 function brokenRule(value: string, maxBytes: number): string | undefined {
   // The SDK checks names too, and runs where there is no buffer of Node's.
   const bytes = new TextEncoder().encode(value).length

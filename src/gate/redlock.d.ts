@@ -20,7 +20,11 @@ declare module 'redlock' {
   }
 
   export default class Redlock {
-    constructor(clients: Iterable<Redis | Cluster>, settings: { readonly retryCount: number })
+    constructor(
+      clients: Iterable<Redis | Cluster>,
+      settings: { readonly retryCount: number },
+      scripts: { readonly extendScript: () => string },
+    )
     acquire(resources: string[], durationMs: number): Promise<Lock>
     extend(lock: Lock, durationMs: number): Promise<Lock>
     release(lock: Lock): Promise<unknown>

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { checkIdentifier } from '../core/round.ts'
 import { GoneError } from '../errors.ts'
-import { cursor, limit, type Parameter, readQuery, system } from './parameters.ts'
+import { cursor, limit, readQuery, system } from './parameters.ts'
 
 /** What is kept by system and name: schedules and expectations. */
 interface Name {
@@ -11,28 +11,8 @@ interface Name {
 
 const PAGE_SIZE = 100
 
-const after: Parameter<Name> = {
-  ...cursor,
-  example: 'Y2xlYW5lciBuaWdodGx5',
-  parse: (text, parameter) => {
-    try {
-      const [system = '', name = ''] = Buffer.from(text, 'base64url')
-        .toString()
-        .split(' ')
-        .map(decodeURIComponent)
-      checkIdentifier('system', system)
-      checkIdentifier('name', name)
-      return { system, name }
-    } catch (cause) {
-      const shown = JSON.stringify(text.slice(0, 64))
-      const rule = `${parameter}: expected the "next" of an earlier page, got ${shown}`
-      throw new GoneError('INVALID_PARAMETER', rule, { cause })
-    }
-  },
-}
-
 /** The query of a list by system and name. */
-export const NAME_PAGE = { system, limit, cursor: after }
+export const NAME_PAGE = { system, limit, cursor: { ...cursor, example: 'Y2xlYW5lciBuaWdodGx5' } }
 
 /** What the store is asked for. */
 export function readNamePage(request: FastifyRequest) {
@@ -40,8 +20,23 @@ export function readNamePage(request: FastifyRequest) {
   return {
     limit: asked.limit ?? PAGE_SIZE,
     ...(asked.system !== undefined && { system: asked.system }),
-    ...(asked.cursor && { after: asked.cursor }),
+    ...(asked.cursor !== undefined && { after: nameIn(asked.cursor, asked.system) }),
   }
+}
+
+/** @param ofSystem the only system that is listed: the cursor of another would go on with that one's */
+function nameIn(text: string, ofSystem: string | undefined): Name {
+  try {
+    const parts = Buffer.from(text, 'base64url').toString().split(' ')
+    const [system = '', name = ''] = parts.map(decodeURIComponent)
+    checkIdentifier('system', system)
+    checkIdentifier('name', name)
+    if (parts.length === 2 && system === (ofSystem ?? system)) return { system, name }
+  } catch {
+    // Said below.
+  }
+  const shown = JSON.stringify(text.slice(0, 64))
+  throw new GoneError('INVALID_PARAMETER', `cursor: expected the "next" of an earlier page, got ${shown}`)
 }
 
 /** The member that says where to go on; none on the last page. */

@@ -1,7 +1,7 @@
 import type { FastifyRequest } from 'fastify'
 import { formatDuration, parseDuration } from '../core/duration.ts'
 import { MAX_DEADLINE_MS, type RoundState } from '../core/record.ts'
-import { checkIdentifier } from '../core/round.ts'
+import { checkIdentifier, isPercentEncoded } from '../core/round.ts'
 import { GoneError } from '../errors.ts'
 
 /** One query parameter: how it is read, and how OpenAPI describes it. One place, so that both agree. */
@@ -166,16 +166,6 @@ export function readBody(body: unknown, names: readonly string[]): Readonly<Reco
   if (unknown === undefined) return body as Record<string, unknown>
   const known = names.join(', ') || 'none'
   throw new GoneError('INVALID_BODY', `${JSON.stringify(unknown)}: no such member; this path takes: ${known}`)
-}
-
-/** True if the text can be decoded. */
-export function isPercentEncoded(text: string): boolean {
-  try {
-    decodeURIComponent(text)
-    return true
-  } catch {
-    return false
-  }
 }
 
 function parseSpan(text: string, name: string, minMs: number, maxMs: number): number {

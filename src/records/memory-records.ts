@@ -47,21 +47,17 @@ export class MemoryRecords implements Records, RoundNews {
     const nowMs = this.nowMs()
     const before = this.records.get(key)
     const verdict = judgeElection(before, candidate, nowMs)
-    if (verdict === 'lost') return { verdict, nowMs, record: before as RoundRecord }
+    if (verdict === 'lost') return this.ruling(verdict, key)
     if (verdict === 'alreadyLeader') {
       const record = before as RoundRecord
-      if (record.completion || !record.lease) return { verdict, nowMs, record }
-      return { verdict, nowMs, record: this.extend(key, record, record.lease.ms) }
+      if (!record.completion && record.lease) this.extend(key, record, record.lease.ms)
+      return this.ruling(verdict, key)
     }
-    const record = this.lead(id, candidate, terms, gate)
+    this.lead(id, candidate, terms, gate)
     this.pending.set(key, nowMs)
     this.overdue.delete(key)
-    return {
-      verdict,
-      nowMs,
-      record,
-      ...(before && { previous: { leader: before.leader, fence: before.fence } }),
-    }
+    const previous = before && { leader: before.leader, fence: before.fence }
+    return { ...this.ruling(verdict, key), ...(previous && { previous }) }
   }
 
   async submit(id: RoundId, submission: Submission): Promise<SubmissionRuling> {
@@ -88,14 +84,13 @@ export class MemoryRecords implements Records, RoundNews {
     const key = roundKey(id)
     const nowMs = this.nowMs()
     const before = this.records.get(key)
-    if (before?.completion) return { verdict: 'finished', nowMs, record: before }
-    if (before && before.identity !== candidate.identity) return { verdict: 'lost', nowMs, record: before }
+    if (before?.completion) return this.ruling('finished', key)
+    if (before && before.identity !== candidate.identity) return this.ruling('lost', key)
     const starts = before?.starts ?? 0
     const submission = this.submissions.get(key)
     const { ifExecutorDies } = submission?.runTerms ?? {}
     const deadlineMs = restOfDeadline(submission, nowMs) ?? terms.deadlineMs
-    if (before && starts >= (ifExecutorDies === 'fail' ? 1 : maxStarts))
-      return { verdict: 'spent', nowMs, record: before }
+    if (before && starts >= (ifExecutorDies === 'fail' ? 1 : maxStarts)) return this.ruling('spent', key)
     const place = this.places.get(key)
     const record = { ...this.lead(id, candidate, { deadlineMs }), starts: starts + 1 }
     this.records.set(key, record)
@@ -108,9 +103,8 @@ export class MemoryRecords implements Records, RoundNews {
     const record = this.records.get(key)
     const verdict = judgeRenewal(record, reporter)
     if (record === undefined || verdict === 'notLed') return { verdict: 'notLed' }
-    const renewed =
-      verdict === 'renewed' && record.lease ? this.extend(key, record, leaseMs ?? record.lease.ms) : record
-    return { verdict, nowMs: this.nowMs(), record: renewed }
+    if (verdict === 'renewed' && record.lease) this.extend(key, record, leaseMs ?? record.lease.ms)
+    return this.ruling(verdict, key)
   }
 
   async complete(
@@ -123,7 +117,7 @@ export class MemoryRecords implements Records, RoundNews {
     const nowMs = this.nowMs()
     const before = this.records.get(key)
     const verdict = judgeCompletion(before, reporter, report.outcome)
-    if (verdict !== 'recorded') return { verdict, nowMs, record: before as RoundRecord }
+    if (verdict !== 'recorded') return this.ruling(verdict, key)
     const led = before ?? this.lead(id, reporter, { deadlineMs: terms.deadlineMs })
     const isLeader = before === undefined || provesLeadership(led, reporter)
     const record: RoundRecord = {
@@ -140,7 +134,7 @@ export class MemoryRecords implements Records, RoundNews {
     if (hasRoundJob({ record, ...(submission && { submission }) })) this.pending.set(`${key}~`, nowMs)
     this.overdue.delete(key)
     for (const onFinished of this.listeners.get(key) ?? []) onFinished()
-    return { verdict, nowMs, record }
+    return this.ruling(verdict, key)
   }
 
   async finish(id: RoundId, job: Required<Reporter>, report: Report): Promise<FinishRuling> {
@@ -156,14 +150,15 @@ export class MemoryRecords implements Records, RoundNews {
 
   async expire(id: RoundId): Promise<DeadlineRuling> {
     const nowMs = this.nowMs()
-    const record = this.records.get(roundKey(id))
-    const submission = this.submissions.get(roundKey(id))
-    if (record?.completion) return { verdict: 'finished', nowMs, record }
+    const key = roundKey(id)
+    const record = this.records.get(key)
+    const submission = this.submissions.get(key)
+    if (record?.completion) return this.ruling('finished', key)
     const atMs = record ? deadlineAtMs(record) : submission && submissionDeadlineAtMs(submission)
     if (atMs === undefined) return { verdict: 'notLed' }
     if (nowMs < atMs) return { verdict: 'pending', restMs: atMs - nowMs }
-    this.overdue.add(roundKey(id))
-    return record ? { verdict: 'overdue', nowMs, record } : { verdict: 'notStarted' }
+    this.overdue.add(key)
+    return record ? this.ruling('overdue', key) : { verdict: 'notStarted' }
   }
 
   async history(query: { system?: string; after?: HistoryMark; limit: number }) {
@@ -255,10 +250,15 @@ export class MemoryRecords implements Records, RoundNews {
     this.places.set(roundKey(id), { atMs: this.nowMs(), number: this.placed, system: id.system })
   }
 
-  private extend(key: string, record: RoundRecord, leaseMs: number): RoundRecord {
-    const extended = { ...record, lease: { ms: leaseMs, expiresAtMs: this.nowMs() + leaseMs } }
-    this.records.set(key, extended)
-    return extended
+  private extend(key: string, record: RoundRecord, leaseMs: number): void {
+    this.records.set(key, { ...record, lease: { ms: leaseMs, expiresAtMs: this.nowMs() + leaseMs } })
+  }
+
+  /** What was found of a round that has a record. */
+  private ruling<Verdict>(verdict: Verdict, key: string): Ruling<Verdict> {
+    const submission = this.submissions.get(key)
+    const record = this.records.get(key) as RoundRecord
+    return { verdict, nowMs: this.nowMs(), record, ...(submission && { submission }) }
   }
 }
 

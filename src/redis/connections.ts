@@ -96,19 +96,16 @@ function open(target: RedisTarget, options: ClientOptions): RedisClient {
 function splitNodes(target: string, defaultPort: number) {
   const [authority = '', ...path] = target.replace(/^[a-z+]+:\/\//, '').split('/')
   const at = authority.lastIndexOf('@')
-  const [username, password] =
-    at < 0
-      ? []
-      : authority
-          .slice(0, at)
-          .split(':')
-          .map((part) => decodeURIComponent(part))
+  const [username = '', password = ''] = authority
+    .slice(0, Math.max(0, at))
+    .split(/:(.*)/s)
+    .map((part) => decodeURIComponent(part))
   const nodes = authority
     .slice(at + 1)
     .split(',')
     .map((node) => {
       const [host = '', port] = node.split(/:(?=\d+$)/)
-      return { host, port: port ? Number(port) : defaultPort }
+      return { host: host.replace(/^\[(.*)\]$/, '$1'), port: port ? Number(port) : defaultPort }
     })
   const credentials = { ...(username && { username }), ...(password && { password }) }
   return { credentials, nodes, path: path.join('/') }

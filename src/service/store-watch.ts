@@ -1,5 +1,5 @@
 import type { Log, StoreBeat, StoreLoss, StoreMark, StoreMarks } from '../core/ports.ts'
-import { pause } from './within.ts'
+import { repeat } from './repeat.ts'
 
 const LOOK_EVERY_MS = 1_000
 
@@ -45,7 +45,12 @@ export class StoreWatch {
   }
 
   start(): void {
-    this.running ??= this.run()
+    this.running ??= repeat(
+      this.stopping.signal,
+      LOOK_EVERY_MS,
+      () => this.look(),
+      (cause) => this.store.log.debug({ cause }, 'look at the store put off'),
+    )
   }
 
   async stop(): Promise<void> {
@@ -57,14 +62,6 @@ export class StoreWatch {
   async look(): Promise<void> {
     const beats = await Promise.all(this.store.marks.parts.map((part) => this.beat(part)))
     this.tell(beats.flatMap((beat) => beat ?? []))
-  }
-
-  private async run(): Promise<void> {
-    while (!this.stopping.signal.aborted) {
-      await this.look()
-      // Jitter, so that replicas started together do not all look together.
-      await pause(LOOK_EVERY_MS * (0.75 + Math.random() / 2), this.stopping.signal)
-    }
   }
 
   private async beat(part: string): Promise<StoreBeat | undefined> {

@@ -378,6 +378,32 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     expect((await records.outbox(0, 1_000)).filter((entry) => entry.id.system === system)).toEqual([])
   })
 
+  it('tells of the submission whatever is asked of its round', async () => {
+    const job = { address: 'worker', identity: JOB_IDENTITY }
+    await records.submit(id, {
+      queue: 'mailer',
+      data: null,
+      queueTerms: {},
+      runTerms: { deadlineMs: 60_000 },
+    })
+    const submission = { queue: 'mailer', runTerms: { deadlineMs: 60_000 } }
+    expect(await records.decide(id, anna, leased)).toMatchObject({ verdict: 'elected', submission })
+    expect(await records.decide(id, anna, leased)).toMatchObject({ verdict: 'alreadyLeader', submission })
+    expect(await records.decide(id, bert, terms)).toMatchObject({ verdict: 'lost', submission })
+    expect(await records.start(id, job, terms, 5)).toMatchObject({ verdict: 'lost', submission })
+    expect(await records.renew(id, anna)).toMatchObject({ verdict: 'renewed', submission })
+    await world.passTime(500)
+    expect(await records.decide(id, bert, terms)).toMatchObject({ verdict: 'takenOver', submission })
+    const stranger = { ...anna, fence: 1 }
+    expect(await records.complete(id, stranger, done, terms)).toMatchObject({
+      verdict: 'refused',
+      submission,
+    })
+    expect(await records.finish(id, stranger, done)).toMatchObject({ verdict: 'refused', submission })
+    expect(await records.complete(id, bert, done, terms)).toMatchObject({ verdict: 'recorded', submission })
+    expect(await records.expire(id)).toMatchObject({ verdict: 'finished', submission })
+  })
+
   it('do not submit a round that is led or finished', async () => {
     await records.decide(id, anna, terms)
     const ruling = await records.submit(id, { queue: 'mailer', data: 1, queueTerms: {}, runTerms: {} })

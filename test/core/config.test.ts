@@ -25,6 +25,16 @@ describe('readConfig', () => {
     [{ REDIS_URL: 'http://x' }, 'REDIS_URL: expected redis://'],
     [{ REDIS_URL: 'redis://' }, 'REDIS_URL: expected redis://'],
     [{ REDIS_URL: 'postgres://me:secret@host' }, 'got "postgres://me:***@host"'],
+    [{ REDIS_URL: 'redis://me:se/cret@host' }, 'got "redis://me:***@host"'],
+    [{ REDIS_URL: 'redis://me:%zz@host' }, 'got "redis://me:***@host"'],
+    [{ REDIS_URL: 'redis://host:99999' }, 'got "redis://host:99999"'],
+    [{ REDIS_URL: 'rediss+cluster://me:se/cret@host' }, 'got "rediss+cluster://me:***@host"'],
+    [{ REDIS_URL: 'redis+sentinel://me:%zz@host/main' }, 'got "redis+sentinel://me:***@host/main"'],
+    [{ REDIS_URL: 'redis+cluster://host,' }, 'got "redis+cluster://host,"'],
+    [{ REDIS_URL: 'redis+cluster://host?tls=true' }, 'got "redis+cluster://host?tls=true"'],
+    [{ REDIS_URL: 'redis+sentinel://host/main?db=1' }, 'got "redis+sentinel://host/main?db=1"'],
+    [{ REDIS_URL: 'redis+cluster://host:99999' }, 'got "redis+cluster://host:99999"'],
+    [{ REDIS_URL: 'redis+sentinel://host/main/zero' }, 'got "redis+sentinel://host/main/zero"'],
     [{ GATE_REDIS_URLS: 'redis://a,redis://b' }, 'GATE_REDIS_URLS: expected an odd number of nodes, got 2'],
     [{ GATE_REDIS_URLS: 'redis://a,redis://b,redis://A:6379' }, 'GATE_REDIS_URLS: expected different nodes'],
     [{ GONE_ALERT_URL: 'ftp://x/secret' }, 'GONE_ALERT_URL: expected an absolute URL with http or https'],
@@ -34,6 +44,17 @@ describe('readConfig', () => {
   ])('refuses %j in one line', (env, message) => {
     expect(() => readConfig(env)).toThrow(message)
     expect(() => readConfig(env)).toThrow(/^[^\n]+$/)
+  })
+
+  it.each([
+    'redis://host',
+    'rediss://:p%40ss@[::1]:6380/2',
+    '/run/redis.sock',
+    'redis+sentinel://one:26379,two/main/3',
+    'rediss+sentinel://me:p%2Fss@one,two:26379',
+    'rediss+cluster://me:p:q@one:7000,[fe80::1]:7001',
+  ])('takes %s', (REDIS_URL) => {
+    expect(readConfig({ REDIS_URL }).redisUrl).toBe(REDIS_URL)
   })
 
   it('does not show a webhook that it refuses', () => {

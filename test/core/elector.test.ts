@@ -218,4 +218,14 @@ describe('the elector behind a gate', () => {
     await expect(elector.elect(id, anna, terms)).rejects.toThrow('down')
     expect(steps).toEqual(['pass for 1000', 'decide', 'release v'])
   })
+
+  it('holds it again for the leader that asks again, where the record was written and the reply lost', async () => {
+    const { elector, records, steps } = gatedWorld()
+    records.trouble = 'after'
+    await expect(elector.elect(id, anna, terms)).rejects.toThrow('reply lost')
+    records.trouble = 'none'
+    steps.length = 0
+    expect((await elector.elect(id, anna, terms)).verdict).toBe('alreadyLeader')
+    expect(steps).toEqual(['decide', 'extend v to 3600000'])
+  })
 })

@@ -58,6 +58,21 @@ describe('the gate alone', () => {
     expect((await gate.pass(one, 60_000)).kind).toBe('held')
   })
 
+  it('is held again by whoever knows its value once it was given back or lost with its nodes, unless another has it', async () => {
+    const one = id()
+    const pass = await gate.pass(one, 60_000)
+    const value = pass.kind === 'passed' ? pass.value : ''
+    await gate.release(one, value)
+    expect(await gate.extend(one, value, 60_000)).toBe(true)
+    expect((await gate.pass(one, 60_000)).kind).toBe('held')
+    for (const node of nodes) await flush(node)
+    expect(await gate.extend(one, value, 60_000)).toBe(true)
+    expect((await gate.pass(one, 60_000)).kind).toBe('held')
+    await gate.release(one, value)
+    expect((await gate.pass(one, 60_000)).kind).toBe('passed')
+    expect(await gate.extend(one, value, 60_000)).toBe(false)
+  })
+
   it('tells three refusals apart: held, no majority, unreachable', async () => {
     const one = id()
     await nodes[0]?.kill()
@@ -118,6 +133,19 @@ describe('a server with three independent gate nodes', () => {
     expect((await elect(second.url, round, '?candidate=bert')).status).toBe(204)
     await Promise.all([first.stop(), second.stop()])
     await Promise.all([redis.stop(), empty.stop()])
+  })
+
+  it('holds the gate for a leader who asks again, though it was given back because nobody was told of the record', async () => {
+    const redis = await startRedis()
+    const env = { GATE_REDIS_URLS: gateUrls() }
+    const servers = await Promise.all([startTestServer({ redis, env }), startTestServer({ redis, env })])
+    const round = newRound()
+    await elect(servers[0].url, round, '?candidate=anna')
+    for (const node of nodes) await flush(node)
+    expect((await elect(servers[1].url, round, '?candidate=anna')).status).toBe(202)
+    expect(await heldMs(round)).toBeGreaterThan(3_000_000)
+    await Promise.all(servers.map((server) => server.stop()))
+    await redis.stop()
   })
 
   it('goes on with one node down; with two it answers 500 and nobody leads', async () => {

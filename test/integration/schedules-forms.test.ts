@@ -3,7 +3,7 @@ import { afterEach, describe, expect, it, vi } from 'vitest'
 import type { RoundJson } from '../../src/core/wire.ts'
 import { startAlertReceiver } from '../support/alert-receiver.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
-import { CLUSTER_NODE, formCluster, redisCli, startSentinel } from '../support/redis-forms.ts'
+import { CLUSTER_NODE, formCluster, redisCli, startPair } from '../support/redis-forms.ts'
 import { callSchedules, type ScheduleCalls } from '../support/schedules.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { startTestWorkers } from '../support/work.ts'
@@ -108,30 +108,15 @@ describe('schedules and alerts', () => {
   }, 180_000)
 
   it('go on by themselves after a Sentinel failover', async () => {
-    const primary = await start()
-    const replica = await start(['--replicaof', '127.0.0.1', String(primary.port)])
-    const sentinel = await startSentinel(primary.port)
-    closers.push(() => sentinel.stop())
-    const [, port = ''] = sentinel.addresses.split(':')
-    const ask = (...words: string[]) => redisCli(['-p', ...words])
-    await vi.waitFor(
-      async () => {
-        expect(await ask(port, 'sentinel', 'replicas', 'rounds')).toContain(String(replica.port))
-        expect(await ask(String(replica.port), 'info', 'replication')).toContain('master_link_status:up')
-      },
-      { timeout: 30_000, interval: 200 },
-    )
-    const url = `redis+sentinel://${sentinel.addresses}/rounds`
+    const { primary, url, failedOver, stop } = await startPair(start)
+    closers.push(stop)
     await playSchedules(primary, url)
 
     const server = await serve(primary, { REDIS_URL: url })
     const api = callSchedules(server.url)
     const killedAtMs = Date.now()
     await primary.kill()
-    await vi.waitFor(async () => expect(await ask(String(replica.port), 'role')).toMatch(/^master/), {
-      timeout: 30_000,
-      interval: 200,
-    })
+    await failedOver()
     await completedSince(api, 'often', killedAtMs + 5_000, 40_000)
     await expectNoGap(api, 'often')
     const alerts = await fetch(`${server.url}/api/v1/alerts?state=open`)

@@ -205,8 +205,14 @@ describe('a schedule over HTTP', () => {
     expect(second.schedules.map(({ name }) => name)).toEqual(['l3'])
     expect(second.next).toBeUndefined()
     expect((await list('limit=1000')).schedules.length).toBeGreaterThanOrEqual(3)
-    const answer = await send(server.url, { path: '/api/v1/schedules?cursor=nonsense' })
-    expect(expectProblem(answer, 'INVALID_PARAMETER')).toContain('cursor: expected the "next"')
+    const cursors = ['nonsense', ...['a', 'a b c', 'a b%', 'a ..', ' b'].map((text) => btoa(text))]
+    for (const path of [
+      ...cursors.map((cursor) => `cursor=${cursor}`),
+      `system=other&cursor=${first.next}`,
+    ]) {
+      const answer = await send(server.url, { path: `/api/v1/schedules?${path}` })
+      expect(expectProblem(answer, 'INVALID_PARAMETER')).toContain('cursor: expected the "next"')
+    }
   })
 
   it('says what comes next, n slots of it', async () => {

@@ -8,7 +8,7 @@ import { afterEach, describe, expect, it } from 'vitest'
 import { CLUSTER_MARKS } from '../../src/redis/redis-marks.ts'
 import { runCli } from '../support/cli.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
-import { CLUSTER_NODE, formCluster, redisCli, startSentinel } from '../support/redis-forms.ts'
+import { CLUSTER_NODE, formCluster, startPair } from '../support/redis-forms.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 /** A server counts once a second, with jitter. */
@@ -135,22 +135,11 @@ describe('a Redis that loses what it acknowledged', () => {
   )
 
   it('is said after a failover to a replica that lagged', async () => {
-    const follow = ['--masteruser', 'follower', '--masterauth', 'follow']
-    const primary = await start()
-    const admin = adminOf(primary)
-    await admin.call('ACL', 'SETUSER', 'follower', 'on', '>follow', '~*', '&*', '+@all')
-    const replica = await start({ args: ['--replicaof', '127.0.0.1', String(primary.port), ...follow] })
-    const sentinel = await startSentinel(primary.port)
-    closers.push(() => sentinel.stop())
-    const [, port = ''] = sentinel.addresses.split(':')
-    const known = () => redisCli(['-p', port, 'sentinel', 'replicas', 'rounds'])
-    await expect.poll(known, { timeout: 20_000, interval: 100 }).toContain(String(replica.port))
-    const link = () => redisCli(['-p', String(replica.port), 'info', 'replication'])
-    await expect.poll(link, { timeout: 20_000, interval: 100 }).toContain('master_link_status:up')
-    const server = await watch(primary, `redis+sentinel://${sentinel.addresses}/rounds`)
+    const { primary, url, cutOff, stop } = await startPair((args) => start({ args }))
+    closers.push(stop)
+    const server = await watch(primary, url)
 
-    await admin.call('ACL', 'SETUSER', 'follower', 'off')
-    await admin.call('CLIENT', 'KILL', 'TYPE', 'replica')
+    await cutOff()
     await sleep(LOOKS_MS)
     await primary.kill()
     await expect.poll(() => losses(server), { timeout: 30_000, interval: 200 }).toBe(1)

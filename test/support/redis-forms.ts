@@ -7,6 +7,7 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { freeLoopbackPort } from '../../src/redis/child.ts'
 import { defaultCacheDir, findRedisServer } from '../../src/redis/redis-server.ts'
+import type { TestRedis } from './redis.ts'
 
 const run = promisify(execFile)
 
@@ -86,6 +87,49 @@ export async function startSentinel(primaryPort: number, tls?: Certificates): Pr
     throw error
   })
   return { addresses: `127.0.0.1:${port}`, stop }
+}
+
+export interface Pair {
+  readonly primary: TestRedis
+  readonly replica: TestRedis
+  /** Of the sentinel that watches them. */
+  readonly url: string
+  /** The replica hears nothing more; everybody else does. */
+  cutOff(): Promise<void>
+  /** Resolves when the sentinel has made the replica the primary. */
+  failedOver(): Promise<void>
+  /** Ends the sentinel. */
+  stop(): Promise<void>
+}
+
+/** A primary, its replica, and a Sentinel that knows both. */
+export async function startPair(start: (args: readonly string[]) => Promise<TestRedis>): Promise<Pair> {
+  const primary = await start([])
+  const ask = (port: number | string, ...words: string[]) => redisCli(['-p', String(port), ...words])
+  await ask(primary.port, 'acl', 'setuser', 'follower', 'on', '>follow', '~*', '&*', '+@all')
+  const follow = ['--masteruser', 'follower', '--masterauth', 'follow']
+  const replica = await start(['--replicaof', '127.0.0.1', String(primary.port), ...follow])
+  const sentinel = await startSentinel(primary.port)
+  const [, port = ''] = sentinel.addresses.split(':')
+  await until(20_000, async () => {
+    const known = await ask(port, 'sentinel', 'replicas', 'rounds')
+    const link = await ask(replica.port, 'info', 'replication')
+    return known.includes(String(replica.port)) && link.includes('master_link_status:up')
+  }).catch(async (error: unknown) => {
+    await sentinel.stop()
+    throw error
+  })
+  return {
+    primary,
+    replica,
+    url: `redis+sentinel://${sentinel.addresses}/rounds`,
+    async cutOff() {
+      await ask(primary.port, 'acl', 'setuser', 'follower', 'off')
+      await ask(primary.port, 'client', 'kill', 'type', 'replica')
+    },
+    failedOver: () => until(30_000, async () => (await ask(replica.port, 'role')).startsWith('master')),
+    stop: sentinel.stop,
+  }
 }
 
 /** An authority of our own, and a certificate of it for localhost. */
