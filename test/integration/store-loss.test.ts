@@ -135,9 +135,11 @@ describe('a Redis that loses what it acknowledged', () => {
   )
 
   it('is said after a failover to a replica that lagged', async () => {
-    const { primary, url, cutOff, stop } = await startPair((args) => start({ args }))
+    const { primary, replica, url, cutOff, stop } = await startPair((args) => start({ args }))
     closers.push(stop)
     const server = await watch(primary, url)
+    const follower = adminOf(replica)
+    await expect.poll(() => follower.hget(KEY, 'id')).not.toBeNull()
 
     await cutOff()
     await sleep(LOOKS_MS)
