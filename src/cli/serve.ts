@@ -24,12 +24,12 @@ export function addServe(program: Command): void {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const [{ startServer }, { readConfig }, { createLog }, { default: closeWithGrace }, { withSecretFiles }] =
+  const [{ startServer }, { readConfig }, { createLog }, { stopOnSignal }, { withSecretFiles }] =
     await Promise.all([
       import('../app.ts'),
       import('../config.ts'),
       import('../log.ts'),
-      import('close-with-grace'),
+      import('./stop-on-signal.ts'),
       import('../secrets.ts'),
     ])
   const env = { ...process.env, ...settingsOf(options) }
@@ -44,13 +44,7 @@ async function serve(options: ServeOptions): Promise<void> {
   if (process.stderr.isTTY)
     say(`listening on ${server.url}  board ${server.url}/board  docs ${server.url}/docs`)
 
-  // A second signal ends the process at once; so does a drain that takes too long, with exit code 1.
-  closeWithGrace({ delay: config.shutdownMs, logger: false }, async ({ signal, err }) => {
-    if (err) log.error({ err }, 'stopping after an error that nobody handled')
-    else log.info({ signal }, 'stopping')
-    await server.stop()
-    log.info('stopped')
-  })
+  stopOnSignal({ graceMs: config.shutdownMs, log, message: 'stopping' }, () => server.stop())
 }
 
 /** Options are settings said on the command line; they win over the environment. */

@@ -7,6 +7,9 @@ import { visible } from './printable.ts'
 /** What a command says to the shell. `notNow`: lost, not yet, refused. `unknown`: nobody could tell, or bad usage. */
 export const EXIT = { done: 0, notNow: 1, unknown: 2 } as const
 
+/** A Ctrl-C may come twice, from the terminal and from npm: only what comes later is a second signal. */
+export const SECOND_SIGNAL_MS = 500
+
 export type Colors = ReturnType<typeof colorsOf>
 
 type Stream = Pick<WriteStream, 'isTTY'>
