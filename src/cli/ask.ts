@@ -27,11 +27,15 @@ export function addAskOptions(command: Command): Command {
 }
 
 /** The end of a command's help. `meanings` are those of the exit codes 0 and, where there is one, 1. */
-export function helpText(examples: readonly string[], meanings: readonly string[]): string {
+export function helpText(
+  examples: readonly string[],
+  meanings: readonly string[],
+  unknown = 'could not tell: bad usage, or no answer from the server',
+): string {
   const codes = meanings.map((meaning, code) => `  ${code}  ${meaning}\n`).join('')
   return (
     `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}\n\nExit codes:\n${codes}` +
-    '  2  could not tell: bad usage, or no answer from the server'
+    `  2  ${unknown}`
   )
 }
 

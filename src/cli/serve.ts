@@ -18,7 +18,10 @@ export function addServe(program: Command): void {
     .option('--data-dir <folder>', 'where an embedded Redis keeps its data (GONE_DATA_DIR, default .gone)')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ gone serve\n  $ REDIS_URL=redis://redis:6379 gone serve --host 0.0.0.0',
+      '\nExamples:\n  $ gone serve\n  $ REDIS_URL=redis://redis:6379 gone serve --host 0.0.0.0\n\n' +
+        'Exit codes:\n  0  stopped by a signal, and drained\n' +
+        '  1  stopped before it was drained: at a second signal, or after GONE_SHUTDOWN\n' +
+        '  2  it cannot start: a wrong setting, no Redis, or the port is taken',
     )
     .action(serve)
 }
@@ -42,7 +45,7 @@ async function serve(options: ServeOptions): Promise<void> {
     'listening',
   )
   if (process.stderr.isTTY)
-    say(`listening on ${server.url}  board ${server.url}/board  docs ${server.url}/docs`)
+    say(`listening on ${server.url}\n  board  ${server.url}/board\n  docs   ${server.url}/docs`)
 
   stopOnSignal({ graceMs: config.shutdownMs, log, message: 'stopping' }, () => server.stop())
 }

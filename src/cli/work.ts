@@ -17,7 +17,9 @@ export function addWork(program: Command): void {
     .addHelpText(
       'after',
       '\nExamples:\n  $ gone work ./workers\n  $ REDIS_URL=redis://redis:6379 gone work --only webhook,shell\n\n' +
-        'Exit codes:\n  0  stopped by a signal, and drained\n  2  a worker does not load, or the configuration is wrong',
+        'Exit codes:\n  0  stopped by a signal, and drained\n' +
+        '  1  stopped before it was drained: at a second signal, or after GONE_SHUTDOWN\n' +
+        '  2  a worker does not load, or the configuration is wrong',
     )
     .action(work)
 }
