@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import { createClient, type GoneClient } from '../client/client.ts'
 import { formatDuration } from '../core/duration.ts'
-import { GoneError } from '../errors.ts'
 import { addServerOptions, clientOptions, type ServerOptions } from './server-options.ts'
 import { type Colors, colorsOf, EXIT, exitWith } from './terminal.ts'
 
@@ -55,7 +54,7 @@ export async function ask(
     process.stdout.write(`${options.json ? JSON.stringify(json) : text}\n`)
     process.exitCode = isDone ? EXIT.done : EXIT.notNow
   } catch (error) {
-    exitWith(withHint(error), options.json)
+    exitWith(error, options.json)
   } finally {
     clearTimeout(patience)
   }
@@ -71,10 +70,4 @@ export function given<T extends object>(options: T): { [K in keyof T]?: Exclude<
 /** To the person who waits. */
 function sayPatience({ server, timeout }: AskOptions): void {
   process.stderr.write(`no answer from ${server} yet, asking again for up to ${formatDuration(timeout)}\n`)
-}
-
-function withHint(error: unknown): unknown {
-  if (!(error instanceof GoneError) || error.code !== 'SERVER_UNREACHABLE') return error
-  const hint = 'start one with "gone serve", or name it with --server or GONE_URL'
-  return new GoneError(error.code, `${error.message}; ${hint}`, { cause: error })
 }

@@ -106,7 +106,9 @@ async function create(options: CreateOptions): Promise<void> {
     await keys.add(key)
     await keys.keepSessionSecret(randomBytes(32).toString('base64url'))
     if (options.json) return JSON.stringify({ key: text, ...jsonOf(key) })
-    process.stderr.write(`key ${key.id} of ${visible(key.name)}: ${termsOf(key)}. It is shown this once:\n`)
+    process.stderr.write(
+      `key ${key.id} of ${visible(key.name)}: ${termsOf(key)}. Servers take it within 10 s. It is shown this once:\n`,
+    )
     return text
   })
 }

@@ -1,5 +1,7 @@
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { type CliRun, runCli } from '../support/cli.ts'
+import { makeKey } from '../support/keys.ts'
+import { startRedis } from '../support/redis.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 const COMMANDS = ['elect', 'elected', 'complete', 'completed', 'fail', 'renew']
@@ -191,6 +193,18 @@ describe('what could not be told', () => {
 
   it('exits 2 and shows the help when nothing is asked', async () => {
     expect(await gone()).toEqual(failed(/^Usage: gone .*Commands:/s))
+  })
+
+  it.each([
+    ['elect', 'cli', 'a'],
+    ['once', '-s', 'cli', '-r', 'a', '--', 'true'],
+  ])('exits 2 with one line that says how to show a key: %s', async (...args) => {
+    const redis = await startRedis()
+    onTestFinished(() => redis.stop())
+    await makeKey(redis)
+    const { url } = await startTestServer({ redis })
+    const hint = /; show a key by GONE_KEY or --key-file; "gone key create" makes one\n$/
+    expect(await runCli(args, { GONE_URL: url })).toEqual(failed(hint))
   })
 
   it('is an object for scripts', async () => {
