@@ -1,7 +1,6 @@
 import type { Command } from 'commander'
 import { createClient, type GoneClient } from '../client/client.ts'
 import { formatDuration } from '../core/duration.ts'
-import { GoneError } from '../errors.ts'
 import { addServerOptions, clientOptions, type ServerOptions } from './server-options.ts'
 import { type Colors, colorsOf, EXIT, exitWith } from './terminal.ts'
 
@@ -27,11 +26,15 @@ export function addAskOptions(command: Command): Command {
 }
 
 /** The end of a command's help. `meanings` are those of the exit codes 0 and, where there is one, 1. */
-export function helpText(examples: readonly string[], meanings: readonly string[]): string {
+export function helpText(
+  examples: readonly string[],
+  meanings: readonly string[],
+  unknown = 'could not tell: bad usage, or no answer from the server',
+): string {
   const codes = meanings.map((meaning, code) => `  ${code}  ${meaning}\n`).join('')
   return (
     `\nExamples:\n${examples.map((example) => `  $ ${example}`).join('\n')}\n\nExit codes:\n${codes}` +
-    '  2  could not tell: bad usage, or no answer from the server'
+    `  2  ${unknown}`
   )
 }
 
@@ -51,7 +54,7 @@ export async function ask(
     process.stdout.write(`${options.json ? JSON.stringify(json) : text}\n`)
     process.exitCode = isDone ? EXIT.done : EXIT.notNow
   } catch (error) {
-    exitWith(withHint(error), options.json)
+    exitWith(error, options.json)
   } finally {
     clearTimeout(patience)
   }
@@ -67,10 +70,4 @@ export function given<T extends object>(options: T): { [K in keyof T]?: Exclude<
 /** To the person who waits. */
 function sayPatience({ server, timeout }: AskOptions): void {
   process.stderr.write(`no answer from ${server} yet, asking again for up to ${formatDuration(timeout)}\n`)
-}
-
-function withHint(error: unknown): unknown {
-  if (!(error instanceof GoneError) || error.code !== 'SERVER_UNREACHABLE') return error
-  const hint = 'start one with "gone serve", or name it with --server or GONE_URL'
-  return new GoneError(error.code, `${error.message}; ${hint}`, { cause: error })
 }

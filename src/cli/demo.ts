@@ -28,10 +28,11 @@ export function addDemo(program: Command): void {
     .addHelpText(
       'after',
       `
-It starts a Redis of its own, a server, five replicas and two workers. The replicas
-ask to lead each round, and submit it as a job, too. In every third round the leader
-is killed in the middle of its work, in the next one the worker, so that another takes
-over. At the end, all of it is stopped and removed.
+It starts a Redis of its own, a server, five replicas and two workers. The
+replicas ask to lead each round, and submit it as a job, too. In every third
+round the leader is killed in the middle of its work, in the next one the
+worker, so that another takes over. At the end, all of it is stopped and
+removed.
 
 Examples:
   $ gone demo

@@ -14,6 +14,7 @@ import {
 } from '../core/api-key.ts'
 import { parseDuration } from '../core/duration.ts'
 import { GoneError } from '../errors.ts'
+import { helpText } from './ask.ts'
 import { visible } from './printable.ts'
 import { EXIT, exitWith } from './terminal.ts'
 
@@ -30,6 +31,10 @@ interface CreateOptions extends StoreOptions {
 }
 
 const MAX_NAME = 100
+const CREATE_ADMIN = 'gone key create --name ops --actions admin'
+const CREATE_TEAM = "gone key create --name blue --actions elect,read --systems 'blue-*,cleaner'"
+const REVOKE = 'gone key revoke 5f2c9a01b7de'
+const NO_SUCH_KEY = 'there is no such key'
 
 /** `gone key`: API keys, in Redis itself. Who can write there needs no other right, and so the first key needs no other. */
 export function addKey(program: Command): void {
@@ -38,11 +43,9 @@ export function addKey(program: Command): void {
     .description('make, list and revoke API keys, in the Redis of the servers')
     .addHelpText(
       'after',
-      '\nWith the first key everybody needs one, on every server, within 10 s. Needs REDIS_URL, or the folder where\n' +
-        '"gone serve" keeps its data; not the server.\n\nExamples:\n' +
-        '  $ gone key create --name ops --actions admin\n' +
-        "  $ gone key create --name team-blue --actions elect,submit,read --systems 'team-blue-*,cleaner'\n" +
-        '  $ gone key list\n  $ gone key revoke 5f2c9a01b7de',
+      '\nWith the first key everybody needs one, on every server, within 10 s. Needs\n' +
+        'REDIS_URL, or the folder where "gone serve" keeps its data; not the server.\n' +
+        keyHelp([CREATE_ADMIN, 'gone key list', REVOKE], ['done', NO_SUCH_KEY]),
     )
   storeOptions(
     key
@@ -55,15 +58,30 @@ export function addKey(program: Command): void {
         'elect,submit,read',
       )
       .option('--systems <list>', 'on which systems; * stands for any characters', '*')
-      .addOption(new Option('--expires <duration>', 'when it ends, such as 90d').argParser(duration)),
-  ).action(create)
-  storeOptions(key.command('list').description('list the keys; not what opens them')).action(list)
+      .addOption(
+        new Option('--expires <duration>', 'when it ends, such as 90d (default: never)').argParser(duration),
+      ),
+  )
+    .addHelpText('after', keyHelp([CREATE_ADMIN, CREATE_TEAM], ['made']))
+    .action(create)
+  storeOptions(key.command('list').description('list the keys; not what opens them'))
+    .addHelpText(
+      'after',
+      keyHelp(['gone key list', 'gone key list --json'], ['shown, also if there are none']),
+    )
+    .action(list)
   storeOptions(
     key
       .command('revoke')
       .description('end a key: no server takes it 10 s later')
       .argument('<id>', 'the 12 digits after gone_'),
-  ).action(revoke)
+  )
+    .addHelpText('after', keyHelp([REVOKE], ['revoked', NO_SUCH_KEY]))
+    .action(revoke)
+}
+
+function keyHelp(examples: readonly string[], meanings: readonly string[]): string {
+  return helpText(examples, meanings, 'could not tell: bad usage, or no answer from Redis')
 }
 
 function storeOptions(command: Command): Command {
@@ -88,7 +106,9 @@ async function create(options: CreateOptions): Promise<void> {
     await keys.add(key)
     await keys.keepSessionSecret(randomBytes(32).toString('base64url'))
     if (options.json) return JSON.stringify({ key: text, ...jsonOf(key) })
-    process.stderr.write(`key ${key.id} of ${visible(key.name)}: ${termsOf(key)}. It is shown this once:\n`)
+    process.stderr.write(
+      `key ${key.id} of ${visible(key.name)}: ${termsOf(key)}. Servers take it within 10 s. It is shown this once:\n`,
+    )
     return text
   })
 }

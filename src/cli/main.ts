@@ -32,10 +32,10 @@ const program = new Command('gone')
     'after',
     `
 Examples:
-  $ gone demo                                    see it work, with nothing to set up
-  $ gone serve                                   run a server on http://127.0.0.1:8080
+  $ gone demo                                  see it work, nothing to set up
+  $ gone serve                                 a server on http://127.0.0.1:8080
   $ gone once -s db -r 2026-11-22 -- ./backup.sh
-  $ gone schedule set db nightly --cron "0 2 * * *" --tz Europe/Berlin --worker shell
+  $ gone schedule set db nightly --cron "0 2 * * *" --worker shell
   $ gone elect db 2026-11-22 && ./backup.sh && gone complete db 2026-11-22
 
 Exit codes of elect, elected, complete, completed, fail and renew:

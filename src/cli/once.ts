@@ -48,13 +48,15 @@ export function addOnce(program: Command): void {
 }
 
 const HELP = `
-The command runs without a shell, and finds GONE_SYSTEM, GONE_ROUND and GONE_FENCE in its
-environment. Exit code 0 completes the round, with the end of its output as the result;
-any other fails it, and nobody runs it again. Where the lease is lost, or this process
-dies, the command and all it has started are killed. Show the fence where the effect
-lands, and refuse lower ones there: no kill reaches a machine that sleeps.
+The command runs without a shell, and finds GONE_SYSTEM, GONE_ROUND and
+GONE_FENCE in its environment. Exit code 0 completes the round, with the end of
+its output as the result; any other fails it, and nobody runs it again. Where
+the lease is lost, or this process dies, the command and all it has started are
+killed. Show the fence where the effect lands, and refuse lower ones there: no
+kill reaches a machine that sleeps.
 
---round-every takes the latest slot at or before now, and forgives 5 s of earliness.
+--round-every takes the latest slot at or before now, and forgives 5 s of
+earliness.
 
 Examples:
   $ gone once -s db -r 2026-11-22 -- pg_dump -f /backup/db.dump mydb

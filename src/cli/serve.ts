@@ -18,18 +18,21 @@ export function addServe(program: Command): void {
     .option('--data-dir <folder>', 'where an embedded Redis keeps its data (GONE_DATA_DIR, default .gone)')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ gone serve\n  $ REDIS_URL=redis://redis:6379 gone serve --host 0.0.0.0',
+      '\nExamples:\n  $ gone serve\n  $ REDIS_URL=redis://redis:6379 gone serve --host 0.0.0.0\n\n' +
+        'Exit codes:\n  0  stopped by a signal, and drained\n' +
+        '  1  stopped before it was drained: at a second signal, or after GONE_SHUTDOWN\n' +
+        '  2  it cannot start: a wrong setting, no Redis, or the port is taken',
     )
     .action(serve)
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const [{ startServer }, { readConfig }, { createLog }, { default: closeWithGrace }, { withSecretFiles }] =
+  const [{ startServer }, { readConfig }, { createLog }, { stopOnSignal }, { withSecretFiles }] =
     await Promise.all([
       import('../app.ts'),
       import('../config.ts'),
       import('../log.ts'),
-      import('close-with-grace'),
+      import('./stop-on-signal.ts'),
       import('../secrets.ts'),
     ])
   const env = { ...process.env, ...settingsOf(options) }
@@ -42,15 +45,9 @@ async function serve(options: ServeOptions): Promise<void> {
     'listening',
   )
   if (process.stderr.isTTY)
-    say(`listening on ${server.url}  board ${server.url}/board  docs ${server.url}/docs`)
+    say(`listening on ${server.url}\n  board  ${server.url}/board\n  docs   ${server.url}/docs`)
 
-  // A second signal ends the process at once; so does a drain that takes too long, with exit code 1.
-  closeWithGrace({ delay: config.shutdownMs, logger: false }, async ({ signal, err }) => {
-    if (err) log.error({ err }, 'stopping after an error that nobody handled')
-    else log.info({ signal }, 'stopping')
-    await server.stop()
-    log.info('stopped')
-  })
+  stopOnSignal({ graceMs: config.shutdownMs, log, message: 'stopping' }, () => server.stop())
 }
 
 /** Options are settings said on the command line; they win over the environment. */

@@ -1,13 +1,22 @@
 import type { WriteStream } from 'node:tty'
 import pc from 'picocolors'
-import { GoneError } from '../errors.ts'
+import { type ErrorCode, GoneError } from '../errors.ts'
 import { redactor } from '../secrets.ts'
 import { visible } from './printable.ts'
 
 /** What a command says to the shell. `notNow`: lost, not yet, refused. `unknown`: nobody could tell, or bad usage. */
 export const EXIT = { done: 0, notNow: 1, unknown: 2 } as const
 
+/** A Ctrl-C may come twice, from the terminal and from npm: only what comes later is a second signal. */
+export const SECOND_SIGNAL_MS = 500
+
 export type Colors = ReturnType<typeof colorsOf>
+
+/** What a person at a shell does about an error that the SDK words for everybody. */
+const HINTS: Partial<Record<ErrorCode, string>> = {
+  SERVER_UNREACHABLE: 'start one with "gone serve", or name it with --server or GONE_URL',
+  UNAUTHORIZED: 'show a key by GONE_KEY or --key-file; "gone key create" makes one',
+}
 
 type Stream = Pick<WriteStream, 'isTTY'>
 
@@ -25,8 +34,15 @@ export function columnsOf({ isTTY, columns }: Pick<WriteStream, 'isTTY' | 'colum
 /** Ends the process with the error in one line; the stack of a defect only for who debugs. */
 export function exitWith(error: unknown, isJson = false): never {
   const redact = redactor(process.env)
-  process.stderr.write(`${redact(isJson ? errorJson(error) : errorLine(error))}\n`)
+  const known = withHint(error)
+  process.stderr.write(`${redact(isJson ? errorJson(known) : errorLine(known))}\n`)
   process.exit(EXIT.unknown)
+}
+
+function withHint(error: unknown): unknown {
+  if (!(error instanceof GoneError)) return error
+  const hint = HINTS[error.code]
+  return hint === undefined ? error : new GoneError(error.code, `${error.message}; ${hint}`, { cause: error })
 }
 
 function errorLine(error: unknown): string {

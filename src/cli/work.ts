@@ -17,7 +17,9 @@ export function addWork(program: Command): void {
     .addHelpText(
       'after',
       '\nExamples:\n  $ gone work ./workers\n  $ REDIS_URL=redis://redis:6379 gone work --only webhook,shell\n\n' +
-        'Exit codes:\n  0  stopped by a signal, and drained\n  2  a worker does not load, or the configuration is wrong',
+        'Exit codes:\n  0  stopped by a signal, and drained\n' +
+        '  1  stopped before it was drained: at a second signal, or after GONE_SHUTDOWN\n' +
+        '  2  a worker does not load, or the configuration is wrong',
     )
     .action(work)
 }
@@ -28,14 +30,14 @@ async function work(folder: string | undefined, { only, redis }: WorkOptions): P
     { loadWorkers },
     { readConfig },
     { createLog },
-    { default: closeWithGrace },
+    { stopOnSignal },
     { withSecretFiles },
   ] = await Promise.all([
     import('../work.ts'),
     import('../worker-files.ts'),
     import('../config.ts'),
     import('../log.ts'),
-    import('close-with-grace'),
+    import('./stop-on-signal.ts'),
     import('../secrets.ts'),
   ])
   const env = { ...process.env, ...(redis !== undefined && { REDIS_URL: redis }) }
@@ -49,13 +51,7 @@ async function work(folder: string | undefined, { only, redis }: WorkOptions): P
   const running = await startWorkers(config, workers, { log, say })
   log.info({ workers: workers.map(({ name }) => name) }, 'working')
 
-  // A second signal ends the process at once; so does a drain that takes too long, with exit code 1.
-  closeWithGrace({ delay: config.shutdownMs, logger: false }, async ({ signal, err }) => {
-    if (err) log.error({ err }, 'stopping after an error that nobody handled')
-    else log.info({ signal }, 'draining')
-    await running.stop()
-    log.info('stopped')
-  })
+  stopOnSignal({ graceMs: config.shutdownMs, log, message: 'draining' }, () => running.stop())
 }
 
 /** The workers that come with the package: as far from here in its tree as in what is compiled of it. */

@@ -3,6 +3,8 @@ import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
 import { FastifyAdapter } from '@bull-board/fastify'
 import type { Queue } from 'bullmq'
 import type { FastifyInstance } from 'fastify'
+import { ALARMS_QUEUE, ALERTS_QUEUE } from '../core/job.ts'
+import { formatRound, parseRoundKey, roundKey } from '../core/round.ts'
 import { LOGOUT_PATH, type Pages } from './pages.ts'
 
 export const BOARD_PATH = '/board'
@@ -35,7 +37,9 @@ export async function board(
     for (const queue of await queues()) {
       if (shown.has(queue.name)) continue
       shown.add(queue.name)
-      bullBoard.addQueue(new BullMQAdapter(queue, { readOnlyMode: isReadOnly }))
+      const shownQueue = new BullMQAdapter(queue, { readOnlyMode: isReadOnly })
+      if (![ALARMS_QUEUE, ALERTS_QUEUE].includes(queue.name)) shownQueue.setFormatter('name', titleOf)
+      bullBoard.addQueue(shownQueue)
     }
   }
   await app.register(async (scope) => {
@@ -44,4 +48,14 @@ export async function board(
     scope.addHook('onRequest', () => showNewQueues().catch(() => undefined))
     await scope.register(adapter.registerPlugin(), { prefix: BOARD_PATH })
   })
+}
+
+/** The round, which the job's id has escaped; of a job that somebody else has added, its name. */
+function titleOf({ id = '', name }: { readonly id?: string; readonly name: string }): string {
+  try {
+    const round = parseRoundKey(id)
+    return roundKey(round) === id ? formatRound(round) : name
+  } catch {
+    return name
+  }
 }

@@ -31,7 +31,10 @@ export function opsRoutes(app: FastifyInstance, { readiness, metrics }: OpsRoute
       '/readyz',
       'Rounds can be decided.',
       'open',
-      { 200: 'They can.', 503: 'Not now.' },
+      {
+        200: 'They can; where there is a `warning`, Redis has lost what it had acknowledged.',
+        503: 'Not now; `trouble` says why.',
+      },
       async (_, reply) => {
         const found = await readiness()
         if (found.ready) {

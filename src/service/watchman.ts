@@ -31,6 +31,10 @@ export interface WatchmanParts {
   readonly deadlineMs: number
 }
 
+const DISMISSED: Readonly<Record<WatchId['of'], string>> = {
+  expectation: 'the expectation was removed',
+  schedule: 'the schedule was removed, or expects nothing any more',
+}
 const LOOK_EVERY_MS = 500
 const MAX_TAKEN = 128
 const AT_A_TIME = 16
@@ -95,7 +99,7 @@ export class Watchman {
   /** Stops watching, and resolves what is open. False if it was not watched. */
   async dismiss(id: WatchId): Promise<boolean> {
     const { alerts, queue } = this.parts
-    const news = await alerts.drop(id, `the ${id.of} was removed`, queue !== undefined)
+    const news = await alerts.drop(id, DISMISSED[id.of], queue !== undefined)
     await this.tell(news ?? [])
     return news !== undefined
   }

@@ -251,6 +251,19 @@ describe('a server that is told to stop', () => {
     await expectOrderlyEnd(server, sinceMs, STOPPED_WITHIN_MS)
   })
 
+  it('takes a Ctrl-C that comes twice, from the terminal and from npm, for one', async () => {
+    const server = await start()
+    const halfSent = await beginRequest(server.url, '/api/v1/elect/shutdown/half-sent')
+    const sinceMs = performance.now()
+    server.signal('SIGINT')
+    await server.says('stopping')
+    server.signal('SIGINT')
+    // Two of the same that are pending are one: this one must have come.
+    await new Promise((resolve) => setTimeout(resolve, 100))
+    expect((await halfSent.finish()).statusCode).toBe(202)
+    await expectOrderlyEnd(server, sinceMs, 5_000)
+  })
+
   it('ends at once when it is told again', async () => {
     const server = await start()
     const pid = await redisPid()
@@ -260,6 +273,8 @@ describe('a server that is told to stop', () => {
     })
     server.signal('SIGTERM')
     await server.says('stopping')
+    // What comes sooner counts as the same signal.
+    await new Promise((resolve) => setTimeout(resolve, 600))
     const sinceMs = performance.now()
     server.signal('SIGTERM')
     const { code, stdout } = await server.ended

@@ -275,8 +275,11 @@ describe('a schedule that expects something', () => {
     await send(server.url, { method: 'DELETE', path: at(system) })
   })
 
-  it('is told of when it fails, and no more once it is removed', async () => {
-    const system = 'failing'
+  it.each([
+    ['is removed', (system: string) => send(server.url, { method: 'DELETE', path: at(system) })],
+    ['expects nothing', (system: string) => putSchedule(system, { every: '2s' })],
+  ])('is told of when it fails, and no more once it %s', async (how, end) => {
+    const system = `failing-${how.replace(' ', '-')}`
     await putSchedule(system, { every: '2s', expect: { grace: '1s' } })
     const last = await vi.waitUntil(async () => {
       const { text } = await send(server.url, { path: at(system) })
@@ -285,8 +288,11 @@ describe('a schedule that expects something', () => {
     await call('fail', system, last.round, '?reason=no%20paper')
     const { alert } = await receiver.told('opened', system)
     expect(alert).toMatchObject({ kind: 'failed', lastRound: last.round, detail: 'no paper' })
+    await end(system)
+    expect((await receiver.told('resolved', system)).alert.resolution).toBe(
+      'the schedule was removed, or expects nothing any more',
+    )
     await send(server.url, { method: 'DELETE', path: at(system) })
-    expect((await receiver.told('resolved', system)).alert.resolution).toBe('the schedule was removed')
   })
 
   it('is told nothing of while it is paused', async () => {

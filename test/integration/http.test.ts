@@ -769,6 +769,14 @@ describe('the pages', () => {
     for (const { readOnlyMode } of shown) expect(readOnlyMode).toBe(true)
   })
 
+  it('the board names a job by its round, as people write it', async () => {
+    const round = 'nightly@2026-11-22T02:00:00+01:00'
+    await send(server.url, { path: `/api/v1/elect/titled/${encodeURIComponent(round)}` })
+    const { text } = await send(server.url, { path: '/board/api/queues?activeQueue=rounds&status=latest' })
+    const shown = JSON.parse(text).queues.find(({ name }: { name: string }) => name === 'rounds')
+    expect(shown.jobs.map(({ name }: { name: string }) => name)).toContain(`titled/${round}`)
+  })
+
   it.each(mutations)('the board takes no %s %s when it is read-only', async (method, action) => {
     const path = `/board/api/queues/rounds/${action}`
     const own = await send(server.url, { method, path, headers: { ...OWN(), ...JSON_TYPE }, body: '{}' })

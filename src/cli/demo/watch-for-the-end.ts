@@ -1,7 +1,4 @@
-import { EXIT } from '../terminal.ts'
-
-/** A Ctrl-C may come twice, from the terminal and from npm. */
-const SECOND_SIGNAL_MS = 500
+import { EXIT, SECOND_SIGNAL_MS } from '../terminal.ts'
 
 /**
  * Calls on a signal, when nobody reads the output any more, and when the process that started this one has gone: npm

@@ -24,10 +24,11 @@ The file is YAML (or JSON); of several systems there are several documents:
   system: report
   schedules: { ... }
 
-Each schedule takes what the body of PUT /api/v1/schedules takes. The whole file is checked
-before anything is changed. What is as the file has it stays untouched. Schedules of these
-systems that are not in the file are kept, or removed with --prune; other systems are never
-touched. Top-level members whose names begin with "x-" are ignored, and hold anchors.`
+Each schedule takes what the body of PUT /api/v1/schedules takes. The whole file
+is checked before anything is changed. What is as the file has it stays
+untouched. Schedules of these systems that are not in the file are kept, or
+removed with --prune; other systems are never touched. Top-level members whose
+names begin with "x-" are ignored, and hold anchors.`
 
 /** `gone schedule apply`: makes a file the truth. */
 export function addApply(schedule: Command): void {
@@ -50,7 +51,7 @@ const EXAMPLES = [
   'gone schedule apply - < schedules.yaml',
 ]
 const MEANINGS = [
-  'the schedules are as the file says; with --dry-run: there is nothing to change',
+  'the schedules are as the file says; with --dry-run: they were already',
   'with --dry-run: something would change',
 ]
 
