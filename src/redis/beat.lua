@@ -8,7 +8,7 @@
 -- it, also who had counted nothing that is missing.
 
 -- A process that was killed leaves its field; one so far behind that it is taken to be dead has lost nothing by that.
-local LEFT_BEHIND = 1000000
+local LEFT_BEHIND = 100000
 
 local mark, own, known, told = KEYS[1], 'p:' .. ARGV[1], ARGV[2], tonumber(ARGV[3])
 local time = redis.call('TIME')
