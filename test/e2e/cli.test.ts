@@ -149,7 +149,7 @@ describe('what could not be told', () => {
     const gone = await startTestServer({ redis: server.redis })
     await gone.stop()
     const proof = command === 'renew' ? ['--fence', '1'] : []
-    const run = await runCli([command, 'a', 'b', '--server', gone.url, '--timeout', '300ms', ...proof])
+    const run = await runCli([command, 'a', 'b', '--server', gone.url, '--timeout', '1500ms', ...proof])
     expect(run).toEqual(
       failed(/^gone: cannot reach the gone server at http:\S+: connection refused; start one .*GONE_URL\n$/),
     )

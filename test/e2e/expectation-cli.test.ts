@@ -129,7 +129,7 @@ describe('gone expectation', () => {
   it('exits 2 when the server is down', async () => {
     const down = await startTestServer({ redis: server.redis })
     await down.stop()
-    const run = await runCli(['expectation', 'list', '--server', down.url, '--timeout', '300ms'])
+    const run = await runCli(['expectation', 'list', '--server', down.url, '--timeout', '1500ms'])
     expect(run).toEqual(failed(/^gone: cannot reach the gone server at .*: connection refused; start one/))
   })
 

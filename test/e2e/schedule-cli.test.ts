@@ -231,7 +231,7 @@ describe('gone schedule', () => {
   it('exits 2 when the server is down', async () => {
     const down = await startTestServer({ redis: server.redis })
     await down.stop()
-    const run = await runCli(['schedule', 'list', '--server', down.url, '--timeout', '300ms'])
+    const run = await runCli(['schedule', 'list', '--server', down.url, '--timeout', '1500ms'])
     expect(run).toEqual(failed(/^gone: cannot reach the gone server at .*: connection refused; start one/))
   })
 
