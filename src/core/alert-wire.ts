@@ -3,6 +3,7 @@ import { deliveryId } from './alert.ts'
 import type { ExpectationRecord } from './alert-ports.ts'
 import { durationText } from './duration.ts'
 import type { DstPolicy } from './timetable.ts'
+import { iso } from './wire.ts'
 
 /** What is put: cron or every, and what its rounds must keep to. Durations are texts like `5m`. */
 export interface ExpectationBody {
@@ -100,8 +101,4 @@ export function alertJson({ openedAtMs, updatedAtMs, resolvedAtMs, resolution, .
 
 export function alertNewsJson(news: AlertNews): AlertNewsJson {
   return { id: deliveryId(news), event: news.event, alert: alertJson(news.alert) }
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString()
 }

@@ -9,6 +9,7 @@ import {
   type SlotCounts,
 } from './schedule.ts'
 import { type DstPolicy, instantIn, type Slot } from './timetable.ts'
+import { iso } from './wire.ts'
 
 /** What is put: one of cron, every and at, and what else there is to say. Durations are texts like `30s`, times ISO 8601. */
 export interface ScheduleBody {
@@ -190,8 +191,4 @@ function localTime({ key, dueMs }: Slot, tz: string): string {
 /** Whole seconds: what is put has no more. */
 function isoSeconds(ms: number): string {
   return iso(ms).replace('.000Z', 'Z')
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString()
 }

@@ -115,7 +115,8 @@ function detailJson(outcome: Outcome, detail: string): { result?: unknown; reaso
   return outcome === 'completed' ? { result: JSON.parse(detail) as unknown } : { reason: detail }
 }
 
-function iso(ms: number): string {
+/** A time as all JSON has it. */
+export function iso(ms: number): string {
   return new Date(ms).toISOString()
 }
 

@@ -4,6 +4,7 @@ import type { WatchName } from '../core/alert-ports.ts'
 import { alertJson, expectationJson } from '../core/alert-wire.ts'
 import { EXPECTATION_EXAMPLE, readExpectation } from '../core/expectation-body.ts'
 import { checkIdentifier } from '../core/round.ts'
+import { iso } from '../core/wire.ts'
 import { GoneError } from '../errors.ts'
 import type { Expectations } from '../service/expectations.ts'
 import { type Endpoint, serve } from './api.ts'
@@ -177,8 +178,4 @@ function checkAlertId(text: string): string {
 
 function shown(text: string): string {
   return JSON.stringify(text.slice(0, 64))
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString()
 }

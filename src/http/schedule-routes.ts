@@ -13,7 +13,7 @@ import {
   type TriggerJson,
 } from '../core/schedule-wire.ts'
 import { invalid, whole } from '../core/submission.ts'
-import { linkOf } from '../core/wire.ts'
+import { iso, linkOf } from '../core/wire.ts'
 import type { Schedules, SeenSchedule } from '../service/schedules.ts'
 import { type Endpoint, serve } from './api.ts'
 import type { Metrics } from './metrics.ts'
@@ -269,8 +269,4 @@ function sendSchedule(
 /** Unique, and sorted by when it was made: `20261122T080000123Z-5f3a9c`. */
 function newTriggerId(nowMs: number): string {
   return `${iso(nowMs).replace(/[-:.]/g, '')}-${randomBytes(3).toString('hex')}`
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString()
 }

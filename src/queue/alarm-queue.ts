@@ -1,10 +1,10 @@
-import { readFileSync } from 'node:fs'
 import type { Queue } from 'bullmq'
 import { ALARMS_QUEUE } from '../core/job.ts'
 import { parseScheduleKey, type ScheduleId, scheduleKey } from '../core/schedule.ts'
 import type { Alarms, Wake } from '../core/schedule-ports.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
+import { defineSteps, type Steps } from '../redis/steps.ts'
 import { openQueue, QUEUE_PREFIX } from './open-queue.ts'
 
 /** BullMQ rings by the clocks of our processes; where that of the store is another one, alarms are set to ring right by it. */
@@ -13,7 +13,7 @@ const SCHEDULERS_KEY = `${QUEUE_PREFIX}:${ALARMS_QUEUE}:repeat`
 /** What BullMQ says where the job that it would add is the one that rings now. */
 const COLLISION = -10
 
-type Missing = (key: string, ...ids: string[]) => Promise<string[]>
+const STEPS = ['missing-alarms'] as const
 
 /**
  * The alarms: one BullMQ Job Scheduler a schedule, its id `<system>~<name>`. BullMQ computes no time of its own: when a
@@ -21,18 +21,14 @@ type Missing = (key: string, ...ids: string[]) => Promise<string[]>
  */
 export class BullAlarms implements Alarms {
   readonly queue: Queue
-  private readonly missingAlarms: Missing
+  private readonly steps: Steps<(typeof STEPS)[number]>
 
   /** @param client one with a command timeout: a dead Redis must be an answer, not a hang */
   constructor(client: RedisClient) {
     this.queue = openQueue(ALARMS_QUEUE, client, {
       repeatStrategy: (_, { pattern }) => Date.parse(pattern ?? ''),
     })
-    const lua = readFileSync(new URL('./missing-alarms.lua', import.meta.url), 'utf8')
-    client.defineCommand('gone_missing_alarms', { numberOfKeys: 1, lua })
-    // defineCommand adds methods that the client's type cannot know.
-    const defined = client as unknown as { gone_missing_alarms: Missing }
-    this.missingAlarms = (...all) => defined.gone_missing_alarms(...all)
+    this.steps = defineSteps(client, { beside: import.meta.url, names: STEPS, prefix: 'gone', keyCount: 1 })
   }
 
   async set({ id, atMs }: Wake, nowMs: number): Promise<void> {
@@ -62,8 +58,8 @@ export class BullAlarms implements Alarms {
   }
 
   async missing(ids: readonly ScheduleId[]): Promise<readonly ScheduleId[]> {
-    const missing = () => this.missingAlarms(SCHEDULERS_KEY, ...ids.map(scheduleKey))
-    return (await attempt('look for alarms', missing)).map(parseScheduleKey)
+    const missing = () => this.steps['missing-alarms'](SCHEDULERS_KEY, ...ids.map(scheduleKey))
+    return ((await attempt('look for alarms', missing)) as string[]).map(parseScheduleKey)
   }
 
   async stop(): Promise<void> {

@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
-import { readFileSync } from 'node:fs'
 import { Cluster } from 'ioredis'
 import type { StoreBeat, StoreLoss, StoreMark, StoreMarks } from '../core/ports.ts'
 import { attempt } from './attempt.ts'
 import type { RedisClient } from './connections.ts'
+import { defineSteps, type Steps } from './steps.ts'
 
 const MARK = 'gone:{~store}'
 
@@ -12,27 +12,23 @@ export const CLUSTER_MARKS = [
   1089, 1199, 1444, 1554, 2948, 171, 241, 351, 1512, 1402, 1732, 1622, 317, 207, 137, 3519,
 ].map((number) => `gone:{~store-${number}}`)
 
-type Beat = (key: string, ...own: (string | number)[]) => Promise<unknown[]>
+const STEPS = ['beat'] as const
 
 /** Marks in Redis: a hash, and in a Cluster one in every part of it. Nothing here goes by a clock, and nothing expires. */
 export class RedisMarks implements StoreMarks {
   readonly parts: readonly string[]
   private readonly process = freshId()
-  private readonly step: Beat
+  private readonly steps: Steps<(typeof STEPS)[number]>
 
   constructor(redis: RedisClient) {
     this.parts = redis instanceof Cluster ? CLUSTER_MARKS : [MARK]
-    const lua = readFileSync(new URL('./beat.lua', import.meta.url), 'utf8')
-    redis.defineCommand('gone_beat', { numberOfKeys: 1, lua })
-    // defineCommand adds methods that the client's type cannot know.
-    const defined = redis as unknown as { gone_beat: Beat }
-    this.step = (...all) => defined.gone_beat(...all)
+    this.steps = defineSteps(redis, { beside: import.meta.url, names: STEPS, prefix: 'gone', keyCount: 1 })
   }
 
   async beat(part: string, known: StoreMark | undefined): Promise<StoreBeat> {
     return attempt('count on in the store', async () => {
       const told = [known?.id ?? '', known?.beat ?? 0, freshId()]
-      const [loss, id, beat, nowMs, keptAtMs] = await this.step(part, this.process, ...told)
+      const [loss, id, beat, nowMs, keptAtMs] = await this.steps.beat(part, this.process, ...told)
       return {
         mark: { id: String(id), beat: Number(beat) },
         nowMs: Number(nowMs),

@@ -9,7 +9,7 @@ interface Scripts<Name extends string> {
   /** The module whose folder the scripts are in: `import.meta.url`. */
   readonly beside: string
   /** What all of them share, a file of that folder, prepended to each. */
-  readonly prelude: string
+  readonly prelude?: string
   /** A file each, without `.lua`. */
   readonly names: readonly Name[]
   /** Begins the commands' names, which one client may have of several folders. */
@@ -21,7 +21,7 @@ interface Scripts<Name extends string> {
 export function defineSteps<Name extends string>(redis: RedisClient, scripts: Scripts<Name>): Steps<Name> {
   const { beside, prelude, names, prefix, keyCount: numberOfKeys } = scripts
   const lua = (name: string) => readFileSync(new URL(`./${name}.lua`, beside), 'utf8')
-  const shared = lua(prelude)
+  const shared = prelude === undefined ? '' : lua(prelude)
   for (const name of names)
     redis.defineCommand(`${prefix}_${name}`, { numberOfKeys, lua: shared + lua(name) })
   // defineCommand adds methods that the client's type cannot know.

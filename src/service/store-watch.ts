@@ -1,4 +1,5 @@
 import type { Log, StoreBeat, StoreLoss, StoreMark, StoreMarks } from '../core/ports.ts'
+import { iso } from '../core/wire.ts'
 import { repeat } from './repeat.ts'
 
 const LOOK_EVERY_MS = 1_000
@@ -88,8 +89,4 @@ export class StoreWatch {
     this.store.log.error({ loss, noticedAt, since }, this.lastLoss)
     this.store.onLoss()
   }
-}
-
-function iso(ms: number): string {
-  return new Date(ms).toISOString()
 }
