@@ -1,8 +1,10 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { untilTold } from '../load.ts'
+import type { Process } from '../processes.ts'
 import { askOf, type Call, POINTS } from '../scenarios/facades.ts'
 import { killWritten, tearAof } from '../scenarios/redis.ts'
+import type { World } from '../world.ts'
 import { callLate } from './late.ts'
 import type { Stage } from './stage.ts'
 
@@ -43,9 +45,7 @@ export const FAULTS: readonly MixFault[] = [
   {
     async happen({ world, redis }) {
       world.fault('SIGSTOP of Redis')
-      redis.pause()
-      await world.pause(world.random.int(200, 3_000))
-      redis.resume()
+      await stopFor(world, redis, 3_000)
     },
   },
   {
@@ -81,10 +81,7 @@ export const FAULTS: readonly MixFault[] = [
   {
     async happen({ world, strong }) {
       world.fault('SIGSTOP of a facade')
-      const { process } = world.random.pick(strong)
-      process.pause()
-      await world.pause(world.random.int(200, 3_000))
-      process.resume()
+      await stopFor(world, world.random.pick(strong).process, 3_000)
     },
   },
   { happen: failAtAwait },
@@ -106,10 +103,7 @@ export const FAULTS: readonly MixFault[] = [
   {
     async happen({ world, workers }) {
       world.fault('SIGSTOP of a worker')
-      const { process } = world.random.pick(workers)
-      process.pause()
-      await world.pause(world.random.int(200, 4_000))
-      process.resume()
+      await stopFor(world, world.random.pick(workers).process, 4_000)
     },
   },
   {
@@ -180,6 +174,13 @@ export const FAULTS: readonly MixFault[] = [
   },
   { happen: callLate },
 ]
+
+/** SIGSTOP, and SIGCONT after a while of at most so long. */
+async function stopFor(world: World, one: Pick<Process, 'pause' | 'resume'>, maxMs: number): Promise<void> {
+  one.pause()
+  await world.pause(world.random.int(200, maxMs))
+  one.resume()
+}
 
 /** Under `always` Redis ends where it cannot write, under `everysec` it refuses and goes on when there is room. */
 async function fillDisk({ world, setting, redis, admin, disk }: Stage): Promise<void> {

@@ -6,7 +6,7 @@ import { playDenseSlots } from '../support/dense-slots.ts'
 import { builtPath } from '../support/program.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { expectProblem, send } from '../support/requests.ts'
-import { callSchedules } from '../support/schedules.ts'
+import { callSchedules, dueMs } from '../support/schedules.ts'
 import { type ServeProcess, startServeProcess, startWorkProcess } from '../support/serve-process.ts'
 
 const EVERY_SECOND = { cron: '* * * * * *', job: { worker: 'probe', data: null } }
@@ -39,11 +39,10 @@ async function work(): Promise<void> {
 }
 
 const urlOf = (server: ServeProcess | undefined) => callSchedules(server?.url ?? '')
-const dueOf = ({ round }: RoundJson) => Date.parse(round.replace(/^[^@]*@/, ''))
 
 /** No slot between the first and the last is missing. */
 function expectNoGap(rounds: readonly RoundJson[]): void {
-  const slots = rounds.map(dueOf)
+  const slots = rounds.map(dueMs)
   for (const [index, slot] of slots.entries())
     if (index > 0) expect(slot - (slots[index - 1] as number)).toBe(1_000)
 }
@@ -97,7 +96,7 @@ describe('three facades', () => {
       // Nothing comes before its time by Redis' clock, and little of it late.
       for (const name of names)
         for (const round of await api.rounds(name)) {
-          const latenessMs = Date.parse(round.job?.submittedAt ?? '') - dueOf(round)
+          const latenessMs = Date.parse(round.job?.submittedAt ?? '') - dueMs(round)
           expect(latenessMs).toBeGreaterThanOrEqual(0)
           expect(latenessMs).toBeLessThan(9_000)
         }
@@ -138,11 +137,11 @@ describe('when all servers are killed over several slots', () => {
     async function caughtUp(name: string) {
       const rounds = await back.rounds(name)
       const { counts } = await back.get(name)
-      const slots = rounds.map(dueOf)
+      const slots = rounds.map(dueMs)
       const span = ((slots.at(-1) as number) - (slots[0] as number)) / 1_000 + 1
       expect(counts).toEqual({ submitted: rounds.length, skipped: 0, missed: span - rounds.length })
       const first = rounds.findIndex(
-        (round, index) => index > 0 && dueOf(round) - dueOf(rounds[index - 1] as RoundJson) > 1_000,
+        (round, index) => index > 0 && dueMs(round) - dueMs(rounds[index - 1] as RoundJson) > 1_000,
       )
       expect(first).toBeGreaterThan(0)
       expectNoGap(rounds.slice(0, first))
@@ -150,8 +149,8 @@ describe('when all servers are killed over several slots', () => {
       const tickedAtMs = Date.parse(rounds[first]?.job?.submittedAt ?? '')
       return rounds
         .slice(first)
-        .filter((round) => dueOf(round) <= tickedAtMs)
-        .map((round) => tickedAtMs - dueOf(round))
+        .filter((round) => dueMs(round) <= tickedAtMs)
+        .map((round) => tickedAtMs - dueMs(round))
     }
     const few = await caughtUp('few')
     expect(few).toHaveLength(3)

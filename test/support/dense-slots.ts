@@ -4,6 +4,7 @@ import type { ScheduleJson } from '../../src/core/schedule-wire.ts'
 import type { RoundJson } from '../../src/core/wire.ts'
 import { builtPath } from './program.ts'
 import type { TestRedis } from './redis.ts'
+import { callSchedules, dueMs, type ScheduleCalls } from './schedules.ts'
 import { type ServeProcess, startServeProcess, startWorkProcess } from './serve-process.ts'
 
 /** What became of slots that come each second, while one of three servers was killed again and again. */
@@ -45,10 +46,10 @@ export async function playDenseSlots(
   const names = Array.from({ length: SCHEDULES }, (_, n) => `dense-${n}`)
   try {
     for (const skewMs of SKEWS_MS) servers.push(await startServeProcess(env, skewMs))
-    const api = () => apiOf(servers[0] as ServeProcess)
+    const api = () => callSchedules(servers[0]?.url ?? '')
     const job = { worker: 'probe', data: null }
     const catchUp = { window: '1h', max: 1_000 }
-    for (const name of names) await api().put(name, { cron: '* * * * * *', catchUp, job })
+    for (const name of names) expectStatus(201, await api().put(name, { cron: '* * * * * *', catchUp, job }))
     const endMs = Date.now() + lastsMs
     let kills = 0
     for (; Date.now() < endMs; kills += 1) {
@@ -59,7 +60,7 @@ export async function playDenseSlots(
     }
     for (const name of names) {
       await until(`${name} goes on`, async () => Date.parse((await api().get(name)).last?.at ?? '') > endMs)
-      await api().pause(name)
+      expectStatus(200, await api().call('POST', `${name}/pause`))
     }
     const played = await Promise.all(names.map((name) => judge(name, api(), admin)))
     return { kills, ...sumOf(played) }
@@ -69,7 +70,7 @@ export async function playDenseSlots(
   }
 }
 
-async function judge(name: string, api: Api, admin: Redis): Promise<Omit<DenseSlots, 'kills'>> {
+async function judge(name: string, api: ScheduleCalls, admin: Redis): Promise<Omit<DenseSlots, 'kills'>> {
   // A slot that was on its way as the pause came is counted a moment later.
   await until(`${name} counts its rounds`, async () => {
     const { counts } = await api.get(name)
@@ -113,37 +114,11 @@ function sumOf(played: readonly Omit<DenseSlots, 'kills'>[]): Omit<DenseSlots, '
   }
 }
 
-const dueMs = ({ round }: RoundJson) => Date.parse(round.replace(/^[^@]*@/, ''))
-
-type Api = ReturnType<typeof apiOf>
-
-function apiOf({ url }: ServeProcess) {
-  async function call<Reply>(method: string, path: string, body?: object): Promise<Reply> {
-    const reply = await fetch(`${url}/api/v1/${path}`, {
-      method,
-      ...(body && { headers: { 'content-type': 'application/json' }, body: JSON.stringify(body) }),
-    })
-    if (!reply.ok) throw new Error(`${method} ${path}: ${reply.status} ${await reply.text()}`)
-    return (await reply.json()) as Reply
-  }
-  return {
-    put: (name: string, body: object) => call('PUT', `schedules/shop/${name}`, body),
-    get: (name: string) => call<ScheduleJson>('GET', `schedules/shop/${name}`),
-    pause: (name: string) => call('POST', `schedules/shop/${name}/pause`),
-    async rounds(name: string): Promise<readonly RoundJson[]> {
-      const found: RoundJson[] = []
-      let cursor = ''
-      do {
-        const page = await call<{ rounds: RoundJson[]; next?: string }>(
-          'GET',
-          `rounds?system=shop&limit=1000${cursor && `&cursor=${cursor}`}`,
-        )
-        found.push(...page.rounds.filter(({ round }) => round.startsWith(`${name}@`)))
-        cursor = page.next ?? ''
-      } while (cursor)
-      return found
-    },
-  }
+function expectStatus(
+  expected: number,
+  { status, json }: { readonly status: number; readonly json: unknown },
+) {
+  if (status !== expected) throw new Error(`expected ${expected}, got ${status} ${JSON.stringify(json)}`)
 }
 
 async function until(what: string, holds: () => Promise<boolean>): Promise<void> {

@@ -1,6 +1,8 @@
-import { expect } from 'vitest'
 import type { ScheduleJson } from '../../src/core/schedule-wire.ts'
 import type { RoundJson } from '../../src/core/wire.ts'
+
+/** When the slot that a round is named by was due. */
+export const dueMs = ({ round }: Pick<RoundJson, 'round'>) => Date.parse(round.replace(/^[^@]*@/, ''))
 
 /** Calls a server about schedules of the system `shop`. */
 export interface ScheduleCalls {
@@ -30,7 +32,7 @@ export function callSchedules(url: string): ScheduleCalls {
     put: (name, body) => call('PUT', name, body),
     async get(name) {
       const { status, json } = await call('GET', name)
-      expect(status).toBe(200)
+      if (status !== 200) throw new Error(`GET ${name}: ${status} ${JSON.stringify(json)}`)
       return json
     },
     async rounds(name) {
