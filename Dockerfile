@@ -3,13 +3,17 @@
 FROM node:24-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-RUN npm ci
+# No package runs a script of its own while it is installed.
+RUN npm ci --ignore-scripts
 COPY tsconfig.json tsconfig.build.json ./
 COPY src ./src
 COPY workers ./workers
-RUN npm run build && npm prune --omit=dev
+COPY examples/workers ./examples/workers
+RUN npm run build && npm prune --omit=dev --ignore-scripts
 
 FROM node:24-slim
+# The first process of a container has to clear away processes that ended, which Node does not.
+RUN apt-get update && apt-get install -y --no-install-recommends tini && rm -rf /var/lib/apt/lists/*
 ENV NODE_ENV=production GONE_HOST=0.0.0.0
 WORKDIR /app
 COPY --from=build /app/package.json ./
@@ -21,5 +25,6 @@ USER node
 EXPOSE 8080
 HEALTHCHECK --interval=5s --timeout=3s --start-period=15s \
   CMD ["node", "dist/src/cli/main.js", "ready"]
-ENTRYPOINT ["node", "dist/src/cli/main.js"]
+# -s: also where there is an init before it.
+ENTRYPOINT ["tini", "-s", "--", "node", "dist/src/cli/main.js"]
 CMD ["serve"]

@@ -3,8 +3,12 @@ import { defineConfig } from 'vitest/config'
 /** Apart from `npm test`, because it needs a Chromium on the machine. */
 export default defineConfig({
   test: {
+    globalSetup: 'test/support/browser-setup.ts',
     include: ['test/browser/**/*.test.ts'],
     testTimeout: 60_000,
     hookTimeout: 60_000,
+    expect: { poll: { timeout: 30_000 } },
+    // What was found wrong is told whole, also where only the first line of a failure is read.
+    chaiConfig: { truncateThreshold: 2_000 },
   },
 })

@@ -6,4 +6,4 @@ app.get('/', (_, reply) => {
   reply.code(204).send()
 })
 const url = await app.listen({ host: '127.0.0.1', port: 0 })
-process.stdout.write(`${JSON.stringify({ url })}\n`)
+process.stdout.write(`${JSON.stringify({ url, msg: 'listening' })}\n`)

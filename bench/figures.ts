@@ -2,20 +2,29 @@ import type { LoadResult } from './load.ts'
 
 export const MEASUREMENTS = [
   'winners',
+  'rounds',
   'losers',
   'unseen',
   'elected',
+  'idle',
   'race',
   'memory',
   'jobs',
   'growth',
   'schedules',
+  'fleet',
   'killed',
+  'calls',
+  'console',
 ] as const
 export type Measurement = (typeof MEASUREMENTS)[number]
 
 export const LIMITS = ['empty', 'emptyRace', 'set', 'add', 'bareJobs', 'bareStart'] as const
 export type Limit = (typeof LIMITS)[number]
+
+/** What is measured with many rounds kept. */
+export const GROWN = ['elect', 'complete', 'lose', 'elected', 'submit', 'run', 'list', 'metrics'] as const
+export type Grown = (typeof GROWN)[number]
 
 /** What is measured of schedules. */
 export type ScheduleFigure =
@@ -26,35 +35,61 @@ export type ScheduleFigure =
   | 'scheduleLateness'
   | 'scheduleMemory'
 
+/** What is measured of a thousand instances. */
+export type FleetFigure =
+  | 'fleetList'
+  | 'fleetCommand'
+  | 'fleetStep'
+  | 'fleetProcessor'
+  | 'fleetMemory'
+  | 'fleetAof'
+  | 'fleetChange'
+  | 'fleetJobs'
+
+/** What is measured of the console's pages: the median of them, and as p99 the slowest. */
+export type ConsoleFigure = 'consoleByte' | 'consoleData' | 'consoleViewers'
+
 /** What is counted while servers are killed. */
 export type KilledFigure = 'killedSlots' | 'killedLost' | 'killedTwice' | 'killedServers' | 'killedLateness'
 
 /** One line of the report. Which members it has depends on what was measured. */
 export interface Figure {
   readonly name:
-    | Exclude<Measurement, 'growth' | 'schedules' | 'killed'>
+    | Exclude<Measurement, 'idle' | 'growth' | 'schedules' | 'fleet' | 'killed' | 'console'>
     | Limit
     | 'memoryWithoutJob'
+    | 'givenUpStarted'
+    | 'board'
+    | 'idleCommands'
+    | 'idleProcessor'
+    | 'idleMemory'
     | 'start'
-    | 'keptSubmissions'
-    | 'keptJobs'
-    | 'keptStart'
+    | `grown-${Grown}`
+    | 'grownMemory'
     | ScheduleFigure
+    | FleetFigure
+    | ConsoleFigure
     | KilledFigure
-  /** Connections, or commands in flight. */
+  /** Connections, or commands in flight; rounds that are kept. */
   readonly at?: number
+  /** Of how many systems the kept rounds are. */
+  readonly systems?: number
   readonly perSecond?: number
   readonly seconds?: number
   /** The rate divided by that of the empty route at as many connections: the median over pairs of neighbouring runs. */
   readonly ofEmpty?: number
   /**
-   * Beside a bare BullMQ worker: the rate divided by its rate, or the time by its time. With many jobs kept: the cost beside
-   * that with few.
+   * Beside a bare BullMQ worker: the rate divided by its rate, or the time by its time. With many rounds kept: the cost beside
+   * that with none.
    */
   readonly ofLimit?: number
   readonly p50Ms?: number
   readonly p99Ms?: number
   readonly bytes?: number
+  /** Of one core. */
+  readonly percent?: number
+  /** Of Redis, for one of our scripts. */
+  readonly micros?: number
   readonly count?: number
 }
 

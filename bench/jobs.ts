@@ -2,13 +2,13 @@ import { performance } from 'node:perf_hooks'
 import { Queue, Worker } from 'bullmq'
 import { Redis } from 'ioredis'
 import pino from 'pino'
+import { startWorkers } from '../src/app/workers.ts'
 import { readConfig } from '../src/config.ts'
 import { BullJobQueues } from '../src/queue/job-queues.ts'
 import { QUEUE_PREFIX } from '../src/queue/open-queue.ts'
-import { BullRoundQueue } from '../src/queue/round-queue.ts'
-import { RedisRecords } from '../src/records/redis-records.ts'
-import { Dispatcher } from '../src/service/dispatcher.ts'
-import { startWorkers } from '../src/work.ts'
+import { Dispatcher } from '../src/service/rounds/dispatcher.ts'
+import { RedisRecords, SUBMIT_LUA } from '../src/store/records/redis-records.ts'
+import { eachAtOnce } from '../src/waiting.ts'
 import { type Figure, median, quantile } from './figures.ts'
 import type { Processes } from './processes.ts'
 
@@ -68,11 +68,8 @@ async function throughput(way: Way, from: number): Promise<number> {
 /** @returns submissions a second */
 export async function submitAll(way: Way, from: number, count: number): Promise<number> {
   const startedMs = performance.now()
-  await Promise.all(
-    Array.from({ length: SUBMIT_AT_ONCE }, async (_, lane) => {
-      for (let n = lane; n < count; n += SUBMIT_AT_ONCE) await way.submit(from + n)
-    }),
-  )
+  const numbers = Array.from({ length: count }, (_, n) => from + n)
+  await eachAtOnce(SUBMIT_AT_ONCE, numbers, (n) => way.submit(n))
   return (count * 1_000) / (performance.now() - startedMs)
 }
 
@@ -139,12 +136,17 @@ function bareWay(path: string): Way {
 export function ourWay(path: string, env: Readonly<Record<string, string>> = {}): Way {
   const log = pino({ level: 'silent' })
   const config = readConfig({ REDIS_URL: path, ...env })
-  const clients = [1, 2, 3].map(() => new Redis({ path }))
-  const [forRecords, forJobs, forRounds] = clients as [Redis, Redis, Redis]
-  const records = new RedisRecords(forRecords, config.retentionMs)
-  const jobs = new BullJobQueues(forJobs)
-  const rounds = new BullRoundQueue(forRounds)
-  const dispatcher = new Dispatcher({ records, jobs, rounds, log })
+  const clients = [1, 2].map(() => new Redis({ path }))
+  const [forRecords, forJobs] = clients as [Redis, Redis]
+  const jobs = new BullJobQueues(forJobs, config.jobRetentionMs, SUBMIT_LUA)
+  const records = new RedisRecords(forRecords, config.retentionMs, (...all) => jobs.addRecorded(...all))
+  const dispatcher = new Dispatcher({
+    submissionDeadlineMs: 0,
+    records,
+    jobs,
+    deadlines: { expect() {} },
+    log,
+  })
   return {
     async submit(n) {
       const submission = { queue: 'ours', data: null, queueTerms: {}, runTerms: {} }
@@ -163,7 +165,6 @@ export function ourWay(path: string, env: Readonly<Record<string, string>> = {})
     async stop() {
       await records.flush()
       await jobs.stop()
-      await rounds.stop()
       for (const client of clients) client.disconnect()
     },
   }

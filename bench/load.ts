@@ -12,6 +12,8 @@ export interface LoadResult {
 export interface Load {
   readonly url: string
   readonly connections: number
+  /** Default: GET. A POST has no body. */
+  readonly method?: 'POST'
   /** The path of the next request; undefined ends the load. Called once a request, so each can ask for a round of its own. */
   readonly nextPath: () => string | undefined
   /** What every answer has to be; one that is not ends the bench. */
@@ -29,7 +31,14 @@ const ANSWER_WITHIN_MS = 10_000
  * A generator of our own, because each request needs a path of its own and an exact latency, and because it must not
  * be the limit: see docs/bench.md for how it compares to autocannon.
  */
-export async function load({ url, connections, nextPath, status, durationMs }: Load): Promise<LoadResult> {
+export async function load({
+  url,
+  connections,
+  method,
+  nextPath,
+  status,
+  durationMs,
+}: Load): Promise<LoadResult> {
   const opened = await openConnections(url, connections)
   const latencies: number[] = []
   const startedMs = performance.now()
@@ -42,13 +51,14 @@ export async function load({ url, connections, nextPath, status, durationMs }: L
       const send = () => {
         const path = sentMs - startedMs < durationMs ? nextPath() : undefined
         if (path === undefined) return resolve()
-        connection.ask(path, (answered) => {
+        const hear = (answered: number) => {
           if (answered !== status) return reject(new Error(`${path}: expected ${status}, got ${answered}`))
           lastMs = performance.now()
           latencies.push(lastMs - sentMs)
           sentMs = lastMs
           send()
-        })
+        }
+        connection.ask(path, hear, method)
       }
       send()
     })
@@ -95,10 +105,11 @@ export class Connection {
     return new Connection(socket, host)
   }
 
-  ask(path: string, onAnswer: (status: number) => void): void {
+  ask(path: string, onAnswer: (status: number) => void, method?: 'POST'): void {
     this.onAnswer = onAnswer
+    const empty = method === undefined ? '' : 'Content-Length: 0\r\n'
     this.socket.write(
-      `GET ${path} HTTP/1.1\r\nHost: ${this.host}\r\nConnection: keep-alive\r\n\r\n`,
+      `${method ?? 'GET'} ${path} HTTP/1.1\r\nHost: ${this.host}\r\nConnection: keep-alive\r\n${empty}\r\n`,
       'latin1',
     )
   }

@@ -1,8 +1,8 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
-import { ROUNDS_QUEUE } from '../src/core/job.ts'
+import { ROUNDS_QUEUE } from '../src/core/rounds/job.ts'
 import { QUEUE_PREFIX } from '../src/queue/open-queue.ts'
+import { pause } from '../src/waiting.ts'
 import type { Figure } from './figures.ts'
 import { load } from './load.ts'
 import type { GoneUnderTest, Processes } from './processes.ts'
@@ -76,7 +76,7 @@ async function settleJobs(queue: Queue, completed: number): Promise<void> {
     if (performance.now() - startedMs > SETTLE_WITHIN_MS) {
       throw new Error(`expected ${completed} completed jobs and no others, got ${JSON.stringify(counts)}`)
     }
-    await sleep(SETTLE_EVERY_MS)
+    await pause(SETTLE_EVERY_MS)
   }
 }
 
@@ -87,7 +87,7 @@ export async function settledBytes(client: Redis): Promise<number> {
   for (let still = 0; still < 3; ) {
     if (performance.now() - startedMs > SETTLE_WITHIN_MS)
       throw new Error('the memory of Redis does not settle')
-    await sleep(SETTLE_EVERY_MS)
+    await pause(SETTLE_EVERY_MS)
     const bytes = await usedBytes(client)
     still = Math.abs(bytes - last) <= STILL_BYTES ? still + 1 : 0
     last = bytes

@@ -1,18 +1,17 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import type { Log } from '../src/core/ports.ts'
-import { type EmbeddedRedis, startEmbeddedRedis } from '../src/redis/embedded.ts'
-import { defaultCacheDir, findRedisServer } from '../src/redis/redis-server.ts'
+import type { Log } from '../src/core/rounds/round-ports.ts'
+import { type EmbeddedRedis, startEmbeddedRedis } from '../src/embedded/embedded-redis.ts'
+import { defaultCacheDir, findRedisServer } from '../src/embedded/redis-server.ts'
+import { compile } from '../test/support/compile.ts'
+import { type Process, startProcess } from '../test/support/processes.ts'
 
 /** A server in a process of its own. */
 export interface BenchServer {
   readonly url: string
+  readonly pid: number
   /** Ends it in order, before the others. */
   stop(): Promise<void>
 }
@@ -25,16 +24,18 @@ export interface GoneUnderTest extends BenchServer {
 const silentLog: Log = { debug() {}, info() {}, warn() {}, error() {} }
 
 /** The first start on a machine without Redis fetches one. */
-const START_WITHIN_MS = 90_000
-/** `gone serve` drains within 10 s. */
-const STOP_WITHIN_MS = 15_000
-const MAX_COMPLAINT = 2_000
+const READY_WITHIN_MS = 90_000
+
+/** Beside what runs the others; ends the process with the bench. */
+const TETHER = 'bench/tether'
+const ROOT = fileURLToPath(new URL('..', import.meta.url))
 
 /** The processes and folders of one bench, so that none is left behind. */
 export class Processes {
-  private readonly children: ChildProcess[] = []
+  private readonly started: Process[] = []
   private readonly folders: string[] = []
   private readonly redises: EmbeddedRedis[] = []
+  private built: Promise<string> | undefined
 
   /** @param interruption nothing is started after it */
   constructor(private readonly interruption: AbortSignal) {}
@@ -47,9 +48,36 @@ export class Processes {
     return { ...server, redis: join(folder, 'redis.sock') }
   }
 
+  /** The same as it is built, which is what users run: its loader is not in its memory. */
+  async startBuilt(): Promise<GoneUnderTest> {
+    const folder = await mkdtemp(join(tmpdir(), 'gone-bench-'))
+    this.folders.push(folder)
+    const server = await this.startCompiled(['serve', '--port', '0', '--data-dir', folder])
+    return { ...server, redis: join(folder, 'redis.sock') }
+  }
+
+  /** A second one on the Redis of the first. */
+  startBuiltReplica({ redis }: Pick<GoneUnderTest, 'redis'>): Promise<BenchServer> {
+    return this.startCompiled(['serve', '--port', '0', '--redis', redis])
+  }
+
   /** A second `gone serve` on the Redis of the first. */
   startReplica({ redis }: Pick<GoneUnderTest, 'redis'>): Promise<BenchServer> {
     return this.start('src/cli/main.ts', ['serve', '--port', '0', '--redis', redis])
+  }
+
+  /** `gone work` on the Redis of this server. */
+  startWorker({ redis }: Pick<GoneUnderTest, 'redis'>, folder: string): Promise<BenchServer> {
+    return this.start('src/cli/main.ts', ['work', folder, '--redis', redis])
+  }
+
+  /** What says that so many instances live. */
+  startHosts(
+    { redis }: Pick<GoneUnderTest, 'redis'>,
+    instances: number,
+    hosts: number,
+  ): Promise<BenchServer> {
+    return this.start('bench/fleet-hosts.ts', [redis, String(instances), String(hosts)])
   }
 
   startEmpty(): Promise<BenchServer> {
@@ -74,63 +102,35 @@ export class Processes {
   /** Ends whatever was started. May be called twice, and while something starts. */
   async stop(): Promise<void> {
     // In the reverse order: a replica goes before the Redis that it uses.
-    for (const child of this.children.splice(0).reverse()) await stopChild(child)
+    for (const process of this.started.splice(0).reverse()) await process.stop()
     for (const redis of this.redises.splice(0)) await redis.stop()
     for (const folder of this.folders.splice(0)) await rm(folder, { recursive: true, force: true })
   }
 
-  private async start(file: string, args: readonly string[]): Promise<BenchServer> {
-    const root = fileURLToPath(new URL('..', import.meta.url))
-    this.interruption.throwIfAborted()
-    const preloads = ['--import', 'tsx', '--import', './bench/tether.ts']
-    const child = spawn(process.execPath, [...preloads, file, ...args], {
-      cwd: root,
-      env: ownEnvironment(),
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      // A Ctrl-C in the terminal is for the bench, which stops its processes in order.
-      detached: true,
-    })
-    this.children.push(child)
-    return { url: await urlOf(child, file), stop: () => stopChild(child) }
+  private start(file: string, args: readonly string[]): Promise<BenchServer> {
+    return this.startNode(file, ['--import', 'tsx', '--import', `./${TETHER}.ts`, file, ...args])
   }
-}
 
-/** Without what would make the server another one than the default. */
-function ownEnvironment(): NodeJS.ProcessEnv {
-  return Object.fromEntries(
-    Object.entries(process.env).filter(
-      ([name]) => !name.startsWith('GONE_') && !name.endsWith('REDIS_URL') && name !== 'GATE_REDIS_URLS',
-    ),
-  )
-}
-
-/** Both servers say their URL in a line of JSON on stdout. */
-async function urlOf(child: ChildProcess, file: string): Promise<string> {
-  let complaint = ''
-  child.stderr?.setEncoding('utf8').on('data', (text: string) => {
-    complaint = (complaint + text).slice(-MAX_COMPLAINT)
-  })
-  const lines = createInterface({ input: child.stdout as NonNullable<typeof child.stdout> })
-  const said = new Promise<string>((resolve) => {
-    lines.on('line', (line) => {
-      const url = /"url":"(http:[^"]+)"/.exec(line)?.[1]
-      if (url !== undefined) resolve(url)
+  private async startCompiled(args: readonly string[]): Promise<BenchServer> {
+    this.built ??= compile(ROOT).then((folder) => {
+      this.folders.push(folder)
+      return folder
     })
-  })
-  const ended = once(child, 'exit').then(([code, signal]) => {
-    throw new Error(`${file} ended with ${signal ?? `code ${code}`}: ${complaint.trim() || 'no word'}`)
-  })
-  const late = sleep(START_WITHIN_MS, undefined, { ref: false }).then(() => {
-    throw new Error(`${file} did not listen within ${START_WITHIN_MS / 1_000} s`)
-  })
-  return Promise.race([said, ended, late])
-}
+    const built = await this.built
+    const main = join(built, 'src/cli/gone.js')
+    return this.startNode(main, ['--import', join(built, `${TETHER}.js`), main, ...args])
+  }
 
-async function stopChild(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return
-  const exited = once(child, 'exit')
-  child.kill('SIGTERM')
-  const force = setTimeout(() => child.kill('SIGKILL'), STOP_WITHIN_MS)
-  await exited
-  clearTimeout(force)
+  private async startNode(name: string, args: readonly string[]): Promise<BenchServer> {
+    this.interruption.throwIfAborted()
+    const process = await startProcess({
+      name,
+      args,
+      cwd: ROOT,
+      isTethered: true,
+      readyWithinMs: READY_WITHIN_MS,
+    })
+    this.started.push(process)
+    return { url: process.url, pid: process.pid, stop: async () => void (await process.stop()) }
+  }
 }

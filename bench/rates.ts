@@ -4,7 +4,13 @@ import type { BenchServer, Processes } from './processes.ts'
 import { RedisLimits } from './redis-limits.ts'
 
 /** What is measured as a rate, beside the empty route. */
-export const RATES = ['winners', 'losers', 'elected', 'unseen'] as const satisfies readonly Measurement[]
+export const RATES = [
+  'winners',
+  'rounds',
+  'losers',
+  'elected',
+  'unseen',
+] as const satisfies readonly Measurement[]
 type Rate = (typeof RATES)[number]
 
 /** A short load, with so many connections or commands in flight. */
@@ -14,6 +20,7 @@ const CONNECTIONS = [1, 32]
 /** Many short runs: neighbours share the machine's noise, and a median forgets the outliers. */
 const REPETITIONS = 9
 const WARM_UP_MS = 1_500
+const CAUGHT_UP_WITHIN_MS = 60_000
 
 /**
  * The rates of what was asked for and of its limits. Each run has one of the empty route just before or after it, in
@@ -53,7 +60,11 @@ export async function measureRates(
         tally.add('add', at, await limits.add(at, runMs))
       }
     }
-    return tally.figures()
+    const { behindSeconds } = rounds
+    return [
+      ...tally.figures(),
+      ...(behindSeconds.length > 0 ? [{ name: 'board' as const, seconds: median(behindSeconds) }] : []),
+    ]
   } finally {
     await limits.stop()
     await processes.stop()
@@ -74,6 +85,8 @@ class RoundLoads {
   private led = 0
   private shown = 0
   private asked = 0
+  /** How long the board was behind the last report, each time. */
+  readonly behindSeconds: number[] = []
 
   /** @param replica another server on the same Redis, which has not seen what `gone` decided */
   constructor(
@@ -97,6 +110,27 @@ class RoundLoads {
   readonly winners: Run = (connections, durationMs) =>
     load({ ...this.gone, connections, durationMs, status: 202, nextPath: () => newPath(this.led++) })
 
+  /** As many rounds as are elected in half of the time, and then completed. */
+  readonly rounds: Run = async (connections, durationMs) => {
+    let next = this.led
+    const elected = await this.winners(connections, durationMs / 2)
+    const nextPath = () => (next < this.led ? newPath(next++, 'complete') : undefined)
+    const url = this.gone.url
+    const ended = await load({
+      url,
+      connections,
+      durationMs: Number.POSITIVE_INFINITY,
+      status: 200,
+      nextPath,
+    })
+    this.behindSeconds.push(await this.boardBehind())
+    return {
+      answers: elected.answers + ended.answers,
+      elapsedMs: elected.elapsedMs + ended.elapsedMs,
+      latenciesMs: Float64Array.from([...elected.latenciesMs, ...ended.latenciesMs]).sort(),
+    }
+  }
+
   /** Every request is for a round that this process has decided. */
   readonly losers: Run = (connections, durationMs) =>
     load({ ...this.gone, connections, durationMs, status: 204, nextPath: () => this.knownPath('elect') })
@@ -112,13 +146,22 @@ class RoundLoads {
     return load({ ...this.replica, connections, durationMs, status: 204, nextPath })
   }
 
+  private async boardBehind(): Promise<number> {
+    const startedMs = performance.now()
+    for (;;) {
+      const metrics = await (await fetch(`${this.gone.url}/metrics`)).text()
+      if (/^gone_board_backlog 0$/m.test(metrics)) return (performance.now() - startedMs) / 1_000
+      if (performance.now() - startedMs > CAUGHT_UP_WITHIN_MS) throw new Error('the board does not catch up')
+    }
+  }
+
   private knownPath(verb: 'elect' | 'elected'): string {
     return `/api/v1/${verb}/bench/known-${this.asked++ % KNOWN_ROUNDS}`
   }
 }
 
-function newPath(round: number): string {
-  return `/api/v1/elect/bench/new-${round}`
+function newPath(round: number, verb = 'elect'): string {
+  return `/api/v1/${verb}/bench/new-${round}`
 }
 
 interface Entry {

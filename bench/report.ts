@@ -6,23 +6,47 @@ import { targetsOf } from './targets.ts'
 
 const NAMES: Readonly<Record<Figure['name'], string>> = {
   winners: 'winners',
+  rounds: 'rounds, elect and complete',
+  board: 'board behind the last',
   losers: 'losers, round known',
   elected: 'elected, round known',
   unseen: 'losers, round not seen',
+  idleCommands: 'idle servers, commands',
+  idleProcessor: 'idle server, of a core',
+  idleMemory: 'idle server, memory',
   race: 'race for one round',
   memory: 'memory, round and job',
   memoryWithoutJob: 'memory, job gone',
   jobs: 'jobs, gate and record',
   start: 'submit to start, idle',
-  keptSubmissions: 'submit, 500,000 kept',
-  keptJobs: 'jobs, 500,000 kept',
-  keptStart: 'start, 500,000 kept',
+  calls: 'calls over HTTP',
+  givenUpStarted: 'calls given up, started then',
+  'grown-elect': 'grown: elect',
+  'grown-complete': 'grown: complete',
+  'grown-lose': 'grown: lose, round known',
+  'grown-elected': 'grown: elected, round known',
+  'grown-submit': 'grown: submit',
+  'grown-run': 'grown: jobs',
+  'grown-list': 'grown: rounds, a page',
+  'grown-metrics': 'grown: /metrics',
+  grownMemory: 'grown: memory of the server',
   scheduleMake: 'schedules made over HTTP',
   scheduleRearm: 'restart sets all alarms',
   scheduleTick: 'slots of one instant',
   scheduleList: 'all schedules listed',
   scheduleLateness: 'lateness of slots, idle',
   scheduleMemory: 'memory of a schedule',
+  fleetList: 'instances listed, HTTP',
+  fleetCommand: 'instances counted, `gone fleet`',
+  fleetStep: 'mean of our scripts, instances',
+  fleetProcessor: 'Redis for instances, of a core',
+  fleetMemory: 'memory of an instance',
+  fleetAof: 'AOF of an instance, a second',
+  fleetChange: 'change to listeners',
+  fleetJobs: 'jobs beside instances',
+  consoleByte: 'console, first byte',
+  consoleData: 'console, first data',
+  consoleViewers: 'console, viewers, of a core',
   killedServers: 'servers killed',
   killedSlots: 'slots meanwhile, each run',
   killedLost: 'slots lost or not run',
@@ -72,7 +96,7 @@ export function asJson(figures: readonly Figure[]): string {
 }
 
 const NOTE =
-  'at: connections, or commands in flight. Medians of short runs; "of limit": beside the empty route, or a bare worker.'
+  'at: connections, or commands in flight, or rounds that are kept. Medians of short runs; "of limit": beside the empty route, a bare worker, or none kept.'
 
 function machine(): string {
   const cores = cpus()
@@ -86,13 +110,13 @@ function inOrder(figures: readonly Figure[]): Figure[] {
 }
 
 function cellsOf(figure: Figure, paint: (verdict: string) => string): string[] {
-  const { name, at, p50Ms, p99Ms } = figure
+  const { name, at, systems, p50Ms, p99Ms } = figure
   const ratio = figure.ofEmpty ?? figure.ofLimit
   const targets = targetsOf(figure)
   const verdict = targets.every((target) => target.isMet(figure)) ? 'pass' : 'falls short'
   return [
-    NAMES[name],
-    at === undefined ? '' : String(at),
+    systems === undefined ? NAMES[name] : `${NAMES[name]}, ${grouped(systems)} systems`,
+    at === undefined ? '' : grouped(at),
     amountText(figure),
     ratio === undefined ? '' : ratio.toFixed(2),
     msText(p50Ms),
@@ -106,9 +130,11 @@ function paintVerdict(verdict: string): string {
   return verdict === 'pass' ? colors.green(verdict) : colors.red(verdict)
 }
 
-function amountText({ perSecond, seconds, bytes, count }: Figure): string {
+function amountText({ perSecond, seconds, bytes, count, percent, micros }: Figure): string {
+  if (micros !== undefined) return `${micros.toFixed(0)} µs`
+  if (percent !== undefined) return `${percent.toFixed(2)} %`
   if (count !== undefined) return grouped(count)
-  if (perSecond !== undefined) return `${grouped(perSecond)}/s`
+  if (perSecond !== undefined) return `${perSecond < 100 ? perSecond.toFixed(1) : grouped(perSecond)}/s`
   if (seconds !== undefined) return `${seconds.toFixed(2)} s`
   return bytes === undefined ? '' : `${grouped(bytes)} B`
 }

@@ -1,8 +1,8 @@
 import { performance } from 'node:perf_hooks'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import type { ScheduleBody, ScheduleJson, ScheduleListJson } from '../src/core/schedule-wire.ts'
-import type { RoundJson } from '../src/core/wire.ts'
+import type { RoundJson } from '../src/core/rounds/round-wire.ts'
+import type { ScheduleBody, ScheduleJson, ScheduleListJson } from '../src/core/schedules/schedule-wire.ts'
+import { eachAtOnce, pause } from '../src/waiting.ts'
 import { type Figure, median, quantile } from './figures.ts'
 import { settledBytes } from './memory.ts'
 import type { Processes } from './processes.ts'
@@ -73,7 +73,7 @@ function daily(n: number): ScheduleBody {
 async function idleLateness(url: string) {
   const names = Array.from({ length: IDLE_SCHEDULES }, (_, n) => `idle${n}`)
   for (const name of names) await put(url, name, { cron: '* * * * * *', job: { worker: 'idle' } })
-  await sleep(IDLE_MS)
+  await pause(IDLE_MS)
   for (const name of names) await call(url, 'DELETE', `schedules/bench/${name}`)
   const latenessMs: number[] = []
   let cursor: string | undefined
@@ -127,7 +127,7 @@ async function tickAtOnce(url: string): Promise<number> {
       }
       if (performance.now() - startedMs > WITHIN_MS) throw new Error('schedules: not all were submitted')
       // Asking must not be what Redis and the server are busy with.
-      await sleep(Math.max(500, dueMs - Date.now()))
+      await pause(Math.max(500, dueMs - Date.now()))
     }
   })
   return (lastMs - dueMs) / 1_000
@@ -145,7 +145,7 @@ async function rearmAll(
   const starting = processes.startReplica(place)
   while ((await client.zcard(ALARMS)) < SCHEDULES) {
     if (performance.now() - startedMs > WITHIN_MS) throw new Error('schedules: not all alarms were set')
-    await sleep(POLL_MS)
+    await pause(POLL_MS)
   }
   const seconds = (performance.now() - startedMs) / 1_000
   await starting
@@ -153,11 +153,8 @@ async function rearmAll(
 }
 
 async function each(count: number, act: (n: number) => Promise<unknown>): Promise<void> {
-  let next = 0
-  const lane = async () => {
-    while (next < count) await act(next++)
-  }
-  await Promise.all(Array.from({ length: AT_ONCE }, lane))
+  const numbers = Array.from({ length: count }, (_, n) => n)
+  await eachAtOnce(AT_ONCE, numbers, act)
 }
 
 function put(url: string, name: string, body: ScheduleBody): Promise<unknown> {

@@ -1,5 +1,6 @@
 import { Agent, request } from 'node:http'
-import type { RoundJson } from '../src/core/wire.ts'
+import type { RoundJson } from '../src/core/rounds/round-wire.ts'
+import { pause } from '../src/waiting.ts'
 import type { Operation, Recorder, Return } from './history.ts'
 
 export interface Ask {
@@ -69,7 +70,7 @@ export class Caller {
       const answer = await this.call(op, round, ask)
       const isTold = answer.result === 'ok' || (answer.result === 'fail' && answer.status !== undefined)
       if (isTold || left <= 1) return answer
-      await new Promise((resolve) => setTimeout(resolve, RETRY_MS))
+      await pause(RETRY_MS)
     }
   }
 

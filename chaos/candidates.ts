@@ -1,6 +1,5 @@
-import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { join } from 'node:path'
+import { endOf, spawnProcess } from '../test/support/processes.ts'
 import type { Invocation, Return } from './history.ts'
 import type { World } from './world.ts'
 
@@ -13,18 +12,11 @@ export async function runCandidates(
   await Promise.all(
     Array.from({ length: processes }, async (_, n) => {
       const file = join(world.root, 'chaos/candidate-process.js')
-      const child = spawn(process.execPath, [file, `replica-${n}`, String(rounds), ...urls], {
-        cwd: world.root,
-        stdio: ['ignore', 'pipe', 'inherit'],
-      })
+      const child = spawnProcess({ args: [file, `replica-${n}`, String(rounds), ...urls], cwd: world.root })
       world.onEnd(() => child.kill('SIGKILL'))
-      let output = ''
-      child.stdout.setEncoding('utf8').on('data', (text: string) => {
-        output += text
-      })
-      const [code] = await once(child, 'close')
-      if (code !== 0) throw new Error(`a candidate ended with code ${code}`)
-      const events = output.split('\n').filter((line) => line !== '')
+      const { code, stdout, stderr } = await endOf(child)
+      if (code !== 0) throw new Error(`a candidate ended with code ${code}: ${stderr.slice(-2_000)}`)
+      const events = stdout.split('\n').filter((line) => line !== '')
       world.recorder.adopt(events.map((line) => JSON.parse(line) as Invocation | Return))
     }),
   )

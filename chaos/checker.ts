@@ -1,4 +1,4 @@
-import type { RoundJson } from '../src/core/wire.ts'
+import type { RoundJson } from '../src/core/rounds/round-wire.ts'
 import type { Effect, Event, Invocation, Operation, Return, Shown } from './history.ts'
 
 /** What every history must keep to. The rule's name, and what it says. */
@@ -10,7 +10,7 @@ export const RULES = {
   'answers-agree': 'whoever is told of a leadership is told of the same leader',
   'no-false-loss': 'nobody is told that it lost before another can have led',
   'never-forgotten': 'what was answered of leader and completion never changes back or vanishes',
-  'one-completion': 'one report of a round is accepted, and nobody is elected after it',
+  'one-completion': 'one report of a round is accepted, and nobody is told that it leads after it',
   'late-refused': 'a leader that was replaced can neither renew nor report',
   'acknowledged-kept': 'whatever was acknowledged is found when all faults are over',
   'decided-in-time': 'every round is decided within 5 s of the end of all faults',
@@ -33,6 +33,8 @@ export interface CheckOptions {
   readonly redisClockJumps?: boolean
   /** Records are lost on purpose: what was answered may be forgotten, and fences are given again. Two leaders may not be. */
   readonly recordsAreLost?: boolean
+  /** A build beside this one tells from memory which state a round is in, and its leader that it leads when it is finished. */
+  readonly olderBuild?: boolean
 }
 
 const LOST_WITH_RECORDS: readonly Rule[] = [
@@ -80,9 +82,10 @@ export function check(events: readonly Event[], options: CheckOptions = {}): Vio
     checkLosses(round, say)
     checkMemory(round, options, say)
     checkCompletion(round, leads, say)
+    if (!options.olderBuild) checkFinished(round, say)
     checkLateCalls(round, leads, say)
     checkJob(round, say)
-    if (healedMs !== undefined) checkEnd(round, leads, healedMs, say)
+    if (healedMs !== undefined) checkEnd(round, leads, healedMs, options, say)
   }
   checkFences(rounds, (rule, what) => violations.push({ rule, what }))
   return options.recordsAreLost
@@ -181,10 +184,16 @@ function checkLosses({ calls }: RoundHistory, say: Say): void {
     if (loss.op !== 'elect' || !isOk(loss, 204)) continue
     const returnedMs = loss.answer?.atMs ?? 0
     const isExplained = calls.some(
-      (other) => other.who !== loss.who && other.atMs < returnedMs && mayHaveDecided(other),
+      (other) =>
+        (other.who !== loss.who || isReport(other)) && other.atMs < returnedMs && mayHaveDecided(other),
     )
     if (!isExplained) say('no-false-loss', `${loss.who} was told that it lost, and nobody else can have led`)
   }
+}
+
+/** Who has reported has nothing left to lead. */
+function isReport({ op }: Call): boolean {
+  return op === 'complete' || op === 'fail'
 }
 
 const DECIDING: readonly Operation[] = ['elect', 'complete', 'fail', 'submit']
@@ -228,7 +237,7 @@ function checkMemory({ calls }: RoundHistory, { redisClockJumps }: CheckOptions,
 }
 
 function checkCompletion({ calls }: RoundHistory, leads: readonly Lead[], say: Say): void {
-  const accepted = calls.filter((call) => (call.op === 'complete' || call.op === 'fail') && isOk(call, 200))
+  const accepted = calls.filter((call) => isReport(call) && isOk(call, 200))
   const reporters = new Set(accepted.map((call) => `${reporterOf(call, leads)} (${call.op})`))
   if (reporters.size > 1) say('one-completion', `accepted from ${[...reporters].join(' and ')}`)
   const endedMs = Math.min(...accepted.map(({ answer }) => answer?.atMs ?? 0))
@@ -237,10 +246,23 @@ function checkCompletion({ calls }: RoundHistory, leads: readonly Lead[], say: S
   }
 }
 
+/** What is answered to calls that are sent when a report has been accepted. */
+function checkFinished({ calls }: RoundHistory, say: Say): void {
+  const reports = calls.filter((call) => isReport(call) && isOk(call, 200))
+  const endedMs = Math.min(...reports.map(({ answer }) => answer?.atMs ?? 0))
+  for (const call of calls) {
+    if (call.atMs <= endedMs || call.answer?.result !== 'ok') continue
+    if (call.op === 'elect' && call.answer.status === 202)
+      say('one-completion', `${call.who} was told that it leads after it had ended`)
+    const state = call.answer.state ?? call.answer.record?.state
+    if (state !== undefined && state !== 'completed' && state !== 'failed')
+      say('never-forgotten', `${call.op} says that it is ${state} after it had ended`)
+  }
+}
+
 function checkLateCalls({ calls }: RoundHistory, leads: readonly Lead[], say: Say): void {
   for (const call of calls) {
-    const isReport = call.op === 'complete' || call.op === 'fail' || call.op === 'renew'
-    if (!isReport || !isOk(call, 200)) continue
+    if (!(isReport(call) || call.op === 'renew') || !isOk(call, 200)) continue
     const current = leads.findLast(({ toldMs }) => toldMs < call.atMs)
     if (!current?.hasToken) continue
     const isLate = call.fence === undefined ? call.who !== current.who : call.fence < current.fence
@@ -261,7 +283,13 @@ function checkJob({ calls, effects }: RoundHistory, say: Say): void {
 }
 
 /** What must hold when all faults are over. */
-function checkEnd(round: RoundHistory, leads: readonly Lead[], healedMs: number, say: Say): void {
+function checkEnd(
+  round: RoundHistory,
+  leads: readonly Lead[],
+  healedMs: number,
+  options: CheckOptions,
+  say: Say,
+): void {
   const { calls } = round
   const isPromised = calls.some(
     (call) =>
@@ -280,7 +308,7 @@ function checkEnd(round: RoundHistory, leads: readonly Lead[], healedMs: number,
   checkKept(calls, leads, record, say)
   checkDecided(calls, record, healedMs, say)
   checkJobEnd(round, record, say)
-  checkShown(round, record, say)
+  checkShown(round, record, options, say)
 }
 
 function checkKept(
@@ -331,32 +359,56 @@ function checkJobEnd({ calls, effects }: RoundHistory, record: RoundJson | undef
   if (record.state === 'submitted') return
   const { completion, fence, job } = record
   if (record.state === 'failed' && !completion?.reason) say('jobs-end', 'it failed without a reason')
-  const isRunByJob = job !== undefined && job.starts > 0
-  if (record.state !== 'completed' || !isRunByJob) return
+  if (record.state !== 'completed' || !((job?.starts ?? 0) > 0)) return
   const hasEnded = effects.some((effect) => effect.phase === 'end' && effect.fence === fence)
   if (!hasEnded) say('effects-match', `completed under fence ${fence}, under which no run ended`)
 }
 
-/** The states of a job in which the board shows a round rightly. */
-const SHOWN_AS: Readonly<Record<RoundJson['state'], readonly string[]>> = {
-  submitted: ['waiting', 'active', 'delayed', 'prioritized'],
-  led: ['delayed', 'waiting', 'active', 'prioritized', 'failed'],
+const AT_WORK = ['waiting', 'active', 'delayed', 'prioritized']
+/** The states in which the job of a submitted round is shown rightly, in its worker's queue. */
+const JOB_SHOWN_AS: Readonly<Record<RoundJson['state'], readonly string[]>> = {
+  submitted: AT_WORK,
+  open: [...AT_WORK, 'failed'],
+  led: [...AT_WORK, 'failed'],
   overdue: ['failed'],
   completed: ['completed'],
   failed: ['failed'],
 }
+/** And those of any other round, which has a job once it has ended, in the queue of rounds. */
+const ROUND_SHOWN_AS = { ...JOB_SHOWN_AS, open: ['unknown'], led: ['unknown'] }
 
-function checkShown({ shown }: RoundHistory, record: RoundJson | undefined, say: Say): void {
+function checkShown(
+  { shown }: RoundHistory,
+  record: RoundJson | undefined,
+  options: CheckOptions,
+  say: Say,
+): void {
   if (shown === undefined || record === undefined) return
-  if (isShownRightly(record, shown.state)) return
+  if (isShownRightly(record, shown, options)) return
   const reason = shown.reason ? ` (${shown.reason})` : ''
   say('board-agrees', `the record says ${record.state}, the board ${shown.state}${reason}`)
 }
 
-/** True if a job in this state shows the round as its record is. */
-export function isShownRightly({ state }: RoundJson, jobState: string): boolean {
-  return SHOWN_AS[state].includes(jobState)
+/** True if this is how the round is to be shown whose record this is. */
+export function isShownRightly(
+  record: RoundJson,
+  { state, reason }: Pick<Shown, 'state' | 'reason'>,
+  { olderBuild }: CheckOptions = {},
+): boolean {
+  const shownAs = isRunByJob(record) ? JOB_SHOWN_AS : ROUND_SHOWN_AS
+  // Of an older build a round has its job from the election on.
+  const isOlder = olderBuild && record.state === 'led' && [...AT_WORK, 'failed'].includes(state)
+  if (!isOlder && !shownAs[record.state].includes(state)) return false
+  if (isRunByJob(record) || record.state !== 'failed' || reason === undefined) return true
+  return reason === (record.completion?.reason ?? NO_REASON)
 }
+
+/** True if the round's job is in the queue of its worker. */
+export function isRunByJob(record: RoundJson): boolean {
+  return record.state === 'submitted' || (record.job?.starts ?? 0) > 0
+}
+
+const NO_REASON = 'the leader reported a failure without a reason'
 
 function roundsOf(events: readonly Event[]): ReadonlyMap<string, RoundHistory> {
   const returns = new Map<number, Return>()

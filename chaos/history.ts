@@ -1,5 +1,5 @@
 import { closeSync, openSync, writeSync } from 'node:fs'
-import type { RoundJson } from '../src/core/wire.ts'
+import type { RoundJson } from '../src/core/rounds/round-wire.ts'
 
 export type Operation =
   | 'elect'

@@ -1,4 +1,4 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { pause } from '../src/waiting.ts'
 import type { Ask } from './caller.ts'
 import type { Operation, Return } from './history.ts'
 import type { Random } from './random.ts'
@@ -36,6 +36,8 @@ export interface Load {
 }
 
 const TRIES = 60
+/** How many winners ask once more when they have reported. */
+const ASKS_AGAIN = 0.25
 const RETRY_MS = 100
 
 /** Plays rounds one after the other in a few lanes: candidates race at facades drawn by lot, and the winner completes. */
@@ -86,6 +88,10 @@ export async function playRound(
   const { fence } = told[winner] as Return
   const proof = isAnonymous ? (fence === undefined ? {} : { fence }) : { token }
   await untilTold(world, facades, 'complete', round, proof, random, system)
+  // As a caller does whose first answer was lost on the way, somewhere.
+  if (!isAnonymous && random.chance(ASKS_AGAIN)) {
+    await untilTold(world, facades, 'elect', round, { ...lease, token }, random, system)
+  }
   return token
 }
 
@@ -108,7 +114,7 @@ export async function untilTold(
       world.isEnded
     )
       return answer
-    await sleep(RETRY_MS)
+    await pause(RETRY_MS)
   }
 }
 

@@ -1,5 +1,6 @@
 import { rm } from 'node:fs/promises'
-import { Command, InvalidArgumentError, Option } from 'commander'
+import { Command, type CommanderError, InvalidArgumentError, Option } from 'commander'
+import { exitWhenRead } from '../src/process/exit.ts'
 import { compile } from '../test/support/compile.ts'
 import { BUGS } from './bugs.ts'
 import {
@@ -50,12 +51,16 @@ const program = new Command('npm run chaos --')
   .option('--markdown', 'print the tables as Markdown')
   .addHelpText(
     'after',
-    '\nWithout options all scenarios are run, in some ten minutes. Exit codes: 0 all held, and every bug was caught; 1 not so; ' +
+    '\nWithout options all scenarios are run, in some twenty minutes. Exit codes: 0 all held, and every bug was caught; 1 not so; ' +
       '2 could not run, or not all of it; 130 interrupted.' +
       '\n\nExamples:\n  $ npm run chaos -- --scenario takeover crowd --seed 7\n  $ npm run chaos -- --minutes 60 --seed 3\n  $ npm run chaos -- --teeth',
   )
-  .exitOverride((error) => process.exit(error.exitCode === 0 ? EXIT.held : EXIT.couldNotRun))
-  .parse()
+  .exitOverride()
+try {
+  program.parse()
+} catch (error) {
+  await exitWhenRead((error as CommanderError).exitCode === 0 ? EXIT.held : EXIT.couldNotRun)
+}
 
 const interruption = new AbortController()
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
@@ -72,7 +77,7 @@ try {
   process.exitCode = EXIT.couldNotRun
 }
 // What was cut off in the middle may still wait for something.
-if (interruption.signal.aborted) process.exit(EXIT.interrupted)
+if (interruption.signal.aborted) await exitWhenRead(EXIT.interrupted)
 
 async function runAll(): Promise<void> {
   const root = await compile(TREE)

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { chmod, mkdir, open, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import type { RedisServerBinary } from '../src/redis/redis-server.ts'
+import type { RedisServerBinary } from '../src/embedded/redis-server.ts'
 
 /** A disk of a few MB for a Redis: a tmpfs in a mount namespace of its own, which ends with the harness. */
 export interface SmallDisk {

@@ -22,14 +22,14 @@ export const TREE = fileURLToPath(new URL('..', import.meta.url))
 /** Another text is another script to Redis, as in another version. */
 export const OTHER_BUILD: readonly Patch[] = [
   {
-    file: 'src/records/record.lua',
+    file: 'src/store/records/record.lua',
     find: 'local HOUR_MS = 3600000',
     replace: 'local HOUR_MS = 3600 * 1000',
   },
 ]
 
-/** The build that this one must get on with. To be the tag of the last release, once there is one. */
-export const OLD_COMMIT = '6427696'
+/** The build that this one must get on with where there is no release yet. */
+const OLD_COMMIT = '6427696'
 
 /** Says what of a tree is compiled. */
 const PROGRAMS = 'tsconfig.programs.json'
@@ -59,6 +59,13 @@ export async function copyTree(folder: string, patches: readonly Patch[]): Promi
     )
   }
   return copy
+}
+
+/** The build that this one must get on with: the last release before this commit. */
+export async function oldBuild(tree = TREE): Promise<string> {
+  const words = ['describe', '--tags', '--match', 'v*', '--abbrev=0', 'HEAD^']
+  const found = await run('git', ['-C', tree, ...words], { timeout: GIT_MS }).catch(() => undefined)
+  return found?.stdout.trim() || OLD_COMMIT
 }
 
 /**

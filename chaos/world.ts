@@ -1,17 +1,18 @@
 import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
-import { ROUNDS_QUEUE } from '../src/core/job.ts'
-import { roundKey } from '../src/core/round.ts'
-import type { RoundJson } from '../src/core/wire.ts'
+import { ROUNDS_QUEUE } from '../src/core/rounds/job.ts'
+import { roundKey } from '../src/core/rounds/round.ts'
+import type { RoundJson } from '../src/core/rounds/round-wire.ts'
 import { QUEUE_PREFIX } from '../src/queue/open-queue.ts'
+import { pause } from '../src/waiting.ts'
+import type { Process } from '../test/support/processes.ts'
 import { startRedis, type TestRedis } from '../test/support/redis.ts'
 import { Caller } from './caller.ts'
-import { type CheckOptions, check, isShownRightly, type Violation } from './checker.ts'
+import { type CheckOptions, check, isRunByJob, isShownRightly, type Violation } from './checker.ts'
 import type { Effect, Recorder, Return } from './history.ts'
-import { type Process, startProcess } from './processes.ts'
+import { startTreeProcess } from './processes.ts'
 import { startProxy, type TcpProxy } from './proxy.ts'
 import type { Random } from './random.ts'
 import { mountSmallDisk, type SmallDisk } from './small-disk.ts'
@@ -25,9 +26,13 @@ export interface FacadeOptions {
   readonly failpoints?: 'kill' | 'stop'
   /** Another version's tree. */
   readonly root?: string
+  /** Where it listens; missing: somewhere. */
+  readonly port?: number
 }
 
 export interface WorkerOptions {
+  /** Of the tree: whose files are its workers. Default: the probe's. */
+  readonly folder?: string
   readonly env?: Readonly<Record<string, string>>
   readonly clockOffsetMs?: number
   /** Another version's tree. */
@@ -47,7 +52,8 @@ export class World {
   private readonly closers: (() => unknown)[] = []
   private readonly callers = new Map<string, Caller>()
   private readonly claims: Violation[] = []
-  private readonly effects: string
+  /** Where the probes write what they do. */
+  readonly effectsFile: string
   private truth: TestRedis | undefined
   private isHealed = false
   checkOptions: CheckOptions = {}
@@ -70,8 +76,8 @@ export class World {
     readonly folder: string,
     private readonly interruption: AbortSignal,
   ) {
-    this.effects = join(folder, 'effects.jsonl')
-    appendFileSync(this.effects, '')
+    this.effectsFile = join(folder, 'effects.jsonl')
+    appendFileSync(this.effectsFile, '')
   }
 
   /** A Redis of its own. The first one started is where the records are. */
@@ -100,12 +106,12 @@ export class World {
   /** `gone serve` in a process of its own. */
   async facade(redis: string | { readonly url: string }, options: FacadeOptions = {}): Promise<Process> {
     this.interruption.throwIfAborted()
-    const { env = {}, failpoints, root = this.root } = options
-    const facade = await startProcess({
+    const { env = {}, failpoints, root = this.root, port = 0 } = options
+    const facade = await startTreeProcess({
       name: 'gone serve',
       root,
       file: 'src/cli/main.js',
-      args: ['serve', '--port', '0'],
+      args: ['serve', '--port', String(port)],
       env: {
         REDIS_URL: typeof redis === 'string' ? redis : redis.url,
         ...clockOf(options),
@@ -132,9 +138,19 @@ export class World {
     return this.startWorker('chaos/worker-process.js', [], redis, options)
   }
 
-  /** The same as `gone work` starts it. */
-  async goneWork(redis: string | { readonly url: string }, options: WorkerOptions = {}): Promise<Process> {
-    return this.startWorker('src/cli/main.js', ['work', join(this.root, 'chaos/workers')], redis, options)
+  /** The same as `gone work` starts it; with `instances` a supervisor of so many. */
+  async goneWork(
+    redis: string | { readonly url: string },
+    {
+      instances,
+      hung = '30s',
+      folder = 'chaos/workers',
+      ...options
+    }: WorkerOptions & { readonly instances?: number; readonly hung?: string } = {},
+  ): Promise<Process> {
+    const supervised = instances === undefined ? [] : ['--instances', String(instances), '--hung', hung]
+    const args = ['work', join(this.root, folder), ...supervised]
+    return this.startWorker('src/cli/main.js', args, redis, options)
   }
 
   /** Who calls this facade. */
@@ -152,6 +168,19 @@ export class World {
   /** Submits a round to the probe. */
   submit(facade: Process, round: string, data: ProbeData = {}, more: object = {}): Promise<Return> {
     return this.to(facade).call('submit', round, { body: { worker: 'probe', data, ...more } })
+  }
+
+  /** Where the board shows a round now that no worker runs. */
+  async boardState(round: string): Promise<string> {
+    const client = new Redis(this.truth?.port ?? 0, { maxRetriesPerRequest: 1 })
+    client.on('error', () => undefined)
+    const queue = new Queue(ROUNDS_QUEUE, { connection: client, prefix: QUEUE_PREFIX })
+    try {
+      return await stateOfJob(client, queue, roundKey({ system: SYSTEM, round }))
+    } finally {
+      await queue.close()
+      client.disconnect()
+    }
   }
 
   /** Notes that something is about to go wrong. */
@@ -176,13 +205,14 @@ export class World {
     while (performance.now() < giveUpMs) {
       this.interruption.throwIfAborted()
       if (await isSo()) return
-      await sleep(50)
+      await pause(50)
     }
     this.claim(false, `within ${withinMs / 1_000} s: ${what}`)
   }
 
   async pause(ms: number): Promise<void> {
-    await sleep(ms, undefined, { signal: this.interruption })
+    await pause(ms, this.interruption)
+    this.interruption.throwIfAborted()
   }
 
   onEnd(close: () => unknown): void {
@@ -191,7 +221,7 @@ export class World {
 
   /** What the probes have done until now, in the order of time. */
   readEffects(): readonly Effect[] {
-    return readFileSync(this.effects, 'utf8')
+    return readFileSync(this.effectsFile, 'utf8')
       .split('\n')
       .filter((line) => line !== '')
       .map((line) => JSON.parse(line) as Effect)
@@ -230,14 +260,14 @@ export class World {
     options: WorkerOptions,
   ): Promise<Process> {
     this.interruption.throwIfAborted()
-    const worker = await startProcess({
+    const worker = await startTreeProcess({
       name: 'gone work',
       root: options.root ?? this.root,
       file,
       args,
       env: {
         REDIS_URL: typeof redis === 'string' ? redis : redis.url,
-        CHAOS_EFFECTS: this.effects,
+        CHAOS_EFFECTS: this.effectsFile,
         ...clockOf(options),
         ...options.env,
       },
@@ -306,13 +336,12 @@ export class World {
         const isLast = performance.now() > giveUpMs
         const still: RoundJson[] = []
         await each(open, async (record) => {
-          const isJobs = record.state === 'submitted' || (record.job?.starts ?? 0) > 0
-          const queue = queueOf(isJobs ? (record.job?.worker ?? ROUNDS_QUEUE) : ROUNDS_QUEUE)
-          const state = await queue.getJobState(roundKey(record))
+          const queue = queueOf(isRunByJob(record) ? (record.job?.worker ?? ROUNDS_QUEUE) : ROUNDS_QUEUE)
+          const state = await stateOfJob(client, queue, roundKey(record))
           const reason = state === 'failed' ? (await queue.getJob(roundKey(record)))?.failedReason : undefined
           const { system, round } = record
           const shown = { kind: 'shown', system, round, state, ...(reason && { reason }) } as const
-          if (isLast || isShownRightly(record, state)) this.recorder.note(shown)
+          if (isLast || isShownRightly(record, shown, this.checkOptions)) this.recorder.note(shown)
           else still.push(record)
         })
         open = still
@@ -339,6 +368,16 @@ export class World {
 export async function lossesSaid(url: string): Promise<number> {
   const reply = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined)
   return Number(/^gone_store_losses_total (\d+)$/m.exec((await reply?.text()) ?? '')?.[1] ?? 0)
+}
+
+/** Where the queue has the job: as BullMQ names it, `unknown` for nowhere, and all of them where it is in more than one place. */
+async function stateOfJob(client: Redis, queue: Queue, id: string): Promise<string> {
+  const state = await queue.getJobState(id)
+  const ends = ['completed', 'failed', 'delayed', 'prioritized']
+  const scores = await Promise.all(ends.map((end) => client.zscore(queue.toKey(end), id)))
+  const places = await Promise.all(['wait', 'active'].map((list) => client.lpos(queue.toKey(list), id)))
+  const count = [...scores, ...places].filter((place) => place !== null).length
+  return count > 1 ? `in ${count} places` : state
 }
 
 function clockOf({ clockOffsetMs }: { readonly clockOffsetMs?: number }): Record<string, string> {

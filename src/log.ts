@@ -1,18 +1,24 @@
 import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
+import { logText } from './log-text.ts'
 import { redactor } from './secrets.ts'
 
 /**
- * The log of a process: lines of JSON, so that whatever comes from outside is escaped. Secrets are replaced in the
- * finished line, wherever they came from: an error of the Redis client carries the arguments of its command.
+ * The log of a process: lines of JSON, or on a terminal lines for people; whatever comes from outside is escaped in both.
+ * Secrets are replaced in the finished line, wherever they came from: an error of the Redis client carries the arguments
+ * of its command.
  */
 export function createLog(
   name: string,
-  level: Config['logLevel'],
+  { logLevel: level, logFormat }: Pick<Config, 'logLevel' | 'logFormat'>,
   env: Readonly<Record<string, string | undefined>>,
 ): Logger {
   const redact = redactor(env)
-  return pino({ name, level, hooks: { streamWrite: redact }, serializers: { err: errorFields } })
+  const { isTTY } = process.stdout
+  const isText = logFormat === 'text' || (logFormat === 'auto' && isTTY === true)
+  const text = logText(isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb')
+  const streamWrite = isText ? (line: string) => text(redact(line)) : redact
+  return pino({ name, level, hooks: { streamWrite }, serializers: { err: errorFields } })
 }
 
 /** What a person needs of an error. Its other members may hold anything. */

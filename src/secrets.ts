@@ -1,15 +1,7 @@
 import { readFileSync, statSync } from 'node:fs'
 import { GoneError } from './errors.ts'
-
-/** Settings that are secret, or carry a password. Each may also come from a file, named by the setting and `_FILE`. */
-export const SECRETS = [
-  'REDIS_URL',
-  'GATE_REDIS_URLS',
-  'GONE_KEY',
-  'GONE_WEBHOOK_SECRET',
-  'GONE_ALERT_URL',
-  'GONE_ALERT_SECRET',
-] as const
+import { passwordsIn } from './redis/redis-url.ts'
+import { SECRETS } from './settings.ts'
 
 type Env = Readonly<Record<string, string | undefined>>
 
@@ -57,21 +49,14 @@ export function redactor(env: Env): (text: string) => string {
     )
 }
 
-/** Of a URL its password, as it is written and as it is meant. */
+/** Of a Redis its passwords, as they are written and as they are meant. */
 function partsToHide(name: string, value: string): readonly string[] {
+  if (name === 'GONE_WEBHOOK_SECRETS')
+    return value.split(/[,\n]/).map((entry) => entry.slice(entry.indexOf('=') + 1).trim())
+  if (name === 'GONE_ALERT_URL') return value.split(',').map((url) => url.trim())
   if (!name.includes('REDIS')) return [value]
-  return value.split(',').flatMap((url) => {
-    const password = /^[a-z+]+:\/\/[^:@/]*:(.*)@/.exec(url)?.[1]
-    return password === undefined
-      ? []
-      : [password, decoded(password), JSON.stringify(decoded(password)).slice(1, -1)]
-  })
-}
-
-function decoded(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
+  return value
+    .split(name === 'GATE_REDIS_URLS' ? ',' : /$/)
+    .flatMap((url) => passwordsIn(url.trim()))
+    .flatMap((password) => [password, JSON.stringify(password).slice(1, -1)])
 }

@@ -1,7 +1,7 @@
 /** The worker to learn from. This file's name is the queue that it serves: submit a round with `"worker": "hello"`. */
 
 import { setTimeout as sleep } from 'node:timers/promises'
-import { JobFailed } from '../src/core/job-failed.ts'
+import { JobFailed } from '../src/core/rounds/job-failed.ts'
 import { defineWorker, type WorkerJob } from '../src/index.ts'
 
 /** What is submitted, and what the round ends with. Both are kept in Redis, so both are JSON. */

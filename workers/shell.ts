@@ -1,7 +1,7 @@
 /** Runs a command from a catalogue that the worker's owner writes. Settings and an example are in README.md. */
 
-import { formatDuration } from '../src/core/duration.ts'
-import { JobFailed } from '../src/core/job-failed.ts'
+import { JobFailed } from '../src/core/rounds/job-failed.ts'
+import { formatDuration } from '../src/core/time/duration.ts'
 import { defineWorker, type WorkerContext, type WorkerHandler } from '../src/index.ts'
 import { type Catalogue, type CatalogueEntry, readCatalogue } from './lib/catalogue.ts'
 import { Fields } from './lib/fields.ts'
@@ -34,7 +34,7 @@ export interface ShellSettings {
 type Env = Readonly<Record<string, string | undefined>>
 
 /** What a command inherits from the worker. The rest may hold secrets that are none of its business. */
-const INHERITED = ['PATH', 'HOME', 'LANG']
+const INHERITED = ['PATH', 'HOME', 'LANG', 'GONE_INSTANCE']
 
 /**
  * What the environment asks for. The catalogue is read once.

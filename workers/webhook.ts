@@ -1,13 +1,16 @@
 /** Calls a URL: the round and its fence go with the request, signed. Settings and an example are in README.md. */
 
-import { formatDuration } from '../src/core/duration.ts'
-import { JobFailed } from '../src/core/job-failed.ts'
-import { sign } from '../src/core/signature.ts'
+import { JobFailed } from '../src/core/rounds/job-failed.ts'
+import { formatDuration } from '../src/core/time/duration.ts'
+import { expectTaken } from '../src/hook/answer.ts'
 import { call, type HttpAnswer } from '../src/hook/http-call.ts'
+import { signatures } from '../src/hook/signature.ts'
 import { defineWorker, GoneError, type WorkerContext, type WorkerHandler } from '../src/index.ts'
 import { withSecretFiles } from '../src/secrets.ts'
+import { unlessAborted } from '../src/waiting.ts'
 import { type DestinationRules, parseHostPatterns, resolveDestination } from './lib/destination.ts'
 import { type Hook, readHook } from './lib/hook.ts'
+import { parseReceiverSecrets, type ReceiverSecret, secretFor } from './lib/receiver-secrets.ts'
 import { TimeLimit } from './lib/time-limit.ts'
 
 /** What is submitted, such as `{ url: 'https://example.com/hook', body: { report: 'daily' } }`. */
@@ -29,8 +32,10 @@ export interface WebhookResult {
 }
 
 export interface WebhookSettings extends DestinationRules {
-  /** Missing: requests are not signed. */
+  /** What signs requests to receivers that have no secret of their own; missing: they are not signed. */
   readonly secret?: string
+  /** Secrets of receivers, by host pattern; the first that matches. */
+  readonly secrets?: readonly ReceiverSecret[]
 }
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -43,6 +48,7 @@ type Env = Readonly<Record<string, string | undefined>>
 export function webhookSettings(env: Env): WebhookSettings {
   const {
     GONE_WEBHOOK_SECRET: secret,
+    GONE_WEBHOOK_SECRETS: secrets,
     GONE_WEBHOOK_ALLOW: allow,
     GONE_WEBHOOK_ALLOW_PRIVATE: allowPrivate,
   } = env
@@ -59,9 +65,18 @@ export function webhookSettings(env: Env): WebhookSettings {
   }
   return {
     ...(secret && { secret }),
+    ...(secrets?.trim() && { secrets: receiverSecrets(secrets) }),
     ...(hosts.length > 0 && { hosts }),
     allowPrivate: allowPrivate === 'true',
   }
+}
+
+function receiverSecrets(list: string): readonly ReceiverSecret[] {
+  const read = parseReceiverSecrets(list)
+  if (!('host' in read)) return read
+  const rule =
+    'expected hosts and their secrets like api.example.com=secret, comma-separated and without ports'
+  throw new GoneError('CONFIG', `GONE_WEBHOOK_SECRETS: ${rule}, got "${read.host}"`)
 }
 
 /** The handler under other settings than the environment's. */
@@ -71,7 +86,9 @@ export function webhookHandler(settings: WebhookSettings): WorkerHandler<Webhook
     const what = `${hook.method} ${hook.url.origin}`
     // A line that cannot be written is no reason not to call.
     await context.log(`${what}, attempt ${context.attempt}, fence ${context.fence}`).catch(() => undefined)
-    return judge(what, await answerInTime(what, hook, context, settings))
+    const answer = await answerInTime(what, hook, context, settings)
+    expectTaken(what, answer, Date.now())
+    return { status: answer.status, body: answer.tail }
   }
 }
 
@@ -101,53 +118,47 @@ async function answerInTime(
 
 async function deliver(
   { url, method, headers, body }: Hook,
-  { system, round, fence, attempt }: WorkerContext,
-  { secret, ...rules }: WebhookSettings,
+  { system, round, fence, attempt, traceparent }: WorkerContext,
+  { secret, secrets, ...rules }: WebhookSettings,
   signal: AbortSignal,
 ): Promise<HttpAnswer> {
-  const addresses = await unlessAborted(resolveDestination(url, rules), signal)
+  // A name's resolution cannot be called off.
+  const addresses = await unlessAborted(signal, resolveDestination(url, rules))
   const isEmpty = method === 'GET'
   const rawBody = isEmpty ? '' : JSON.stringify({ system, round, fence, attempt, data: body })
   const timestamp = String(Math.floor(Date.now() / 1_000))
+  const own = secretFor(url.hostname, secrets) ?? secret
+  const [to, about] = [headerText(system), headerText(round)]
   const ours = {
     ...(!isEmpty && { 'content-length': String(Buffer.byteLength(rawBody)) }),
-    'gone-system': headerText(system),
-    'gone-round': headerText(round),
+    'gone-system': to,
+    'gone-round': about,
     'gone-fence': String(fence),
     'gone-timestamp': timestamp,
-    ...(secret && { 'gone-signature': sign({ secret, timestamp, body: rawBody }) }),
+    ...(own &&
+      signatures(own, {
+        timestamp,
+        method,
+        host: url.host,
+        path: url.pathname + url.search,
+        system: to,
+        round: about,
+        fence: String(fence),
+        body: rawBody,
+      })),
   }
-  const theirs = { ...(!isEmpty && { 'content-type': 'application/json' }), 'user-agent': 'gone', ...headers }
+  const theirs = {
+    ...(!isEmpty && { 'content-type': 'application/json' }),
+    ...(traceparent !== undefined && { traceparent }),
+    'user-agent': 'gone',
+    ...headers,
+  }
   return call({ url, method, headers: { ...theirs, ...ours }, body: rawBody, addresses, signal })
 }
 
 /** Percent-encoded unless it is visible ASCII; also a "%" is encoded, so that decoding always gives the name. */
 function headerText(name: string): string {
   return /^[\x21-\x24\x26-\x7e]*$/.test(name) ? name : encodeURIComponent(name)
-}
-
-/** A name's resolution cannot be cancelled, but it need not be waited for. */
-async function unlessAborted<T>(work: Promise<T>, signal: AbortSignal): Promise<T> {
-  const aborted = new Promise<never>((_, reject) => {
-    const fail = () => reject(signal.reason)
-    if (signal.aborted) fail()
-    signal.addEventListener('abort', fail, { once: true })
-  })
-  return Promise.race([work, aborted])
-}
-
-/** Statuses below 500 that say "later", not "never". */
-const LATER = [408, 425, 429]
-const SHOWN_CHARS = 300
-
-/** 2xx is the result. What asking again cannot change fails the round for good; the rest asks for another attempt. */
-function judge(what: string, { status, tail }: HttpAnswer): WebhookResult {
-  if (status >= 200 && status < 300) return { status, body: tail }
-  const said = `${what}: answered ${status}${tail && `: ${tail.slice(0, SHOWN_CHARS)}`}`
-  if (status >= 300 && status < 400)
-    throw new JobFailed(`${what}: answered ${status}, and redirects are not followed`)
-  if (status >= 400 && status < 500 && !LATER.includes(status)) throw new JobFailed(said)
-  throw new Error(said)
 }
 
 /** Where several addresses were tried, Node's error has no message, only a code. */

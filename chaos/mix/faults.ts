@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import type { Process } from '../../test/support/processes.ts'
 import { untilTold } from '../load.ts'
-import type { Process } from '../processes.ts'
 import { askOf, type Call, POINTS } from '../scenarios/facades.ts'
 import { killWritten, tearAof } from '../scenarios/redis.ts'
 import type { World } from '../world.ts'
@@ -15,6 +15,7 @@ interface MixFault {
 }
 
 const FAILING = 'failing'
+const DRAINS = 3
 const hasGate = ({ gateNodes }: Stage) => gateNodes.length > 0
 const hasDisk = ({ disk }: Stage) => disk !== undefined
 
@@ -98,6 +99,19 @@ export const FAULTS: readonly MixFault[] = [
       // What it exits with says nothing here: its job may kill it meanwhile.
       await seat.process.stop()
       await seat.fill()
+    },
+  },
+  {
+    async happen({ world, workers }) {
+      world.fault('SIGTERM of all workers, again and again')
+      for (let drain = 0; drain < DRAINS; drain += 1) {
+        await Promise.all(
+          workers.map(async (seat) => {
+            await seat.process.stop()
+            await seat.fill()
+          }),
+        )
+      }
     },
   },
   {

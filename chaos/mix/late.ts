@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq'
-import { ROUNDS_QUEUE } from '../../src/core/job.ts'
-import { roundKey } from '../../src/core/round.ts'
+import { ROUNDS_QUEUE } from '../../src/core/rounds/job.ts'
+import { roundKey } from '../../src/core/rounds/round.ts'
 import { QUEUE_PREFIX } from '../../src/queue/open-queue.ts'
 import type { Operation } from '../history.ts'
 import { untilTold } from '../load.ts'

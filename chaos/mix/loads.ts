@@ -1,3 +1,4 @@
+import { ENDINGS } from '../endings.ts'
 import { type Load, type LoadOptions, names, type Play, startLoad, untilTold } from '../load.ts'
 import { each } from '../world.ts'
 import type { Stage } from './stage.ts'
@@ -38,12 +39,13 @@ const playTeams: Play = async (world, facades, round, { system }, random) => {
   ])
 }
 
-/** One job, submitted by two replicas at once. Now and then it fails, or kills its worker before or after its effect. */
+/** One job, submitted by two replicas at once. Now and then it fails, ends in a way that is no result, or kills its worker before or after its effect. */
 const submitJob: Play = async (world, facades, round, { system }, random) => {
   const diesAt = random.chance(0.04) ? random.pick(['before', 'after'] as const) : undefined
   const data = {
     sleepMs: random.int(0, 1_000),
     ...(random.chance(0.1) && { fails: true }),
+    ...(random.chance(0.1) && { ends: random.pick(Object.keys(ENDINGS)) }),
     ...(diesAt && { diesAt }),
   }
   const body = { worker: 'probe', data }

@@ -2,6 +2,8 @@ import type { Random } from '../random.ts'
 
 export const STRONG = 3
 const HOUR_MS = 3_600_000
+const DAY_MS = 24 * HOUR_MS
+const WORKERS = 2
 
 /** On what stage a segment is played. */
 export interface Setting {
@@ -11,6 +13,7 @@ export interface Setting {
   readonly isGated: boolean
   /** How wrong the clock of each is, the weak facade's last. */
   readonly facadeClocksMs: readonly number[]
+  readonly workerClocksMs: readonly number[]
   /** Which facade is of another build. */
   readonly otherBuild?: number
   /** What happens to the weak facade where a round's name asks for it, see `preload.ts`. */
@@ -19,11 +22,12 @@ export interface Setting {
 
 export function drawSetting(random: Random): Setting {
   const areRight = random.chance(0.5)
-  const clock = () => (areRight ? 0 : random.pick([-HOUR_MS, 0, HOUR_MS]))
+  const clock = () => (areRight ? 0 : random.pick([-40 * DAY_MS, -HOUR_MS, 0, HOUR_MS, 40 * DAY_MS]))
   return {
     aof: random.pick(['always', 'everysec']),
     isGated: random.chance(0.5),
     facadeClocksMs: Array.from({ length: STRONG + 1 }, clock),
+    workerClocksMs: Array.from({ length: WORKERS }, clock),
     ...(random.chance(0.5) && { otherBuild: random.int(0, STRONG - 1) }),
     weakness: random.pick(['kill', 'stop']),
   }
@@ -31,11 +35,11 @@ export function drawSetting(random: Random): Setting {
 
 /** One line for whoever reads the result. */
 export function sayOf(setting: Setting): string {
-  const { aof, isGated, facadeClocksMs, otherBuild, weakness } = setting
-  const hours = facadeClocksMs.map((ms) => ms / HOUR_MS)
+  const { aof, isGated, facadeClocksMs, workerClocksMs, otherBuild, weakness } = setting
+  const hours = [...facadeClocksMs, ...workerClocksMs].map((ms) => ms / HOUR_MS)
   const clocks = hours.every((hour) => hour === 0)
     ? 'right clocks'
-    : `clocks of facades off by ${hours.join(', ')} h`
+    : `clocks of facades and workers off by ${hours.join(', ')} h`
   return [
     `appendfsync ${aof}`,
     isGated ? 'a gate of three nodes' : 'no gate of its own',

@@ -1,6 +1,6 @@
 import type { Redis } from 'ioredis'
+import type { Process } from '../../test/support/processes.ts'
 import type { TestRedis } from '../../test/support/redis.ts'
-import type { Process } from '../processes.ts'
 import type { TcpProxy } from '../proxy.ts'
 import { adminOf } from '../scenarios/redis.ts'
 import type { SmallDisk } from '../small-disk.ts'
@@ -11,7 +11,6 @@ import { type Setting, STRONG } from './setting.ts'
 /** Ample for what is written in a segment; above it lies the ballast. */
 const DISK_MEGABYTES = 32
 const GATE_NODES = 3
-const WORKERS = 2
 const LOOK_EVERY_MS = 200
 
 export interface Stage {
@@ -61,7 +60,7 @@ export class Seat {
 }
 
 export async function build(world: World, setting: Setting): Promise<Stage> {
-  const { aof, isGated, facadeClocksMs, otherBuild, weakness } = setting
+  const { aof, isGated, facadeClocksMs, workerClocksMs, otherBuild, weakness } = setting
   const disk = await world.smallDisk(DISK_MEGABYTES, 'no disk was full')
   const redis = await world.redis({ aof, ...(disk && { dir: disk.dir, startedOn: disk.startedOn }) })
   const gateNodes = isGated
@@ -84,8 +83,8 @@ export async function build(world: World, setting: Setting): Promise<Stage> {
     return new Seat(() => facade(n), n === 0 ? (port) => world.proxy(port) : undefined)
   })
   const weak = new Seat(() => facade(STRONG, { failpoints: weakness }))
-  const workers = Array.from({ length: WORKERS }, () => {
-    return new Seat(() => world.worker(redis, { env: { ...env, GONE_SHUTDOWN: '3s' } }))
+  const workers = workerClocksMs.map((clockOffsetMs) => {
+    return new Seat(() => world.worker(redis, { clockOffsetMs, env: { ...env, GONE_SHUTDOWN: '3s' } }))
   })
   await Promise.all([...facades, weak, ...workers].map((seat) => seat.fill()))
   return {

@@ -1,12 +1,19 @@
 import type { Scenario } from '../scenario.ts'
 import { BUILDS } from './builds.ts'
+import { CALLS } from './calls.ts'
 import { CLOCKS } from './clocks.ts'
 import { CLUSTERS } from './clusters.ts'
+import { COMMANDS } from './commands.ts'
+import { CONTROL } from './control.ts'
 import { ELECTIONS } from './elections.ts'
+import { EMBEDDED } from './embedded.ts'
 import { FACADES } from './facades.ts'
 import { GATE } from './gate.ts'
+import { INSTANCES } from './instances.ts'
 import { NETWORK } from './network.ts'
 import { REDIS, REDIS_LOSES } from './redis.ts'
+import { SUPERVISED } from './supervised.ts'
+import { SYSTEMS } from './systems.ts'
 import { WORKERS } from './workers.ts'
 
 /** What is survived first, then what is not. */
@@ -15,9 +22,16 @@ export const SCENARIOS: readonly Scenario[] = [
   ...BUILDS,
   ...NETWORK,
   ...REDIS,
+  ...EMBEDDED,
   ...FACADES,
+  ...SYSTEMS,
   ...WORKERS,
+  ...CALLS,
+  ...SUPERVISED,
+  ...CONTROL,
+  ...INSTANCES,
   ...CLOCKS,
+  ...COMMANDS,
   ...GATE,
   ...CLUSTERS,
   ...REDIS_LOSES,

@@ -1,7 +1,7 @@
+import type { Process } from '../../test/support/processes.ts'
 import { type LoadOptions, names, startLoad, untilPlayed, untilTold } from '../load.ts'
-import type { Process } from '../processes.ts'
 import type { Scenario } from '../scenario.ts'
-import { builtAt, builtCopy, OLD_COMMIT, OTHER_BUILD } from '../tree.ts'
+import { builtAt, builtCopy, OTHER_BUILD, oldBuild } from '../tree.ts'
 import { each, type World } from '../world.ts'
 
 const JOBS = 30
@@ -28,7 +28,8 @@ export const BUILDS: readonly Scenario[] = [
     proves:
       'an older build beside this one, then a rolling upgrade and back again under load: same rounds, same queue, nothing is lost',
     async run(world) {
-      const old = { root: await builtAt(world.folder, OLD_COMMIT) }
+      world.checkOptions = { olderBuild: true }
+      const old = { root: await builtAt(world.folder, await oldBuild()) }
       const redis = await world.redis({ aof: 'always' })
       const facades = await Promise.all([world.facade(redis), world.facade(redis, old)])
       const workers = await Promise.all([world.worker(redis), world.worker(redis, old)])

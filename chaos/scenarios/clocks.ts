@@ -1,10 +1,17 @@
+import type { Process } from '../../test/support/processes.ts'
+import { monotonicMs } from '../history.ts'
 import { names, playRound, startLoad, untilPlayed, untilTold } from '../load.ts'
 import type { Scenario } from '../scenario.ts'
 import { builtCopy } from '../tree.ts'
-import { each } from '../world.ts'
+import { each, type World } from '../world.ts'
 import { adminOf } from './redis.ts'
 
+const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
+/** What delayed jobs wait. */
+const WAIT_MS = 3_000
+/** A worker looks each second, on a machine that may be busy. */
+const LATE_MS = 8_000
 
 /** Clocks that are wrong. */
 export const CLOCKS: readonly Scenario[] = [
@@ -64,6 +71,44 @@ export const CLOCKS: readonly Scenario[] = [
     },
   },
   {
+    name: 'delay-clocks',
+    proves:
+      'jobs that are to wait start when they are to by the clock of Redis, whatever those of facades and workers say: none early, none hours late',
+    isShort: true,
+    async run(world) {
+      const redis = await world.redis()
+      const wrong = [{ clockOffsetMs: -HOUR_MS }, { clockOffsetMs: HOUR_MS }] as const
+      const facades = await Promise.all(wrong.map((clock) => world.facade(redis, clock)))
+      const [, fast] = await Promise.all(wrong.map((clock) => world.worker(redis, clock)))
+      await startOnTime(world, facades, names('round', 12))
+      // Beside one that is fast nobody sees that a slow one leaves all jobs to it.
+      world.fault('the worker whose clock is fast ends')
+      await fast?.stop()
+      await startOnTime(world, facades, names('slow', 6))
+    },
+  },
+  {
+    name: 'list-clocks',
+    proves: 'facades at 1970 and forty days ahead hide no system from the list of those with a right clock',
+    isShort: true,
+    async run(world) {
+      const redis = await world.redis()
+      const clocks = [0, 40 * DAY_MS, -Date.now()]
+      const facades = await Promise.all(clocks.map((clockOffsetMs) => world.facade(redis, { clockOffsetMs })))
+      const systems = names('system', 9)
+      for (const [n, system] of systems.entries()) {
+        await world.to(facades[n % facades.length] ?? '', system).elect('round', { token: system })
+      }
+      for (const { url } of facades) {
+        const reply = await fetch(`${url}/api/v1/rounds?limit=1000`)
+        const { rounds } = (await reply.json()) as { rounds: readonly { system: string }[] }
+        const listed = new Set(rounds.map(({ system }) => system))
+        const hidden = systems.filter((system) => !listed.has(system))
+        world.claim(hidden.length === 0, `${url} does not list ${hidden.join(', ')}`)
+      }
+    },
+  },
+  {
     name: 'redis-clock',
     proves:
       'the clock of Redis jumps an hour ahead and back: leases end early or late, and no round has two leaders under a fence',
@@ -73,13 +118,13 @@ export const CLOCKS: readonly Scenario[] = [
       // this copy of the scripts adds what a key says; expiry of keys is not shifted.
       const root = await builtCopy(world.folder, [
         {
-          file: 'src/records/record.lua',
+          file: 'src/store/records/record.lua',
           find: 'return time[1] * 1000 + math.floor(time[2] / 1000)',
           replace:
             "return time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(redis.call('GET', 'chaos:clock') or '0')",
         },
         {
-          file: 'src/records/redis-records.ts',
+          file: 'src/store/records/redis-records.ts',
           find: 'const [seconds, micros] = await this.redis.time()',
           replace:
             "const [real, micros] = await this.redis.time()\n      const seconds = Number(real) + Number(await this.redis.get('chaos:clock')) / 1000",
@@ -114,3 +159,30 @@ export const CLOCKS: readonly Scenario[] = [
     },
   },
 ]
+
+/** Submits rounds that are to wait, each at the next facade, and claims of each that it starts when it is to. */
+async function startOnTime(
+  world: World,
+  facades: readonly Process[],
+  rounds: readonly string[],
+): Promise<void> {
+  const due = new Map<string, { readonly fromMs: number; readonly untilMs: number }>()
+  for (const [n, round] of rounds.entries()) {
+    const facade = facades[n % facades.length] as Process
+    const askedMs = monotonicMs()
+    // The clock of this process is that of Redis.
+    const when =
+      n % 3 === 0 ? { at: new Date(Date.now() + WAIT_MS).toISOString() } : { delay: `${WAIT_MS}ms` }
+    const body = { worker: 'probe', data: {}, ...when }
+    await untilTold(world, [facade], 'submit', round, { body })
+    due.set(round, { fromMs: askedMs + WAIT_MS, untilMs: monotonicMs() + WAIT_MS + LATE_MS })
+  }
+  const startOf = (round: string) =>
+    world.readEffects().find((effect) => effect.round === round && effect.phase === 'start')
+  await world.until(() => rounds.every(startOf), 'all jobs have started', WAIT_MS + 2 * LATE_MS)
+  for (const [round, { fromMs, untilMs }] of due) {
+    const atMs = startOf(round)?.atMs ?? Number.NaN
+    world.claim(atMs >= fromMs - 2, `${round} started ${Math.round(fromMs - atMs)} ms early`)
+    world.claim(atMs <= untilMs, `${round} started late`)
+  }
+}

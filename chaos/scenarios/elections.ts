@@ -1,7 +1,7 @@
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
-import { ROUNDS_QUEUE } from '../../src/core/job.ts'
-import { roundKey } from '../../src/core/round.ts'
+import { ROUNDS_QUEUE } from '../../src/core/rounds/job.ts'
+import { roundKey } from '../../src/core/rounds/round.ts'
 import { QUEUE_PREFIX } from '../../src/queue/open-queue.ts'
 import { runCandidates } from '../candidates.ts'
 import { names, playRound } from '../load.ts'
@@ -105,6 +105,51 @@ export const ELECTIONS: readonly Scenario[] = [
         const refused = (await Promise.all(calls)).every(({ result }) => result === 'fail')
         world.claim(refused, `${round}: a call of the late leader was not refused`)
         await world.to(one).call('complete', round, { token: `${round}-${next}` })
+      })
+    },
+  },
+  {
+    name: 'ended-elsewhere',
+    proves:
+      'a token that leads at one facade and reports at another has lost when it asks again, and no reply says led any more',
+    isShort: true,
+    async run(world) {
+      const facades = await world.facadesOn(2, await world.redis())
+      await each(names('round', 100), async (round) => {
+        const [one = '', other = ''] = facades
+        const token = `${round}-leader`
+        await world.to(one).elect(round, { token })
+        await world.to(one).elect(round, { token: `${round}-loser` })
+        await world.to(other).call(round.endsWith('7') ? 'fail' : 'complete', round, { token })
+        const again = await Promise.all([
+          world.to(one).elect(round, { token }),
+          world.to(other).elect(round, { token }),
+          world.to(one).elect(round, { token: `${round}-loser` }),
+          world.to(one).call('elected', round),
+          world.to(one).call('round', round),
+        ])
+        const [own, elsewhere] = again.map(({ status }) => status)
+        world.claim(own === 204 && elsewhere === 204, `${round}: its leader was told ${own} and ${elsewhere}`)
+      })
+    },
+  },
+  {
+    name: 'lease-cut',
+    proves: 'a renewal by a shorter lease lets nobody take over before the end that was promised',
+    isShort: true,
+    async run(world) {
+      const facades = await world.facadesOn(2, await world.redis())
+      await each(names('round', 20), async (round) => {
+        const [one = '', other = ''] = facades
+        const token = `${round}-leader`
+        await world.to(one).elect(round, { token, leaseMs: 4_000 })
+        await world.to(other).call('renew', round, { token, leaseMs: 1_000 })
+        const next = await world
+          .to(other)
+          .elect(round, { token: `${round}-next`, leaseMs: 30_000, waitMs: 6_000 })
+        world.claim(next.status === 202, `${round}: nobody took over, but ${next.status}`)
+        await world.to(other).call('complete', round, { token: `${round}-next` })
+        await world.to(one).elect(round, { token: `${round}-late` })
       })
     },
   },

@@ -1,8 +1,9 @@
+import type { Process } from '../../test/support/processes.ts'
 import type { TestRedis } from '../../test/support/redis.ts'
 import { names, playRound, startLoad, untilPlayed, untilTold } from '../load.ts'
-import type { Process } from '../processes.ts'
 import type { Scenario } from '../scenario.ts'
 import { each, type World } from '../world.ts'
+import { adminOf } from './redis.ts'
 
 /** A gate of three Redis nodes, independent of the records'. */
 export const GATE: readonly Scenario[] = [
@@ -20,6 +21,46 @@ export const GATE: readonly Scenario[] = [
         await node.restart()
       }
       await load.stop()
+    },
+  },
+  {
+    name: 'gate-node-slow',
+    proves:
+      'with one of three gate nodes 800 ms away nobody waits for it: a majority decides who passes, and who does not',
+    async run(world) {
+      const redis = await world.redis()
+      const nodes = await startNodes(world, 'always')
+      const wire = await world.proxy(nodes[2]?.port ?? 0)
+      const urls = nodes.map(({ url }, n) => (n === 2 ? wire.redisUrl : url))
+      const facades = await world.facadesOn(2, redis, { env: { GATE_REDIS_URLS: urls.join(',') } })
+      for (const round of names('before', 5)) await playRound(world, facades, round)
+      world.fault('a gate node answers after 800 ms')
+      // There, and back again.
+      wire.delay(400)
+      const tookMs: number[] = []
+      for (const round of names('round', 12)) {
+        const told = await Promise.all(
+          names(round, 4).map(async (token, n) => {
+            const startMs = performance.now()
+            const answer = await world.to(facades[n % 2] ?? '').elect(round, { token })
+            tookMs.push(performance.now() - startMs)
+            return answer
+          }),
+        )
+        const isDecided = told.every(({ result }) => result === 'ok')
+        world.claim(isDecided, `${round}: answered ${told.map(({ status }) => status).join(', ')}`)
+      }
+      for (const round of names('held', 4)) {
+        // As a facade leaves it that died between gate and record.
+        for (const node of nodes.slice(0, 2)) {
+          await adminOf(world, node).set(`gone:gate:chaos~${round}`, 'of the dead', 'PX', 1_000)
+        }
+        const told = await world.to(facades[0] ?? '').elect(round, { token: round })
+        world.claim(told.status === 202, `${round}: whom the gate let through was told ${told.status}`)
+      }
+      const medianMs = tookMs.sort((a, b) => a - b)[Math.floor(tookMs.length / 2)] ?? 0
+      world.claim(medianMs < 600, `half of the answers took more than ${Math.round(medianMs)} ms`)
+      wire.heal()
     },
   },
   {

@@ -1,7 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
+import { connect } from 'node:net'
+import { pause } from '../../src/waiting.ts'
 import { names, startLoad, untilPlayed, untilTold } from '../load.ts'
 import type { Scenario } from '../scenario.ts'
 import { each } from '../world.ts'
+import { adminOf } from './redis.ts'
 
 /** What the wires between callers, servers and Redis may do. */
 export const NETWORK: readonly Scenario[] = [
@@ -58,6 +60,32 @@ export const NETWORK: readonly Scenario[] = [
         const leaders = told.filter(({ status }) => status === 202).length
         world.claim(leaders === 1, `${round}: ${leaders} of those who asked next lead`)
         await untilTold(world, [facade], 'elect', round, {})
+      })
+    },
+  },
+  {
+    name: 'caller-gone',
+    proves:
+      'callers without a token and stand-bys that are gone before they are answered lead nothing: whoever asks next does, anywhere',
+    isShort: true,
+    async run(world) {
+      const redis = await world.redis()
+      const [one, other] = await world.facadesOn(2, redis)
+      if (!one || !other) return
+      const admin = adminOf(world, redis)
+      const rounds = names('round', 20)
+      world.fault('callers close their connections while Redis decides')
+      // What runs for the first time takes long.
+      for (const [n, facade] of [one, other].entries()) await world.to(facade).elect(`first-${n}`)
+      await admin.client('PAUSE', 700, 'ALL')
+      const gone = rounds.map((round, n) => askAndGo(one, round, n % 4 === 0 ? '?wait=20s' : ''))
+      await Promise.all(gone)
+      await world.pause(800)
+      await each(rounds, async (round) => {
+        const told = await world.to(other).elect(round, { token: `${round}-next` })
+        world.claim(told.status === 202, `${round}: who asked next was told ${told.status}`)
+        world.claim((told.fence ?? 0) > rounds.length, `${round}: nobody had led it before`)
+        await world.to(one).call('complete', round, { token: `${round}-next` })
       })
     },
   },
@@ -188,11 +216,23 @@ function oneWay(direction: 'requests' | 'replies'): Scenario {
         await untilPlayed(world, load, 40)
         world.fault(`a one-way partition: Redis ${lost}`)
         wire.drop(direction)
-        await sleep(2_500)
+        await pause(2_500)
         wire.heal()
       }
       await untilPlayed(world, load, 40)
       await load.stop()
     },
   }
+}
+
+/** Asks for the lead without a token, and is gone before Redis, which is halted, can have decided. */
+async function askAndGo({ url }: { readonly url: string }, round: string, query: string): Promise<void> {
+  const { hostname, port } = new URL(url)
+  const socket = connect(Number(port), hostname)
+  socket.on('error', () => undefined)
+  socket.write(
+    `POST /api/v1/elect/chaos/${round}${query} HTTP/1.1\r\nHost: ${hostname}\r\nContent-Length: 0\r\n\r\n`,
+  )
+  await pause(350)
+  socket.destroy()
 }

@@ -1,3 +1,4 @@
+import { ENDINGS } from '../endings.ts'
 import { names, untilTold } from '../load.ts'
 import type { Scenario } from '../scenario.ts'
 import { each, type World } from '../world.ts'
@@ -49,6 +50,74 @@ export const WORKERS: readonly Scenario[] = [
     },
   },
   {
+    name: 'times-long',
+    proves:
+      'a worker whose jobs may take two months, under a lock of days, gives them that time and asks Redis no more often',
+    isShort: true,
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      await world.goneWork(redis, { env: { CHAOS_LOCK: '7d', CHAOS_TIMEOUT: '60d' } })
+      const rounds = names('round', 5)
+      for (const round of rounds) await world.submit(facade, round, { sleepMs: 1_000 })
+      await whenEnded(world, rounds.length)
+      for (const round of rounds) {
+        await world.until(async () => {
+          const { record } = await world.to(facade).call('round', round)
+          return record?.state === 'completed'
+        }, `${round} is completed`)
+      }
+    },
+  },
+  {
+    name: 'job-outlives-record',
+    proves:
+      'a job whose record is gone is not run for the submission that comes after it, which is run once, with its own data',
+    isShort: true,
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      const admin = adminOf(world, redis)
+      const rounds = names('round', 10)
+      const unqueued = 'unqueued.after-submit'
+      // Not in the history: nobody is to know of them any more.
+      for (const round of [unqueued, ...rounds]) {
+        await fetch(`${facade.url}/api/v1/submit/chaos/${round}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify({ worker: 'probe', data: { fails: true } }),
+        })
+      }
+      world.fault('the records are gone, as after their retention, and nobody has served the queue')
+      for (const round of [unqueued, ...rounds]) await admin.del(`gone:{chaos}:round:${round}`)
+      for (const round of rounds) {
+        const { status } = await world.submit(facade, round, {})
+        world.claim(status === 202, `${round}: submitted anew it was answered ${status}`)
+      }
+      await facade.stop()
+      const victim = await world.facade(redis, { failpoints: 'kill' })
+      world.fault(
+        'the only facade dies between the record of a submission and the queue, where its earlier job is',
+      )
+      await world.submit(victim, unqueued, {})
+      await victim.ended
+      await world.worker(redis)
+      // Queued before them, so taken before them.
+      await whenEnded(world, rounds.length)
+      const next = await world.facade(redis)
+      for (const round of [unqueued, ...rounds]) {
+        await world.until(async () => {
+          const { record } = await world.to(next).call('round', round)
+          return record?.state === 'completed'
+        }, `${round} is completed, with the data of its own submission`)
+        const starts = world
+          .readEffects()
+          .filter((one) => one.round === round && one.phase === 'start').length
+        world.claim(starts === 1, `${round} was started ${starts} times`)
+      }
+    },
+  },
+  {
     name: 'worker-once',
     proves:
       'a job that must not run twice is not started again where its worker died, and its round ends failed',
@@ -86,6 +155,30 @@ export const WORKERS: readonly Scenario[] = [
       const facade = await world.facade(redis)
       await world.worker(redis)
       for (const round of names('fails', 10)) await world.submit(facade, round, { fails: true })
+    },
+  },
+  {
+    name: 'handler-ends',
+    proves:
+      'in whatever way a handler ends, its round ends failed within a second, and has the attempts that it was given',
+    isShort: true,
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      await world.goneWork(redis)
+      const ways = Object.keys(ENDINGS)
+      const backoff = { type: 'fixed', delay: '50ms' }
+      for (const way of ways) await world.submit(facade, way, { ends: way }, { attempts: 3, backoff })
+      await each(ways, async (way) => {
+        const hasFailed = async () => (await stateOf(world, facade, way)) === 'failed'
+        await world.until(hasFailed, `${way} has ended`, 5_000)
+      })
+      for (const way of ways) {
+        const starts = world
+          .readEffects()
+          .filter(({ round, phase }) => round === way && phase === 'start').length
+        world.claim(starts === 3, `${way}: of 3 attempts ${starts} were started`)
+      }
     },
   },
   {
@@ -177,6 +270,69 @@ export const WORKERS: readonly Scenario[] = [
       redis.pause()
       await world.pause(4_000)
       redis.resume()
+    },
+  },
+  {
+    name: 'drained-often',
+    proves:
+      'workers drained 27 times in the middle of one long job cost it time: it is not taken to be what kills them',
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      await world.submit(facade, 'long', { sleepMs: 2_500 })
+      for (let drain = 1; drain <= 27; drain += 1) {
+        const worker = await world.worker(redis, { env: { GONE_SHUTDOWN: '500ms' } })
+        await whenStarted(world, drain)
+        if (drain % 9 === 0) world.fault('SIGTERM of the worker, for the ninth time')
+        await worker.stop()
+      }
+      await world.worker(redis)
+      await whenDone(world, ['long'])
+    },
+  },
+  {
+    name: 'killer-beside',
+    proves:
+      'a job that kills its worker at each start takes those beside it along some times, and not to their end',
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      const innocents = names('innocent', 3)
+      for (const round of innocents) await world.submit(facade, round, { sleepMs: 1_500 })
+      await world.submit(facade, 'killer', { kills: 12 })
+      const hasEnded = (round: string) =>
+        world.readEffects().some((effect) => effect.round === round && effect.phase === 'end')
+      const areDone = () => [...innocents, 'killer'].every(hasEnded)
+      for (let deaths = 0; deaths <= 12 && !areDone(); deaths += 1) {
+        const worker = await world.worker(redis)
+        while (worker.isAlive && !areDone()) await world.pause(100)
+        if (!worker.isAlive) world.fault('a worker is killed by its job')
+      }
+      for (const innocent of innocents) {
+        const starts = world
+          .readEffects()
+          .filter(({ round, phase }) => round === innocent && phase === 'start').length
+        world.claim(starts <= 8, `${innocent} was started ${starts} times beside a job that kills its worker`)
+      }
+    },
+  },
+  {
+    name: 'breath-held',
+    proves:
+      'a worker whose process stands still as its jobs begin begins none that another has taken over meanwhile',
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      const rounds = names('round', 15)
+      // In the middle: the starts of those around it have been asked for, and are not answered yet.
+      for (const [n, round] of rounds.entries())
+        await world.submit(facade, round, n === 7 ? { blocksMs: 8_000 } : { sleepMs: 20 })
+      world.fault('the process of a worker stands still for 8 s')
+      await world.worker(redis)
+      await whenStarted(world, 1)
+      await world.worker(redis)
+      await whenDone(world, rounds, 40_000)
+      await world.pause(3_000)
     },
   },
   {

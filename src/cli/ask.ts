@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { createClient, type GoneClient } from '../client/client.ts'
-import { formatDuration } from '../core/duration.ts'
+import { formatDuration } from '../core/time/duration.ts'
+import { callAfter } from '../waiting.ts'
 import { addServerOptions, clientOptions, type ServerOptions } from './server-options.ts'
 import { type Colors, colorsOf, EXIT, exitWith } from './terminal.ts'
 
@@ -19,7 +20,11 @@ export interface Answer {
   readonly json: unknown
 }
 
+/** Finds out what a command was asked; what takes long looks at the signal, whose abort says that nobody waits any more. */
+export type Find = (client: GoneClient, colors: Colors, signal: AbortSignal) => Promise<Answer>
+
 const PATIENCE_MS = 1_000
+const NEVER = new AbortController().signal
 
 export function addAskOptions(command: Command): Command {
   return addServerOptions(command).option('--json', 'print JSON')
@@ -39,24 +44,22 @@ export function helpText(
 }
 
 /** Runs a command that asks a server: prints what it found out and sets the exit code. */
-export async function ask(
-  options: AskOptions,
-  find: (client: GoneClient, colors: Colors) => Promise<Answer>,
-): Promise<void> {
-  process.once('uncaughtException', (error) => exitWith(error, options.json))
-  const patience =
-    process.stderr.isTTY && !options.wait ? setTimeout(sayPatience, PATIENCE_MS, options) : undefined
+export async function ask(options: AskOptions, find: Find): Promise<void> {
+  process.once('uncaughtException', (error) => void exitWith(error, options.json))
+  const callOff = callAfter(PATIENCE_MS, () => {
+    if (process.stderr.isTTY && !options.wait) sayPatience(options)
+  })
   try {
     const { candidate = null } = options
     // Without a token of the caller's there is none: a random one would be gone by the time of `gone complete`.
     const client = createClient({ ...clientOptions(options), candidate })
-    const { isDone, text, json } = await find(client, colorsOf(process.stdout))
+    const { isDone, text, json } = await find(client, colorsOf(process.stdout), NEVER)
     process.stdout.write(`${options.json ? JSON.stringify(json) : text}\n`)
     process.exitCode = isDone ? EXIT.done : EXIT.notNow
   } catch (error) {
-    exitWith(error, options.json)
+    await exitWith(error, options.json)
   } finally {
-    clearTimeout(patience)
+    callOff()
   }
 }
 

@@ -1,6 +1,8 @@
-import { type Command, InvalidArgumentError, Option } from 'commander'
-import { parseDuration } from '../core/duration.ts'
+import { type Command, Option } from 'commander'
+import { span, whole } from '../core/expect.ts'
+import { exitWhenRead } from '../process/exit.ts'
 import type { DemoOptions } from './demo/run.ts'
+import { by } from './option-values.ts'
 
 // A round with a takeover takes some 2.6 s, a job some 4 s: the other worker has room for the next one.
 const MIN_EVERY_MS = 3_000
@@ -15,15 +17,17 @@ export function addDemo(program: Command): void {
       new Option('--port <number>', 'port of the server; 0: any free one')
         .env('GONE_PORT')
         .default(8080)
-        .argParser(port),
+        .argParser(by(whole(0, 65_535))),
     )
     .addOption(
       new Option('--every <duration>', 'time from round to round, from 3s to 1h')
         .default(4_000, '4s')
-        .argParser(every),
+        .argParser(by(span(MIN_EVERY_MS, MAX_EVERY_MS), 'a duration like 4s, from 3s to 1h')),
     )
     .addOption(
-      new Option('--rounds <number>', 'end after so many rounds (default: at Ctrl-C)').argParser(rounds),
+      new Option('--rounds <number>', 'end after so many rounds (default: at Ctrl-C)').argParser(
+        by(whole(1, 999_999)),
+      ),
     )
     .addHelpText(
       'after',
@@ -31,8 +35,9 @@ export function addDemo(program: Command): void {
 It starts a Redis of its own, a server, five replicas and two workers. The
 replicas ask to lead each round, and submit it as a job, too. In every third
 round the leader is killed in the middle of its work, in the next one the
-worker, so that another takes over. At the end, all of it is stopped and
-removed.
+worker, so that another takes over. After the first of three a worker is
+unregistered, and comes back in the next. At the end, all of it is stopped
+and removed.
 
 Examples:
   $ gone demo
@@ -45,24 +50,6 @@ Exit codes:
     )
     .action(async (options: DemoOptions) => {
       const { runDemo } = await import('./demo/run.ts')
-      process.exit(await runDemo(options))
+      await exitWhenRead(await runDemo(options))
     })
-}
-
-function port(text: string): number {
-  const number = /^\d{1,5}$/.test(text) ? Number(text) : Number.NaN
-  if (number <= 65_535) return number
-  throw new InvalidArgumentError('expected an integer from 0 to 65535.')
-}
-
-function rounds(text: string): number {
-  const number = /^\d{1,6}$/.test(text) ? Number(text) : 0
-  if (number >= 1) return number
-  throw new InvalidArgumentError('expected an integer from 1 to 999999.')
-}
-
-function every(text: string): number {
-  const ms = parseDuration(text) ?? 0
-  if (ms >= MIN_EVERY_MS && ms <= MAX_EVERY_MS) return ms
-  throw new InvalidArgumentError('expected a duration like 4s, from 3s to 1h.')
 }

@@ -1,21 +1,24 @@
 import { randomBytes } from 'node:crypto'
-import { existsSync } from 'node:fs'
-import { homedir } from 'node:os'
-import { resolve } from 'node:path'
-import { type Command, InvalidArgumentError, Option } from 'commander'
+import { type Command, Option } from 'commander'
 import {
   ACTIONS,
   type ApiKey,
   formatKey,
   isKeyId,
   keyDigest,
+  keyJson,
   readActions,
   readSystems,
+  readWorkers,
 } from '../core/api-key.ts'
-import { parseDuration } from '../core/duration.ts'
+import { span } from '../core/expect.ts'
+import { type KeyShares, USUAL_SHARES } from '../core/key-shares.ts'
+import { visible } from '../core/printable.ts'
 import { GoneError } from '../errors.ts'
 import { helpText } from './ask.ts'
-import { visible } from './printable.ts'
+import { formatShares, shareOptions, sharesIn } from './key-shares.ts'
+import type { Run } from './key-store.ts'
+import { by } from './option-values.ts'
 import { EXIT, exitWith } from './terminal.ts'
 
 interface StoreOptions {
@@ -23,16 +26,22 @@ interface StoreOptions {
   readonly json?: boolean
 }
 
-interface CreateOptions extends StoreOptions {
+interface SessionsOptions extends StoreOptions {
+  readonly end?: boolean
+}
+
+interface CreateOptions extends StoreOptions, KeyShares {
   readonly name: string
   readonly actions: string
   readonly systems: string
+  readonly workers: string
   readonly expires?: number
 }
 
 const MAX_NAME = 100
 const CREATE_ADMIN = 'gone key create --name ops --actions admin'
-const CREATE_TEAM = "gone key create --name blue --actions elect,read --systems 'blue-*,cleaner'"
+const CREATE_TEAM =
+  "gone key create --name blue --actions submit,read --systems 'blue-*' --workers mail,webhook"
 const REVOKE = 'gone key revoke 5f2c9a01b7de'
 const NO_SUCH_KEY = 'there is no such key'
 
@@ -47,7 +56,7 @@ export function addKey(program: Command): void {
         'REDIS_URL, or the folder where "gone serve" keeps its data; not the server.\n' +
         keyHelp([CREATE_ADMIN, 'gone key list', REVOKE], ['done', NO_SUCH_KEY]),
     )
-  storeOptions(
+  const made = shareOptions(
     key
       .command('create')
       .description('make a key and print it, once: only its digest is kept')
@@ -58,10 +67,14 @@ export function addKey(program: Command): void {
         'elect,submit,read',
       )
       .option('--systems <list>', 'on which systems; * stands for any characters', '*')
+      .option('--workers <list>', 'which workers it may submit to; * as above', '*')
       .addOption(
-        new Option('--expires <duration>', 'when it ends, such as 90d (default: never)').argParser(duration),
+        new Option('--expires <duration>', 'when it ends, such as 90d (default: never)').argParser(
+          by(span(1, Number.MAX_SAFE_INTEGER), 'a duration like 90d'),
+        ),
       ),
   )
+  storeOptions(made)
     .addHelpText('after', keyHelp([CREATE_ADMIN, CREATE_TEAM], ['made']))
     .action(create)
   storeOptions(key.command('list').description('list the keys; not what opens them'))
@@ -78,6 +91,32 @@ export function addKey(program: Command): void {
   )
     .addHelpText('after', keyHelp([REVOKE], ['revoked', NO_SUCH_KEY]))
     .action(revoke)
+  addEndings(key)
+}
+
+/** What ends more than one key. */
+function addEndings(key: Command): void {
+  storeOptions(
+    key
+      .command('sessions')
+      .description('list who is logged in on the board, or log them out')
+      .argument('[id]', 'only those of this key')
+      .option('--end', 'log them out, on every server, at once'),
+  )
+    .addHelpText('after', keyHelp(['gone key sessions', 'gone key sessions --end'], ['shown or ended']))
+    .action(sessions)
+  storeOptions(
+    key
+      .command('disable')
+      .description('let everybody in again, without a key, once the servers have been restarted')
+      .option('--yes', 'do it, and do not only say what it does'),
+  )
+    .addHelpText(
+      'after',
+      '\nOnly where no key is left. A server that listens on loopback, or with\nGONE_KEYS=optional, needs none from its next start on.\n' +
+        keyHelp(['gone key disable --yes'], ['done', 'there are keys, or --yes is missing']),
+    )
+    .action(disable)
 }
 
 function keyHelp(examples: readonly string[], meanings: readonly string[]): string {
@@ -91,7 +130,7 @@ function storeOptions(command: Command): Command {
 }
 
 async function create(options: CreateOptions): Promise<void> {
-  await finish(options, async (keys) => {
+  await finish(options, async ({ keys, where, audit }) => {
     const nowMs = Date.now()
     const text = formatKey({ id: randomBytes(6), secret: randomBytes(32) })
     const key: ApiKey = {
@@ -99,139 +138,126 @@ async function create(options: CreateOptions): Promise<void> {
       name: nameOf(options.name),
       actions: readActions(options.actions),
       systems: readSystems(options.systems),
+      workers: readWorkers(options.workers),
+      shares: sharesIn(options),
       digest: keyDigest(text),
       createdAtMs: nowMs,
       ...(options.expires !== undefined && { expiresAtMs: nowMs + options.expires }),
     }
     await keys.add(key)
-    await keys.keepSessionSecret(randomBytes(32).toString('base64url'))
-    if (options.json) return JSON.stringify({ key: text, ...jsonOf(key) })
+    audit({ command: 'gone key create', key: key.id, outcome: `made: ${termsOf(key)}` })
+    if (options.json) return JSON.stringify({ key: text, ...jsonOf(key), redis: where })
     process.stderr.write(
-      `key ${key.id} of ${visible(key.name)}: ${termsOf(key)}. Servers take it within 10 s. It is shown this once:\n`,
+      `key ${key.id} of ${visible(key.name)}: ${termsOf(key)}. It is in ${where}, whose servers take it within 10 s. It is shown this once:\n`,
     )
     return text
   })
 }
 
 async function list(options: StoreOptions): Promise<void> {
-  await finish(options, async (keys) => {
+  await finish(options, async ({ keys, uses }) => {
+    // A user of Redis of before may not see them.
+    const used = await uses.read().catch((): ReadonlyMap<string, number> => new Map())
     const found = [...(await keys.read()).keys].sort((a, b) => a.createdAtMs - b.createdAtMs)
-    if (options.json) return JSON.stringify(found.map(jsonOf))
+    if (options.json) return JSON.stringify(found.map((key) => ({ ...jsonOf(key), ...usedOf(used, key) })))
     if (found.length === 0) return 'no keys'
     const nameWidth = Math.max(...found.map(({ name }) => visible(name).length))
     return found
       .map((key) => {
         const made = new Date(key.createdAtMs).toISOString().slice(0, 10)
-        return `${key.id}  ${made}  ${visible(key.name).padEnd(nameWidth)}  ${termsOf(key)}`
+        return `${key.id}  ${made}  ${visible(key.name).padEnd(nameWidth)}  ${termsOf(key)}${usedWords(used, key)}`
       })
       .join('\n')
   })
 }
 
+function usedOf(used: ReadonlyMap<string, number>, { id }: ApiKey): { lastUsedAt?: string } {
+  const ms = used.get(id)
+  return ms === undefined ? {} : { lastUsedAt: new Date(ms).toISOString() }
+}
+
+function usedWords(used: ReadonlyMap<string, number>, key: ApiKey): string {
+  const { lastUsedAt } = usedOf(used, key)
+  return lastUsedAt === undefined ? '' : `, last used ${lastUsedAt.slice(0, 16)}Z`
+}
+
 async function revoke(id: string, options: StoreOptions): Promise<void> {
   // Whoever pastes the whole key means the same.
   const keyId = id.replace(/^gone_([0-9a-f]{12})_.*$/, '$1')
-  await finish(options, async (keys) => {
-    if (!isKeyId(keyId))
-      throw new GoneError(
-        'INVALID_PARAMETER',
-        'id: expected 12 hexadecimal digits, as "gone key list" shows them',
-      )
+  await finish(options, async ({ keys, audit }) => {
+    checkId(keyId)
     const isRevoked = await keys.remove(keyId)
+    if (isRevoked) audit({ command: 'gone key revoke', key: keyId, outcome: 'revoked' })
     process.exitCode = isRevoked ? EXIT.done : EXIT.notNow
     if (options.json) return JSON.stringify({ id: keyId, revoked: isRevoked })
     return isRevoked ? `revoked ${keyId}; no server takes it 10 s from now` : `no key ${keyId}`
   })
 }
 
-type Keys = import('../records/redis-keys.ts').RedisKeys
+async function sessions(id: string | undefined, options: SessionsOptions): Promise<void> {
+  await finish(options, async ({ sessions: kept, audit }) => {
+    if (id !== undefined) checkId(id)
+    if (options.end) {
+      const count = await kept.endAll(id)
+      if (count > 0)
+        audit({ command: 'gone key sessions --end', ...(id && { key: id }), outcome: `ended ${count}` })
+      if (options.json) return JSON.stringify({ ended: count })
+      return `ended ${count} ${count === 1 ? 'session' : 'sessions'}`
+    }
+    const found = (await kept.list()).filter(
+      ({ keyId, untilMs }) => untilMs > Date.now() && (id === undefined || keyId === id),
+    )
+    const shown = found.map(({ keyId, untilMs }) => ({ key: keyId, until: new Date(untilMs).toISOString() }))
+    if (options.json) return JSON.stringify(shown)
+    return shown.map(({ key, until }) => `${key}  until ${until}`).join('\n') || 'no sessions'
+  })
+}
 
-async function finish(options: StoreOptions, run: (keys: Keys) => Promise<string>): Promise<void> {
+async function disable(options: StoreOptions & { readonly yes?: boolean }): Promise<void> {
+  await finish(options, async ({ keys, note, audit }) => {
+    const left = (await keys.read()).keys.length
+    const isDone = left === 0 && options.yes === true
+    if (isDone) {
+      await keys.setInUse(false)
+      note?.remove()
+      audit({ command: 'gone key disable', outcome: 'no key is needed after a restart' })
+    }
+    process.exitCode = isDone ? EXIT.done : EXIT.notNow
+    if (options.json) return JSON.stringify({ disabled: isDone, keys: left })
+    if (left > 0) return `there ${left === 1 ? 'is 1 key' : `are ${left} keys`}; revoke what is left first`
+    const who = 'whoever can reach a server may do everything, without a key, once it is restarted'
+    return isDone ? `disabled: ${who}` : `with --yes ${who}`
+  })
+}
+
+function checkId(id: string): void {
+  if (isKeyId(id)) return
+  throw new GoneError(
+    'INVALID_PARAMETER',
+    'id: expected 12 hexadecimal digits, as "gone key list" shows them',
+  )
+}
+
+async function finish(options: StoreOptions, run: Run<string>): Promise<void> {
+  const { withKeys } = await import('./key-store.ts')
   try {
-    process.stdout.write(`${await withKeys(options, run)}\n`)
+    process.stdout.write(`${await withKeys(options.redis, run)}\n`)
   } catch (error) {
-    exitWith(error, options.json)
+    await exitWith(error, options.json)
   }
 }
 
-/** On the Redis of REDIS_URL, or on the data of this folder's server: with its Redis where that runs, else with our own. */
-async function withKeys<T>({ redis }: StoreOptions, run: (keys: Keys) => Promise<T>): Promise<T> {
-  const [
-    { connect, disconnect },
-    { RedisKeys },
-    { readConfig },
-    { createLog },
-    { whenReachable },
-    { hidePassword },
-  ] = await Promise.all([
-    import('../redis/connections.ts'),
-    import('../records/redis-keys.ts'),
-    import('../config.ts'),
-    import('../log.ts'),
-    import('../redis/readiness.ts'),
-    import('../config.ts'),
-  ])
-  const config = readConfig({ ...process.env, ...(redis !== undefined && { REDIS_URL: redis }) })
-  const log = createLog('gone-key', 'silent', process.env)
-  const say = (line: string) => process.stderr.write(`${line}\n`)
-  const embedded = config.redisUrl === undefined ? await openEmbedded(config.dataDir, say, log) : undefined
-  const client = connect(config.redisUrl ?? (embedded as Embedded).target, 'commands', 'key', log)
-  try {
-    await whenReachable(client, config.redisUrl && hidePassword(config.redisUrl), say)
-    return await run(new RedisKeys(client))
-  } finally {
-    await disconnect(client)
-    await embedded?.stop()
-  }
+function jsonOf(key: ApiKey): object {
+  return { ...keyJson(key, undefined), shares: { ...USUAL_SHARES, ...key.shares } }
 }
 
-interface Embedded {
-  readonly target: { readonly path: string } | { readonly host: string; readonly port: number }
-  stop(): Promise<void>
-}
-
-async function openEmbedded(
-  dataDir: string,
-  say: (line: string) => void,
-  log: import('pino').Logger,
-): Promise<Embedded> {
-  const path = resolve(dataDir, 'redis.sock')
-  if (existsSync(path)) return { target: { path }, stop: async () => {} }
-  const [{ startEmbeddedRedis }, { defaultCacheDir, findRedisServer }] = await Promise.all([
-    import('../redis/embedded.ts'),
-    import('../redis/redis-server.ts'),
-  ])
-  const { env } = process
-  const binary = await findRedisServer({ cacheDir: defaultCacheDir(env, homedir()), env, say })
-  const redis = await startEmbeddedRedis({ dataDir, binary, say, log })
-  const target =
-    redis.path === undefined ? { host: '127.0.0.1', port: redis.port as number } : { path: redis.path }
-  return { target, stop: () => redis.stop() }
-}
-
-function jsonOf({ id, name, actions, systems, createdAtMs, expiresAtMs }: ApiKey): object {
-  return {
-    id,
-    name,
-    actions,
-    systems,
-    createdAt: new Date(createdAtMs).toISOString(),
-    ...(expiresAtMs !== undefined && { expiresAt: new Date(expiresAtMs).toISOString() }),
-  }
-}
-
-function termsOf({ actions, systems, expiresAtMs }: ApiKey): string {
+function termsOf({ actions, systems, workers, shares, expiresAtMs }: ApiKey): string {
+  const only = workers.includes('*') ? '' : `, to workers ${workers.join(', ')}`
   const until = expiresAtMs === undefined ? '' : `, until ${new Date(expiresAtMs).toISOString()}`
-  return `${actions.join(', ')} on ${visible(systems.join(', '))}${until}`
+  return `${actions.join(', ')} on ${visible(systems.join(', '))}${visible(only)}${until}${formatShares(shares)}`
 }
 
 function nameOf(text: string): string {
   if (text.length >= 1 && text.length <= MAX_NAME) return text
   throw new GoneError('INVALID_PARAMETER', `name: expected 1 to ${MAX_NAME} characters, got ${text.length}`)
-}
-
-function duration(text: string): number {
-  const ms = parseDuration(text)
-  if (ms) return ms
-  throw new InvalidArgumentError('expected a duration like 90d.')
 }

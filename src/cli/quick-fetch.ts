@@ -1,5 +1,6 @@
 import { request as requestHttp } from 'node:http'
 import { request as requestHttps } from 'node:https'
+import { MAX_REPLY_BYTES, ReplyTooLarge } from '../client/reply-text.ts'
 import type { Fetch } from '../client/transport.ts'
 
 /**
@@ -14,6 +15,8 @@ export const quickFetch: Fetch = (url, { method, headers, body, signal }) =>
       response.setEncoding('utf8')
       response.on('data', (chunk: string) => {
         text += chunk
+        // Characters, of which there are no more than bytes.
+        if (text.length > MAX_REPLY_BYTES) response.destroy(new ReplyTooLarge())
       })
       response.on('error', reject)
       response.on('end', () =>

@@ -16,19 +16,30 @@ export function addReady(program: Command): void {
 }
 
 async function ready({ server }: { readonly server: string }): Promise<void> {
-  const { trouble, warning } = await ask(server)
+  const { trouble, warning } = await readyOf(server)
   if (warning !== undefined) process.stderr.write(`warning: ${warning}\n`)
   process.stdout.write(`${trouble === undefined ? 'ready' : `not ready: ${trouble}`}\n`)
   process.exitCode = trouble === undefined ? EXIT.done : EXIT.notNow
 }
 
-async function ask(server: string): Promise<{ readonly trouble?: string; readonly warning?: string }> {
+/** What a server says of itself. `isThere`: something answers. */
+export async function readyOf(
+  server: string,
+): Promise<{ readonly isThere: boolean; readonly trouble?: string; readonly warning?: string }> {
   try {
-    const reply = await fetch(new URL('/readyz', server), { signal: AbortSignal.timeout(ANSWER_WITHIN_MS) })
-    const { trouble, warning } = (await reply.json()) as { trouble?: string; warning?: string }
-    if (!reply.ok) return { trouble: trouble ?? `it answered ${reply.status}` }
-    return warning === undefined ? {} : { warning }
+    const reply = await fetch(`${server.replace(/\/+$/, '')}/readyz`, {
+      signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+      redirect: 'manual',
+    })
+    const { status, trouble, warning } = (await reply.json().catch(() => ({}))) as Readonly<
+      Record<string, string>
+    >
+    if (status === 'ready') return { isThere: true, ...(warning !== undefined && { warning }) }
+    return {
+      isThere: true,
+      trouble: trouble ?? `${server} answered ${reply.status}, but not as a gone server`,
+    }
   } catch {
-    return { trouble: `no answer from ${server}` }
+    return { isThere: false, trouble: `no answer from ${server}` }
   }
 }

@@ -1,10 +1,17 @@
 import type { Command } from 'commander'
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import { tellWithoutInit } from './first-process.ts'
+import { EXIT } from './terminal.ts'
+import { WorkProcess } from './work-process.ts'
 
 interface ServeOptions {
   readonly host?: string
   readonly port?: string
   readonly redis?: string
   readonly dataDir?: string
+  /** True: the workers that come with gone. */
+  readonly work?: string | true
 }
 
 /** `gone serve`: a facade until it is told to stop. */
@@ -16,12 +23,14 @@ export function addServe(program: Command): void {
     .option('--port <number>', 'port to listen on (GONE_PORT, default 8080)')
     .option('--redis <url>', 'Redis to use (REDIS_URL)')
     .option('--data-dir <folder>', 'where an embedded Redis keeps its data (GONE_DATA_DIR, default .gone)')
+    .option('--work [folder]', 'run workers too, as a process apart; without a folder those of gone')
     .addHelpText(
       'after',
-      '\nExamples:\n  $ gone serve\n  $ REDIS_URL=redis://redis:6379 gone serve --host 0.0.0.0\n\n' +
+      '\nExamples:\n  $ gone serve\n  $ gone serve --work ./workers\n  $ REDIS_URL=redis://redis:6379 gone serve --port 8081\n\n' +
         'Exit codes:\n  0  stopped by a signal, and drained\n' +
-        '  1  stopped before it was drained: at a second signal, or after GONE_SHUTDOWN\n' +
-        '  2  it cannot start: a wrong setting, no Redis, or the port is taken',
+        '  1  a second signal, GONE_SHUTDOWN passed, or its data folder was taken away\n' +
+        '  2  it cannot start: a wrong setting, no Redis, or the port is taken;\n' +
+        '     with --work also: a worker does not load',
     )
     .action(serve)
 }
@@ -29,7 +38,7 @@ export function addServe(program: Command): void {
 async function serve(options: ServeOptions): Promise<void> {
   const [{ startServer }, { readConfig }, { createLog }, { stopOnSignal }, { withSecretFiles }] =
     await Promise.all([
-      import('../app.ts'),
+      import('../app/server.ts'),
       import('../config.ts'),
       import('../log.ts'),
       import('./stop-on-signal.ts'),
@@ -37,17 +46,41 @@ async function serve(options: ServeOptions): Promise<void> {
     ])
   const env = { ...process.env, ...settingsOf(options) }
   const config = readConfig(env)
-  const log = createLog('gone', config.logLevel, withSecretFiles(env))
+  const log = createLog('gone', config, withSecretFiles(env))
+  tellWithoutInit(log)
   const say = (line: string) => process.stderr.write(`${line}\n`)
   const server = await startServer(config, { env: process.env, log, say })
   log.info(
     { url: server.url, redis: server.dataDir ? `embedded, data in ${server.dataDir}` : 'given' },
     'listening',
   )
+  // On a terminal the line before says where it listens, unless its level is not shown.
   if (process.stderr.isTTY)
-    say(`listening on ${server.url}\n  board  ${server.url}/board\n  docs   ${server.url}/docs`)
+    say(`  console  ${server.url}${config.basePath}/\n  docs     ${server.url}${config.basePath}/docs`)
 
-  stopOnSignal({ graceMs: config.shutdownMs, log, message: 'stopping' }, () => server.stop())
+  const workers = options.work === undefined ? undefined : workersOf(options.work, { env, config, log })
+  workers?.start()
+  const end = stopOnSignal({ graceMs: config.shutdownMs, log, message: 'stopping' }, async () => {
+    await workers?.stop()
+    await server.stop()
+  })
+  void server.lost?.then(end)
+  void workers?.unable.then(async () => {
+    await server.stop()
+    process.exit(EXIT.unknown)
+  })
+}
+
+/** They report to the Redis that may be this server's own, so they end first: of the time there is they get a half. */
+function workersOf(
+  folder: string | true,
+  { env, config, log }: { readonly env: NodeJS.ProcessEnv; readonly config: Config; readonly log: Logger },
+): WorkProcess {
+  return new WorkProcess({
+    ...(folder !== true && { folder }),
+    env: { ...env, GONE_SHUTDOWN: `${Math.max(100, Math.floor(config.shutdownMs / 2))}ms` },
+    log,
+  })
 }
 
 /** Options are settings said on the command line; they win over the environment. */

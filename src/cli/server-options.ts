@@ -1,6 +1,8 @@
+import { isIPv6 } from 'node:net'
 import { type Command, Option } from 'commander'
 import type { ClientOptions } from '../client/client.ts'
 import { readSecretFile, withSecretFiles } from '../secrets.ts'
+import { SETTINGS } from '../settings.ts'
 import { duration } from './option-values.ts'
 import { quickFetch } from './quick-fetch.ts'
 
@@ -26,8 +28,17 @@ export function addServerOptions(command: Command): Command {
 
 export function addServerOption(command: Command): Command {
   return command.addOption(
-    new Option('--server <url>', 'the gone server').env('GONE_URL').default('http://127.0.0.1:8080'),
+    new Option('--server <url>', 'the gone server').env('GONE_URL').default(ownServer(process.env)),
   )
+}
+
+/** The server that this environment's settings start. */
+export function ownServer({ GONE_HOST, GONE_PORT, GONE_BASE_PATH }: NodeJS.ProcessEnv): string {
+  const { host, port } = SETTINGS
+  const address = GONE_HOST?.trim() || host.fallback
+  const asked = { '0.0.0.0': '127.0.0.1', '::': '::1' }[address] ?? address
+  const number = port.rule.fromText(GONE_PORT?.trim() || port.fallback)
+  return `http://${isIPv6(asked) ? `[${asked}]` : asked}:${number ?? port.fallback}${GONE_BASE_PATH?.trim() ?? ''}`
 }
 
 /** What the command's client is made of. @throws GoneError `CONFIG` */

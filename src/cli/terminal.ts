@@ -1,11 +1,12 @@
 import type { WriteStream } from 'node:tty'
 import pc from 'picocolors'
+import { visible } from '../core/printable.ts'
 import { type ErrorCode, GoneError } from '../errors.ts'
+import { exitWhenRead } from '../process/exit.ts'
 import { redactor } from '../secrets.ts'
-import { visible } from './printable.ts'
 
-/** What a command says to the shell. `notNow`: lost, not yet, refused. `unknown`: nobody could tell, or bad usage. */
-export const EXIT = { done: 0, notNow: 1, unknown: 2 } as const
+/** What a command says to the shell. `notNow`: lost, not yet, refused. `unknown`: nobody could tell, or bad usage. `restart`: to be started again, EX_TEMPFAIL of sysexits. */
+export const EXIT = { done: 0, notNow: 1, unknown: 2, restart: 75 } as const
 
 /** A Ctrl-C may come twice, from the terminal and from npm: only what comes later is a second signal. */
 export const SECOND_SIGNAL_MS = 500
@@ -31,12 +32,17 @@ export function columnsOf({ isTTY, columns }: Pick<WriteStream, 'isTTY' | 'colum
   return isTTY === true ? columns : Number.POSITIVE_INFINITY
 }
 
-/** Ends the process with the error in one line; the stack of a defect only for who debugs. */
-export function exitWith(error: unknown, isJson = false): never {
+/** Ends the process, and never resolves, with the error in one line; the stack of a defect only for a person who debugs. */
+export function exitWith(error: unknown, isJson = false): Promise<never> {
+  sayError(error, isJson)
+  return exitWhenRead(EXIT.unknown)
+}
+
+/** Says the error in one line, as the command that ends by it does. */
+export function sayError(error: unknown, isJson = false): void {
   const redact = redactor(process.env)
   const known = withHint(error)
   process.stderr.write(`${redact(isJson ? errorJson(known) : errorLine(known))}\n`)
-  process.exit(EXIT.unknown)
 }
 
 function withHint(error: unknown): unknown {

@@ -1,10 +1,34 @@
-import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
+import { given } from './ask.ts'
+import { tellWithoutInit } from './first-process.ts'
+import { between, bytes, milliseconds } from './option-values.ts'
 
 interface WorkOptions {
   readonly only?: string
   readonly redis?: string
+  readonly release?: string
+  readonly region?: string
+  readonly hostLabel?: string
+  readonly instances?: number
+  readonly probe?: number
+  readonly memory?: number
+  readonly maxAge?: number
+  readonly maxJobs?: number
+  readonly hung?: number
 }
+
+/** What only a supervisor can do. */
+const SUPERVISORS = ['probe', 'memory', 'maxAge', 'maxJobs', 'hung'] as const
+const FLAGS = {
+  probe: '--probe',
+  memory: '--memory',
+  maxAge: '--max-age',
+  maxJobs: '--max-jobs',
+  hung: '--hung',
+}
+/** As long as the lock of a worker that says nothing else: others may take its jobs then. */
+const HUNG_MS = 30_000
+const DAY_MS = 86_400_000
 
 /** `gone work`: workers that take submitted rounds from their queues. */
 export function addWork(program: Command): void {
@@ -14,47 +38,75 @@ export function addWork(program: Command): void {
     .argument('[folder]', 'where the workers are; without it the ones that come with gone')
     .option('--only <names>', 'only these workers, comma-separated')
     .option('--redis <url>', "the servers' Redis (REDIS_URL; else that of a server started in this folder)")
+    .option('--release <release>', 'what release of yours these are, for the fleet (GONE_RELEASE)')
+    .option('--region <region>', 'where they run, for the fleet (GONE_REGION)')
+    .option('--host-label <host>', "on what host, for the fleet (GONE_HOST_LABEL; else the machine's name)")
+    .option(
+      '--instances <number>',
+      'a supervisor that keeps so many processes of them running',
+      between(1, 1_000),
+    )
+    .option(
+      '--probe <port>',
+      'with --instances: answer health checks on this port of 127.0.0.1',
+      between(0, 65_535),
+    )
+    .option(
+      '--memory <size>',
+      'with --instances: replace one that has 80 % of so much, end it at all of it',
+      bytes,
+    )
+    .option(
+      '--max-age <duration>',
+      'with --instances: replace one that is so old',
+      milliseconds(60_000, 365 * DAY_MS),
+    )
+    .option(
+      '--max-jobs <number>',
+      'with --instances: replace one that has run so many jobs',
+      between(1, 1_000_000_000),
+    )
+    .option(
+      '--hung <duration>',
+      'with --instances: end one whose event loop does not answer for so long (default: 30s)',
+      milliseconds(6_000, DAY_MS),
+    )
     .addHelpText(
       'after',
-      '\nExamples:\n  $ gone work ./workers\n  $ REDIS_URL=redis://redis:6379 gone work --only webhook,shell\n\n' +
+      '\nExamples:\n  $ gone work ./workers\n  $ REDIS_URL=redis://redis:6379 gone work --only webhook,shell\n' +
+        '  $ gone work ./workers --instances 3 --memory 512m --probe 9090\n\n' +
         'Exit codes:\n  0  stopped by a signal, and drained\n' +
         '  1  stopped before it was drained: at a second signal, or after GONE_SHUTDOWN\n' +
-        '  2  a worker does not load, or the configuration is wrong',
+        '  2  a worker does not load, or the configuration is wrong\n' +
+        '  75 ended by an order to be started again (gone fleet restart)',
     )
     .action(work)
 }
 
-async function work(folder: string | undefined, { only, redis }: WorkOptions): Promise<void> {
-  const [
-    { startWorkers },
-    { loadWorkers },
-    { readConfig },
-    { createLog },
-    { stopOnSignal },
-    { withSecretFiles },
-  ] = await Promise.all([
-    import('../work.ts'),
-    import('../worker-files.ts'),
-    import('../config.ts'),
-    import('../log.ts'),
-    import('./stop-on-signal.ts'),
-    import('../secrets.ts'),
-  ])
-  const env = { ...process.env, ...(redis !== undefined && { REDIS_URL: redis }) }
-  const config = readConfig(env)
-  const log = createLog('gone-work', config.logLevel, withSecretFiles(env))
-  const workers = await loadWorkers(
-    folder ?? ownFolder(),
-    only?.split(',').map((name) => name.trim()),
-  )
-  const say = (line: string) => process.stderr.write(`${line}\n`)
-  const running = await startWorkers(config, workers, { log, say })
-  log.info({ workers: workers.map(({ name }) => name) }, 'working')
-
-  stopOnSignal({ graceMs: config.shutdownMs, log, message: 'draining' }, () => running.stop())
-}
-
-/** The workers that come with the package: as far from here in its tree as in what is compiled of it. */
-function ownFolder(): string {
-  return fileURLToPath(new URL('../../workers', import.meta.url))
+async function work(folder: string | undefined, options: WorkOptions, command: Command): Promise<void> {
+  const { only, redis, release, region, hostLabel, instances, probe } = options
+  const needing = SUPERVISORS.find((name) => options[name] !== undefined)
+  if (needing !== undefined && instances === undefined)
+    command.error(`error: ${FLAGS[needing]} goes with --instances: it is the supervisor's to do`)
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    ...given({ REDIS_URL: redis, GONE_RELEASE: release, GONE_REGION: region, GONE_HOST_LABEL: hostLabel }),
+  }
+  const { runWorkers, workSetup } = await import('./run-workers.ts')
+  const setup = await workSetup(env)
+  tellWithoutInit(setup.log)
+  const names = only?.split(',').map((name) => name.trim())
+  const chosen = { ...(folder !== undefined && { folder }), ...(names && { only: names }) }
+  if (instances === undefined) {
+    await runWorkers(chosen, env, setup)
+    return
+  }
+  const { supervise } = await import('./supervise.ts')
+  const { memory: memoryBytes, maxAge: maxAgeMs, maxJobs, hung = HUNG_MS } = options
+  await supervise(chosen, env, setup, {
+    instances,
+    hungMs: hung,
+    limits: given({ memoryBytes, maxAgeMs, maxJobs }),
+    ...(probe !== undefined && { probe }),
+  })
 }

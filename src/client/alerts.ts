@@ -1,7 +1,6 @@
-import type { AlertState } from '../core/alert.ts'
-import type { AlertJson } from '../core/alert-wire.ts'
-import { askAll } from './ask.ts'
-import type { CallOptions } from './client.ts'
+import type { AlertState } from '../core/alerts/alert.ts'
+import type { AlertJson } from '../core/alerts/alert-wire.ts'
+import { askAll, type CallOptions } from './ask.ts'
 import type { TransportOptions } from './transport.ts'
 
 export interface AlertsOptions extends CallOptions {

@@ -1,4 +1,10 @@
+import { bodyText } from './body-text.ts'
 import { type Call, type Reply, send, type TransportOptions } from './transport.ts'
+
+export interface CallOptions {
+  /** Ends the call; it then rejects with the signal's reason. */
+  readonly signal?: AbortSignal
+}
 
 /** A question about something else than a round: nobody's, and so safe to ask again. */
 export interface Question {
@@ -10,11 +16,17 @@ export interface Question {
   /** A member that the answer has for sure. */
   readonly answers: string
   readonly signal: AbortSignal | undefined
+  /** How long the server is asked to wait for something to answer. */
+  readonly waitMs?: number
+  /** Errors that are told at once, also where asking again might help. */
+  readonly toldAtOnce?: Call['toldAtOnce']
+  /** False where a second attempt would do it a second time. Default true. */
+  readonly isRepeatable?: boolean
 }
 
 /** @throws GoneError as `send` does */
 export function ask(transport: TransportOptions, question: Question): Promise<Reply> {
-  const { method = 'GET', path, query = {}, body, accepts = [200], answers, signal } = question
+  const { method = 'GET', path, query = {}, body, accepts = [200], answers, signal, waitMs } = question
   return send(transport, {
     method,
     path,
@@ -22,8 +34,10 @@ export function ask(transport: TransportOptions, question: Question): Promise<Re
     accepts,
     headers: { accept: 'application/json', ...(body && { 'content-type': 'application/json' }) },
     isAnswer: (json) => typeof json === 'object' && json !== null && Object.hasOwn(json, answers),
-    isRepeatable: true,
-    ...(body && { body: JSON.stringify(body) }),
+    isRepeatable: question.isRepeatable ?? true,
+    ...(waitMs !== undefined && { waitMs }),
+    ...(question.toldAtOnce && { toldAtOnce: question.toldAtOnce }),
+    ...(body && { body: bodyText(body) }),
     ...(signal && { signal }),
   })
 }

@@ -1,4 +1,4 @@
-import { parseDuration } from '../core/duration.ts'
+import { parseDuration } from '../core/time/duration.ts'
 import { GoneError } from '../errors.ts'
 
 /** Milliseconds, or a text like `500ms`, `30s`, `10m`, `1h`. */

@@ -1,13 +1,13 @@
-import { checkIdentifier } from '../core/round.ts'
-import type { Slot, Timetable } from '../core/timetable.ts'
+import { checkIdentifier } from '../core/rounds/round.ts'
+import type { Slot, Timetable } from '../core/time/timetable.ts'
 import { GoneError } from '../errors.ts'
+import { pause } from '../waiting.ts'
 import type { GoneClient } from './client.ts'
 import type { Duration } from './duration.ts'
 import type { Lead, OnceOptions } from './once.ts'
 import { ServerClock } from './server-clock.ts'
 import { type Times, timesOf, timetableOf } from './slot.ts'
 import { randomToken } from './token.ts'
-import { pause } from './transport.ts'
 
 export interface EveryOptions
   extends Pick<Times, 'tz' | 'gap' | 'overlap'>,
@@ -44,8 +44,8 @@ export interface Every {
 }
 
 /** However far the next slot is: a clock that is set, or a machine that wakes, is noticed after so long. */
-const LOOK_MS = 15_000
-/** So shortly before a slot nobody is waited for who may know the time better. */
+const MAX_PAUSE_MS = 15_000
+/** So shortly before a slot nothing is waited for that may know the time better. */
 const NEAR_MS = 3_000
 const FIRST_RETRY_MS = 500
 const MAX_RETRY_MS = 10_000
@@ -110,17 +110,17 @@ class SlotLoop implements Every {
     while (!signal.aborted) {
       const next = this.timetable.after(this.cursorMs)
       if (!next) break
-      const nowMs = await this.look(next.dueMs)
+      const nowMs = await this.timeNear(next.dueMs)
       // The clock was set back. A slot that is asked for again is no other round.
-      if (nowMs < this.cursorMs - LOOK_MS) this.cursorMs = nowMs
+      if (nowMs < this.cursorMs - MAX_PAUSE_MS) this.cursorMs = nowMs
       else if (nowMs >= next.dueMs) this.begin(nowMs)
-      else await pause(Math.min(Math.ceil(next.dueMs - nowMs), LOOK_MS), signal).catch(() => undefined)
+      else await pause(Math.min(Math.ceil(next.dueMs - nowMs), MAX_PAUSE_MS), signal)
     }
     while (this.runs.size > 0) await Promise.all(this.runs)
   }
 
   /** The time. Where a server was not asked for long, its answer is waited for only if there is time for that. */
-  private async look(dueMs: number): Promise<number> {
+  private async timeNear(dueMs: number): Promise<number> {
     const isFar = dueMs - this.clock.nowMs() >= NEAR_MS
     if (this.clock.isDoubtful()) await this.clock.sync(this.stopping.signal)
     else if (this.clock.isStale()) {
@@ -184,7 +184,7 @@ class SlotLoop implements Every {
           Math.min(FIRST_RETRY_MS * 2 ** (attempt - 1), MAX_RETRY_MS) * (0.5 + Math.random() / 2)
         const isWorthwhile = error instanceof GoneError && error.retryable
         if (!isWorthwhile || this.clock.nowMs() + pauseMs >= endMs) throw error
-        await pause(pauseMs, this.stopping.signal).catch(() => undefined)
+        await pause(pauseMs, this.stopping.signal)
         if (this.stopping.signal.aborted) return
       } finally {
         patience.release()
@@ -194,7 +194,7 @@ class SlotLoop implements Every {
 
   /**
    * Aborted with the caller's signal; and by a stop where it stands by, which may take long. An election is not given up:
-   * who was elected and does not know it would hold the round until its lease is over.
+   * a leader that does not know of it would hold the round until its lease is over.
    */
   private patience(): { readonly signal: AbortSignal; release(): void } {
     const controller = new AbortController()

@@ -1,5 +1,5 @@
-import type { ExpectationJson } from '../core/alert-wire.ts'
-import type { CallOptions } from './client.ts'
+import type { ExpectationJson } from '../core/alerts/alert-wire.ts'
+import type { CallOptions } from './ask.ts'
 import { type Duration, durationText } from './duration.ts'
 import { namedOn } from './named.ts'
 import type { TransportOptions } from './transport.ts'

@@ -1,6 +1,5 @@
 import type { ErrorCode } from '../errors.ts'
-import { ask, askAll } from './ask.ts'
-import type { CallOptions } from './client.ts'
+import { ask, askAll, type CallOptions } from './ask.ts'
 import { outcomeOf } from './outcome.ts'
 import { segmentOf } from './segment.ts'
 import type { Reply, TransportOptions } from './transport.ts'

@@ -1,5 +1,5 @@
-import { parseDuration } from '../core/duration.ts'
-import { checkIdentifier } from '../core/round.ts'
+import { checkIdentifier } from '../core/rounds/round.ts'
+import { parseDuration } from '../core/time/duration.ts'
 import type { GoneClient } from './client.ts'
 import { type Duration, durationMs } from './duration.ts'
 import type { Lead, OnceOptions } from './once.ts'

@@ -1,9 +1,12 @@
-import type { RoundState } from '../core/record.ts'
+import { exactJson } from '../core/exact-json.ts'
+import { MAX_REASON, MAX_RESULT_BYTES } from '../core/rounds/limits.ts'
+import type { RoundState } from '../core/rounds/record.ts'
 import { GoneError } from '../errors.ts'
-import type { Election, GoneClient, Reported } from './client.ts'
+import { callAfter, pause } from '../waiting.ts'
 import { type Duration, durationMs } from './duration.ts'
+import type { Election, Reported, RoundCalls } from './rounds.ts'
 import { randomToken } from './token.ts'
-import { pause, timer } from './transport.ts'
+import { timer } from './transport.ts'
 import { ASK_AGAIN_MS, MAX_WAIT_MS } from './wait.ts'
 
 export interface OnceOptions {
@@ -14,10 +17,12 @@ export interface OnceOptions {
   /** How long after the election an unreported round turns red, 1s to 7d. */
   readonly deadline?: Duration
   /**
-   * Who asks. Default: with each call another candidate, so that no two calls run. Who names one goes on with the round
-   * that it leads, which is meant for a process that comes back after a crash.
+   * The token that asks. Default: with each call another candidate, so that no two calls run. A process that names one goes
+   * on with the round that it leads, which is meant for one that comes back after a crash.
    */
   readonly candidate?: string
+  /** What this process calls itself, for people who look who leads. */
+  readonly name?: string
   /** Ends the standing by, which rejects with the signal's reason; aborts the work where that has begun. */
   readonly signal?: AbortSignal
 }
@@ -35,15 +40,13 @@ export type OnceEnd<Result> =
   /** Another leads, or the round is finished: `state` says which. */
   | { readonly kind: 'lost'; readonly leader?: string; readonly state?: RoundState }
 
-export type OnceClient = Pick<GoneClient, 'elect' | 'renew' | 'complete' | 'fail'>
+export type OnceClient = Pick<RoundCalls, 'elect' | 'renew' | 'complete' | 'fail'>
 
 interface Round {
   readonly system: string
   readonly round: string
 }
 
-const MAX_RESULT_BYTES = 4_096
-const MAX_REASON = 1_000
 const MAX_REPORTS = 10
 const MAX_ELECTIONS_AGAIN = 5
 
@@ -83,7 +86,7 @@ async function stand(
   client: OnceClient,
   { system, round }: Round,
   leaseMs: number,
-  { wait = 0, deadline, candidate, signal }: OnceOptions & { readonly candidate: string },
+  { wait = 0, deadline, candidate, name, signal }: OnceOptions & { readonly candidate: string },
 ): Promise<Standing> {
   const giveUpMs = performance.now() + durationMs('wait', wait)
   let leads = 0
@@ -93,12 +96,11 @@ async function stand(
     const election = await client.elect(system, round, {
       candidate,
       lease: leaseMs,
+      ...(name !== undefined && { name }),
       ...(deadline !== undefined && { deadline }),
       ...(waitMs > 0 && { wait: waitMs }),
       ...(signal && { signal }),
     })
-    // Also for a leader: it has reported, and must not run again.
-    if (isOver(election)) return lost(election)
     if (election.leads) {
       leads += 1
       // The lease began somewhere in the wait. Asking again renews it, from a moment that is known.
@@ -107,9 +109,10 @@ async function stand(
       continue
     }
     const restMs = giveUpMs - performance.now()
-    if (restMs <= 0) return lost(election)
+    if (isOver(election) || restMs <= 0) return lost(election)
     const earlyMs = askedAtMs + Math.min(ASK_AGAIN_MS, waitMs) - performance.now()
     if (earlyMs > 0) await pause(earlyMs, signal)
+    signal?.throwIfAborted()
   }
 }
 
@@ -165,7 +168,7 @@ async function reported(lead: HeldLead, report: () => Promise<Reported>): Promis
 /** The result, where it can be kept with the round. */
 function keepable(result: unknown): { result: unknown } | undefined {
   try {
-    const json = JSON.stringify(result)
+    const json = exactJson(result)
     const isKept = json !== undefined && new TextEncoder().encode(json).length <= MAX_RESULT_BYTES
     return isKept ? { result } : undefined
   } catch {
@@ -190,7 +193,7 @@ class HeldLead implements Lead {
   private readonly ending = new AbortController()
   private readonly released = new AbortController()
   private readonly keeping: Promise<void>
-  private expiry: ReturnType<typeof setTimeout> | undefined
+  private callOffExpiry = () => {}
 
   /** @param askedAtMs a moment before the lease began */
   constructor(
@@ -219,19 +222,15 @@ class HeldLead implements Lead {
   /** Renews no more. The round keeps the lease that it has. */
   async release(): Promise<void> {
     this.released.abort()
-    clearTimeout(this.expiry)
+    this.callOffExpiry()
     await this.keeping
   }
 
   private async keep(): Promise<void> {
     const thirdMs = this.terms.leaseMs / 3
     for (let pauseMs = thirdMs; ; ) {
-      try {
-        await pause(pauseMs, this.released.signal)
-      } catch {
-        return
-      }
-      if (this.lost) return
+      await pause(pauseMs, this.released.signal)
+      if (this.lost || this.released.signal.aborted) return
       const isRenewed = await this.renew(thirdMs)
       pauseMs = isRenewed ? thirdMs : Math.min(ASK_AGAIN_MS, thirdMs / 3)
     }
@@ -256,12 +255,11 @@ class HeldLead implements Lead {
   }
 
   private extend(sentAtMs: number): void {
-    clearTimeout(this.expiry)
+    this.callOffExpiry()
     // A tenth of the lease is left for the work to stop in.
     const restMs = sentAtMs + this.terms.leaseMs * 0.9 - performance.now()
-    this.expiry = setTimeout(
-      () => this.lose('no renewal got through before it could have run out'),
-      Math.max(0, restMs),
+    this.callOffExpiry = callAfter(Math.max(0, restMs), () =>
+      this.lose('no renewal got through before it could have run out'),
     )
   }
 

@@ -4,13 +4,11 @@ import type {
   ScheduleJson,
   ScheduleListJson,
   TriggerJson,
-} from '../core/schedule-wire.ts'
-import { ask as askOn, type Question } from './ask.ts'
-import type { CallOptions } from './client.ts'
-import type { WorkerDefinition } from './define-worker.ts'
+} from '../core/schedules/schedule-wire.ts'
+import { ask as askOn, type CallOptions, type Question } from './ask.ts'
+import type { AnyWorker, DataOf, WorkerDefinition } from './define-worker.ts'
 import { namedOn } from './named.ts'
 import { type ScheduleOptions, scheduleBody } from './schedule-body.ts'
-import type { AnyWorker, DataOf } from './submit.ts'
 import { secondText, type Time } from './time.ts'
 import type { TransportOptions } from './transport.ts'
 

@@ -1,5 +1,5 @@
-import type { SlotNowJson } from '../core/wire.ts'
-import type { CallOptions, GoneClient } from './client.ts'
+import type { SlotNowJson } from '../core/rounds/round-wire.ts'
+import type { CallOptions } from './ask.ts'
 import { durationText } from './duration.ts'
 import type { NominalTime, Times } from './slot.ts'
 import { send, type TransportOptions, timer } from './transport.ts'
@@ -9,6 +9,11 @@ export interface ServerSlot extends NominalTime {
   readonly next?: NominalTime
   /** The servers' clock when it was answered. */
   readonly now: Date
+}
+
+export interface SlotCalls {
+  /** The slot that is now by the servers' clock. `slot` computes the same by the clock here, and asks nobody. */
+  slot(times: Times, options?: CallOptions): Promise<ServerSlot>
 }
 
 /** @throws GoneError with the server's code, `SERVER_UNREACHABLE` */
@@ -51,21 +56,26 @@ const ASK_AGAIN_MS = 15_000
 const PATIENCE_MS = 2_000
 /** By how much this machine's clock may run away from its own stopwatch before it counts as set, or as having slept. */
 const DRIFT_MS = 500
+/** By how much a machine's stopwatch may be too fast, as a share: what a clock is slewed by at most. */
+const TOO_FAST = 0.0005
 
 /**
- * The servers' clock as it can be told from here, so that replicas whose clocks differ act at one moment. Where no server
- * has answered yet it is the clock here.
+ * The servers' clock as it can be told from here, so that replicas whose clocks differ act at one moment: late by an answer's
+ * way and a little more the longer ago that was, and never early. Where no server has answered yet it is the clock here.
  */
 export class ServerClock {
   private offsetMs = 0
+  /** What the servers' clock showed at the least, and what the stopwatch here did. */
+  private seen: { readonly serverMs: number; readonly atMs: number } | undefined
   private driftMs = drift()
   private askAgainMs = Number.NEGATIVE_INFINITY
   private asking: Promise<void> | undefined
 
-  constructor(private readonly client: Pick<GoneClient, 'slot'>) {}
+  constructor(private readonly client: SlotCalls) {}
 
   nowMs(): number {
-    return Date.now() + this.offsetMs
+    if (!this.seen) return Date.now() + this.offsetMs
+    return this.seen.serverMs + (performance.now() - this.seen.atMs) * (1 - TOO_FAST)
   }
 
   /** True if it was not asked for long. */
@@ -87,15 +97,17 @@ export class ServerClock {
   }
 
   private async ask(signal: AbortSignal | undefined): Promise<void> {
+    // The stopwatch stands still while the machine sleeps, so for now the clock here tells more.
+    if (this.isDoubtful()) this.seen = undefined
     this.driftMs = drift()
     this.askAgainMs = performance.now() + ASK_AGAIN_MS
     const patience = timer(PATIENCE_MS, signal)
-    const sentMs = Date.now()
     try {
       const { now } = await this.client.slot({ every: '1s' }, { signal: patience.signal })
-      // Then sent and received are times of two clocks.
       if (this.isDoubtful()) return
-      this.offsetMs = now.getTime() - (sentMs + Date.now()) / 2
+      // It was read before it was sent, so it is later there now by what its way here took, which nobody knows.
+      this.seen = { serverMs: now.getTime(), atMs: performance.now() }
+      this.offsetMs = now.getTime() - Date.now()
       this.askAgainMs = performance.now() + FRESH_MS
     } catch {
       // The clock that is known will do.

@@ -1,5 +1,5 @@
-import { parseDuration } from '../core/duration.ts'
-import { DEFAULT_DST, type DstPolicy, Timetable } from '../core/timetable.ts'
+import { parseDuration } from '../core/time/duration.ts'
+import { DEFAULT_DST, type DstPolicy, Timetable } from '../core/time/timetable.ts'
 import { GoneError } from '../errors.ts'
 import { type Duration, durationMs } from './duration.ts'
 

@@ -1,26 +1,6 @@
-import type { RoundJson } from '../core/wire.ts'
-import type { WorkerDefinition, WorkerHandler } from './define-worker.ts'
+import type { RoundJson } from '../core/rounds/round-wire.ts'
 import { type Duration, durationText } from './duration.ts'
 import { type Time, timeText } from './time.ts'
-
-/** Whatever a file in `workers/` may export by default. */
-export type AnyWorker = WorkerDefinition<never, unknown> | WorkerHandler<never, unknown>
-
-/** What a worker is submitted. */
-export type DataOf<W> =
-  W extends WorkerDefinition<infer Data, unknown>
-    ? Data
-    : W extends WorkerHandler<infer Data, unknown>
-      ? Data
-      : never
-
-/** What a worker answers, as JSON brings it. */
-export type ResultOf<W> =
-  W extends WorkerDefinition<never, infer Result>
-    ? Result
-    : W extends WorkerHandler<never, infer Result>
-      ? Result
-      : never
 
 /** A round's job. What is left out is the worker's to say. */
 export type SubmitOptions<Data = unknown> = SubmitTerms &
@@ -45,6 +25,8 @@ interface SubmitTerms {
   readonly deadline?: Duration
   /** `fail`: started once, ever. Default `rerun`: started again where its worker died. */
   readonly ifExecutorDies?: 'rerun' | 'fail'
+  /** The trace that it is part of (W3C), where no instrumented `fetch` says so: the handler is told. */
+  readonly traceparent?: string
   /** Ends the call; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal
 }
@@ -54,11 +36,13 @@ export interface Submitted {
   readonly isFirst: boolean
   /** True if the round was submitted before, for another worker or with other data, which are kept. */
   readonly isConflict: boolean
+  /** `no-worker`: nobody takes the jobs of the worker, as far as the server can see; the round waits until somebody does. */
+  readonly warning?: 'no-worker'
   readonly round: RoundJson
 }
 
 /** The body of a submission. */
-export function submissionBody({ signal: _, ...options }: SubmitOptions): object {
+export function submissionBody({ signal: _, traceparent: __, ...options }: SubmitOptions): object {
   const { backoff, timeout, delay, at, deadline, ...rest } = options
   return {
     ...rest,

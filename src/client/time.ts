@@ -1,6 +1,6 @@
 import { GoneError } from '../errors.ts'
 
-/** A text is ISO 8601 with its zone. */
+/** A text is a time of RFC 3339 with its zone. */
 export type Time = string | Date
 
 /**

@@ -19,3 +19,16 @@ export function checkToken(token: string | null): void {
     `candidate: expected 1 to 128 visible ASCII characters without a comma, got ${JSON.stringify(token)}`,
   )
 }
+
+/**
+ * A header takes no other, and `fetch` would say so in words of its own.
+ *
+ * @throws GoneError `INVALID_PARAMETER`
+ */
+export function checkName(name: string | undefined): void {
+  if (name === undefined || /^[\x21-\x7e](?:[\x20-\x7e]{0,98}[\x21-\x7e])?$/.test(name)) return
+  throw new GoneError(
+    'INVALID_PARAMETER',
+    `name: expected 1 to 100 visible ASCII characters, with spaces between, got ${JSON.stringify(name)}`,
+  )
+}

@@ -1,5 +1,7 @@
-import type { ProblemJson } from '../core/wire.ts'
+import type { ProblemJson } from '../core/rounds/round-wire.ts'
 import { ERROR_CODES, type ErrorCode, GoneError } from '../errors.ts'
+import { callAfter, pause } from '../waiting.ts'
+import { ReplyTooLarge, replyText } from './reply-text.ts'
 
 /** What is needed of a `fetch`. */
 export type Fetch = (
@@ -9,12 +11,15 @@ export type Fetch = (
     readonly headers: Record<string, string>
     readonly body?: string
     readonly signal: AbortSignal
+    /** Of a POST that is redirected `fetch` makes a GET, without its body. */
+    readonly redirect: 'manual'
   },
 ) => Promise<FetchResponse>
 
 interface FetchResponse {
   readonly status: number
   readonly headers: { get(name: string): string | null }
+  readonly body?: ReadableStream<Uint8Array> | null
   text(): Promise<string>
 }
 
@@ -42,6 +47,8 @@ export interface Call {
   readonly waitMs?: number
   /** False if a second attempt would be another candidate: then only what has surely not been executed is repeated. */
   readonly isRepeatable: boolean
+  /** Errors that are told at once, also where asking again might help. */
+  readonly toldAtOnce?: ReadonlySet<ErrorCode>
   /** Ends the call with the signal's reason. */
   readonly signal?: AbortSignal
 }
@@ -107,10 +114,14 @@ async function attemptOnce(
       headers: { ...headers, ...call.headers },
       ...(call.body !== undefined && { body: call.body }),
       signal: patience.signal,
+      redirect: 'manual',
     })
-    return judge(baseUrl, call, response, await response.text())
+    return judge(baseUrl, call, response, await replyText(response))
   } catch (cause) {
     signal?.throwIfAborted()
+    // Another attempt would read as much again.
+    if (cause instanceof ReplyTooLarge)
+      return { error: unreachable(baseUrl, cause.message, cause), isWorthRetrying: false, pauseMs: 0 }
     return lost(baseUrl, call, patience.signal.aborted ? 'no answer in time' : reasonOf(cause), cause)
   } finally {
     patience.stop()
@@ -119,11 +130,15 @@ async function attemptOnce(
 
 function judge(baseUrl: string, call: Call, response: FetchResponse, text: string): Reply | Trouble {
   const { status, headers } = response
+  // Browsers show of a redirect nothing but a status of 0.
+  if (status === 0 || (status >= 300 && status < 400))
+    return { error: redirected(baseUrl, headers.get('location')), isWorthRetrying: false, pauseMs: 0 }
   const json = parseJson(text)
   if (isProblem(json)) {
+    const error = problemError(json)
     return {
-      error: problemError(json),
-      isWorthRetrying: json.retryable,
+      error,
+      isWorthRetrying: json.retryable && !call.toldAtOnce?.has(error.code),
       pauseMs: retryAfterMs(headers.get('retry-after')),
     }
   }
@@ -147,6 +162,17 @@ function lost(baseUrl: string, call: Call, reason: string, cause: unknown): Trou
     isWorthRetrying: call.isRepeatable || NEVER_SENT.has(codeOf(cause)),
     pauseMs: 0,
   }
+}
+
+/** Followed, a report would become a question, and a key could go where nobody meant it to. */
+function redirected(baseUrl: string, location: string | null): GoneError {
+  const target =
+    location !== null && URL.canParse(location, `${baseUrl}/`) ? new URL(location, `${baseUrl}/`) : null
+  const place = target ? `to ${target.origin}${target.pathname.replace(/\/api\/v1\/.*$/, '')}` : 'elsewhere'
+  return new GoneError(
+    'CONFIG',
+    `url: ${baseUrl} redirects ${place}; expected the address of the server itself`,
+  )
 }
 
 /** How Node's fetch says that it had no connection to send the request on. Browsers do not tell. */
@@ -225,28 +251,13 @@ function jitteredPauseMs(attempt: number): number {
 export function timer(ms: number, other: AbortSignal | undefined): { signal: AbortSignal; stop(): void } {
   const controller = new AbortController()
   const abort = () => controller.abort()
-  const timeout = setTimeout(abort, ms)
+  const callOff = callAfter(ms, abort)
   other?.addEventListener('abort', abort)
   return {
     signal: controller.signal,
     stop() {
-      clearTimeout(timeout)
+      callOff()
       other?.removeEventListener('abort', abort)
     },
   }
-}
-
-/** Rejects with the signal's reason. */
-export function pause(ms: number, signal: AbortSignal | undefined): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const end = () => {
-      clearTimeout(timeout)
-      signal?.removeEventListener('abort', end)
-      if (signal?.aborted) reject(signal.reason)
-      else resolve()
-    }
-    const timeout = setTimeout(end, ms)
-    signal?.addEventListener('abort', end)
-    if (signal?.aborted) end()
-  })
 }

@@ -1,8 +1,8 @@
-import type { Outcome } from '../core/record.ts'
-import type { LedRoundJson, RoundJson } from '../core/wire.ts'
-import type { GoneClient } from './client.ts'
+import type { Outcome } from '../core/rounds/record.ts'
+import type { LedRoundJson, RoundJson } from '../core/rounds/round-wire.ts'
+import { pause } from '../waiting.ts'
 import { type Duration, durationMs } from './duration.ts'
-import { pause } from './transport.ts'
+import type { RoundCalls } from './rounds.ts'
 
 /** A round that has ended. */
 export interface FinishedRound<Result = unknown> extends LedRoundJson {
@@ -20,15 +20,15 @@ export interface WaitOptions {
   readonly signal?: AbortSignal
 }
 
-/** The longest that the server lets one call wait. */
-export const MAX_WAIT_MS = 60_000
-/** Who is answered earlier than it asked for does not ask again at once. */
+/** How long one call of a longer wait asks for: servers answer after 50 s, and proxies give up after 60. */
+export const MAX_WAIT_MS = 45_000
+/** A caller that is answered earlier than it asked for does not ask again at once. */
 export const ASK_AGAIN_MS = 1_000
 const WAIT_MS = 3_600_000
 
 /** The round at its end; undefined if the time is up before. Asks again for as long as that takes. */
 export async function finished<Result>(
-  client: Pick<GoneClient, 'round'>,
+  client: Pick<RoundCalls, 'round'>,
   system: string,
   round: string,
   { timeout = WAIT_MS, signal }: WaitOptions = {},
@@ -42,6 +42,7 @@ export async function finished<Result>(
     if (performance.now() >= giveUpMs) return undefined
     const earlyMs = askedAtMs + Math.min(ASK_AGAIN_MS, wait) - performance.now()
     if (earlyMs > 0) await pause(earlyMs, signal)
+    signal?.throwIfAborted()
   }
 }
 

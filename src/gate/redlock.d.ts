@@ -25,8 +25,12 @@ declare module 'redlock' {
       settings: { readonly retryCount: number },
       scripts: { readonly extendScript: () => string },
     )
+    /** A node that votes against what is asked. */
+    on(event: 'error', onVoteAgainst: (vote: Error) => void): this
     acquire(resources: string[], durationMs: number): Promise<Lock>
     extend(lock: Lock, durationMs: number): Promise<Lock>
     release(lock: Lock): Promise<unknown>
+    /** The value of a lock, new each time. Private in its own types. */
+    _random(): string
   }
 }

@@ -1,34 +1,34 @@
 import { lookup } from 'node:dns/promises'
-import type { AlertNewsJson } from '../core/alert-wire.ts'
-import { formatDuration } from '../core/duration.ts'
-import { sign } from '../core/signature.ts'
+import { type AlertTarget, requestOf } from '../core/alerts/alert-forms.ts'
+import type { AlertNewsJson } from '../core/alerts/alert-wire.ts'
+import { formatDuration } from '../core/time/duration.ts'
+import { callAfter, unlessAborted } from '../waiting.ts'
+import { expectTaken } from './answer.ts'
 import { call } from './http-call.ts'
+import { signatures } from './signature.ts'
 
-export interface AlertHookParts {
-  readonly url: string
+export interface AlertHookParts extends AlertTarget {
   /** Missing: requests are not signed. */
   readonly secret?: string
 }
 
 const ANSWER_WITHIN_MS = 10_000
-const SHOWN_CHARS = 300
 
 /**
  * Tells one receiver of an alert: a POST that is signed as the webhook worker's are. Its operator has chosen the URL, so it
  * may be a private one.
  *
  * @param nowMs Unix time, which the signature holds
- * @throws Error unless the receiver answers 2xx in time; the message shows no more of the URL than its origin
+ * @throws JobFailed, JobLater or Error unless the receiver answers 2xx in time, see `expectTaken`; the message shows no more of the URL than its origin
  */
 export async function tellAlert(
-  { url: text, secret }: AlertHookParts,
+  { secret, ...target }: AlertHookParts,
   news: AlertNewsJson,
   nowMs: number,
   stopping: AbortSignal,
 ): Promise<void> {
-  const url = new URL(text)
+  const { url, body } = requestOf(target, news)
   const what = `POST ${url.origin}`
-  const body = JSON.stringify(news)
   const timestamp = String(Math.floor(nowMs / 1_000))
   const headers = {
     'content-type': 'application/json',
@@ -36,17 +36,24 @@ export async function tellAlert(
     'user-agent': 'gone',
     'gone-delivery': news.id,
     'gone-timestamp': timestamp,
-    ...(secret !== undefined && { 'gone-signature': sign({ secret, timestamp, body }) }),
+    ...(secret !== undefined &&
+      signatures(secret, {
+        timestamp,
+        method: 'POST',
+        host: url.host,
+        path: url.pathname + url.search,
+        system: '',
+        round: '',
+        fence: '',
+        body,
+      })),
   }
   const answer = await withinTime(what, stopping, async (signal) => {
     const addresses = await lookup(url.hostname.replace(/^\[|\]$/g, ''), { all: true })
     signal.throwIfAborted()
     return call({ url, method: 'POST', headers, body, addresses, signal })
   })
-  if (answer.status >= 200 && answer.status < 300) return
-  throw new Error(
-    `${what}: answered ${answer.status}${answer.tail && `: ${answer.tail.slice(0, SHOWN_CHARS)}`}`,
-  )
+  expectTaken(what, answer, nowMs)
 }
 
 /** A name's resolution cannot be aborted, so it is not waited for. */
@@ -58,21 +65,16 @@ async function withinTime<T>(
   const ending = new AbortController()
   const stop = () => ending.abort(new Error('the server stops'))
   const late = () => ending.abort(new Error(`no full answer within ${formatDuration(ANSWER_WITHIN_MS)}`))
-  const timer = setTimeout(late, ANSWER_WITHIN_MS)
+  const callOff = callAfter(ANSWER_WITHIN_MS, late)
   stopping.addEventListener('abort', stop, { once: true })
   if (stopping.aborted) stop()
-  const aborted = new Promise<never>((_, reject) => {
-    const fail = () => reject(ending.signal.reason)
-    ending.signal.addEventListener('abort', fail, { once: true })
-    if (ending.signal.aborted) fail()
-  })
   try {
-    return await Promise.race([aborted, run(ending.signal)])
+    return await unlessAborted(ending.signal, run(ending.signal))
   } catch (error) {
     const reason: unknown = ending.signal.aborted ? ending.signal.reason : error
     throw new Error(`${what}: ${trouble(reason)}`, { cause: error })
   } finally {
-    clearTimeout(timer)
+    callOff()
     stopping.removeEventListener('abort', stop)
   }
 }

@@ -2,7 +2,7 @@ import type { LookupAddress } from 'node:dns'
 import { request as httpRequest, type IncomingMessage } from 'node:http'
 import { request as httpsRequest } from 'node:https'
 import type { LookupFunction } from 'node:net'
-import { Tail } from './tail.ts'
+import { Tail } from '../process/tail.ts'
 
 export interface HttpCall {
   readonly url: URL
@@ -18,6 +18,8 @@ export interface HttpAnswer {
   readonly status: number
   /** The end of the answer's body, up to 1 KiB. */
   readonly tail: string
+  /** The header `Retry-After`, as it came. */
+  readonly retryAfter?: string
 }
 
 /** The rest is not read: the connection is closed. */
@@ -37,7 +39,9 @@ export function call({ url, method, headers, body, addresses, signal }: HttpCall
     let isAnswered = false
     sent.on('response', (response) => {
       isAnswered = true
-      tailOf(response).then((tail) => resolve({ status: response.statusCode ?? 0, tail }), reject)
+      const retryAfter = response.headers['retry-after']
+      const said = { status: response.statusCode ?? 0, ...(retryAfter !== undefined && { retryAfter }) }
+      tailOf(response).then((tail) => resolve({ ...said, tail }), reject)
     })
     sent.on('error', reject)
     sent.on('close', () => {

@@ -1,42 +1,19 @@
 import { METHODS } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest, RouteShorthandOptions } from 'fastify'
-import type { Action, Scope } from '../core/api-key.ts'
+import type { Scope } from '../core/api-key.ts'
 import { GoneError } from '../errors.ts'
-import type { Access } from './access.ts'
-import type { Parameter } from './parameters.ts'
+import type { Access } from './access/access.ts'
+import { refusal } from './access/refusal.ts'
+import type { Endpoint } from './endpoint.ts'
 import { sendProblem } from './problem.ts'
-import { refusal } from './refusal.ts'
 
 declare module 'fastify' {
-  interface FastifyContextConfig {
-    /** What OpenAPI says of the route; routes without it are left out. */
-    docs?: object
+  interface FastifyInstance {
+    /** What is served, for the documentation. */
+    endpoints: Endpoint[]
+    /** The function to call with the seconds that an answer on this route took. */
+    timer: (route: string) => (seconds: number) => void
   }
-}
-
-type Method = 'GET' | 'POST' | 'PUT' | 'DELETE'
-
-/** One path of the API: what serves it and what OpenAPI says of it. */
-export interface Endpoint {
-  readonly path: string
-  readonly methods: readonly Method[]
-  /**
-   * What a key must permit; `open` needs none. It must permit that for the system that the path, the query or the body
-   * names, or for all systems where none of them does.
-   */
-  readonly action: Action | 'open'
-  readonly tag: string
-  readonly summary: string
-  readonly description?: string
-  readonly query: Readonly<Record<string, Parameter<unknown>>>
-  /** Members of the JSON body, with an example value each. */
-  readonly body?: Readonly<Record<string, unknown>>
-  /** Request headers among Gone-Candidate and Gone-Fence. */
-  readonly headers?: readonly string[]
-  /** The largest body in bytes, where it is not the server's usual one. */
-  readonly bodyLimit?: number
-  readonly replies: Readonly<Record<number, string>>
-  readonly handler: (request: FastifyRequest, reply: FastifyReply) => unknown
 }
 
 /** Serves the endpoints of one path, and answers every other method on it with 405. */
@@ -44,8 +21,9 @@ export function serve(app: FastifyInstance, ...endpoints: readonly [Endpoint, ..
   for (const endpoint of endpoints) serveMethods(app, endpoint)
 
   const { path } = endpoints[0]
-  const methods = endpoints.flatMap((endpoint) => endpoint.methods)
-  const others = METHODS.filter((method) => method !== 'CONNECT' && !methods.includes(method as 'GET'))
+  const methods: string[] = endpoints.flatMap((endpoint) => endpoint.methods)
+  if (endpoints.some(({ takesHead }) => takesHead)) methods.push('HEAD')
+  const others = METHODS.filter((method) => method !== 'CONNECT' && !methods.includes(method))
   const refuse = async (request: FastifyRequest, reply: FastifyReply) => {
     reply.header('allow', methods.join(', '))
     const took = `${request.method} on ${path}: this path takes ${methods.join(' and ')}`
@@ -59,34 +37,72 @@ function urlOf(path: string): string {
   return path.replace(/\{(\w+)\}/g, ':$1')
 }
 
+/** Serves an endpoint on another path, to whoever is not refused by this. */
+export function serveUnder(
+  app: FastifyInstance,
+  endpoint: Endpoint,
+  refusalOf: (request: FastifyRequest) => Promise<GoneError | undefined>,
+): void {
+  const { path, methods, takesHead = false } = endpoint
+  const { observe, inBody, limits } = servingOf(app, endpoint)
+  const onRequest = async (request: FastifyRequest) => {
+    const refused = await refusalOf(request)
+    if (refused) throw refused
+  }
+  const handler: Handler = (request, reply) => endpoint.answer(request, reply, observe)
+  const route = { url: urlOf(path), exposeHeadRoute: takesHead, onRequest, ...inBody, ...limits, handler }
+  for (const method of methods) app.route({ ...route, method })
+}
+
+function servingOf(app: FastifyInstance, endpoint: Endpoint) {
+  const { route, body } = endpoint
+  return {
+    observe: route === undefined ? () => {} : app.timer(route),
+    inBody: bodyCheckOf(app.access, endpoint),
+    limits: body?.maxBytes === undefined ? {} : { bodyLimit: body.maxBytes },
+  }
+}
+
 function serveMethods(app: FastifyInstance, endpoint: Endpoint): void {
-  const { path, methods, handler, bodyLimit } = endpoint
+  const { path, methods, action, answer } = endpoint
+  app.endpoints.push(endpoint)
   const url = urlOf(path)
+  const { observe, inBody, limits } = servingOf(app, endpoint)
   const refused = refusalOf(app.access, endpoint)
-  const inBody = bodyCheckOf(app.access, endpoint)
   for (const method of methods) {
-    const limits = bodyLimit === undefined ? {} : { bodyLimit }
-    const route = { method, url, config: { docs: describe(endpoint, method) }, ...limits }
-    if (method === 'GET') app.route({ ...route, handler: refusing(refused, handler) })
-    // What has a body is not to be read first.
-    else app.route({ ...route, onRequest: (request, _, done) => done(refused(request)), ...inBody, handler })
+    if (method === 'GET') {
+      const answerAwake: Handler = (request, reply) => {
+        const error = refused(request)
+        if (error) throw error
+        return answer(request, reply, observe)
+      }
+      const handler: Handler = (request, reply) => {
+        const woken = app.access.waking(action)
+        return woken ? woken.then(() => answerAwake(request, reply)) : answerAwake(request, reply)
+      }
+      // HEAD would run an election.
+      app.route({ method, url, exposeHeadRoute: endpoint.takesHead ?? false, handler })
+    } else {
+      // What has a body is not to be read first.
+      const onRequest = (request: FastifyRequest, _: FastifyReply, done: (error?: Error) => void) => {
+        const woken = app.access.waking(action)
+        if (woken) woken.then(() => done(refused(request)), done)
+        else done(refused(request))
+      }
+      const handler: Handler = (request, reply) => answer(request, reply, observe)
+      app.route({ method, url, onRequest, ...inBody, ...limits, handler })
+    }
   }
 }
 
+type Handler = (request: FastifyRequest, reply: FastifyReply) => void | Promise<void>
 type Refused = (request: FastifyRequest) => GoneError | undefined
-
-function refusing(refused: Refused, handler: Endpoint['handler']): Endpoint['handler'] {
-  return (request, reply) => {
-    const error = refused(request)
-    if (error) throw error
-    return handler(request, reply)
-  }
-}
 
 /** What keeps a request from being answered, as far as it can be told without its body. */
 function refusalOf(access: Access, endpoint: Endpoint): Refused {
   const { action } = endpoint
-  const scopeOf = SCOPES[placeOf(endpoint)]
+  if (endpoint.isUnlimited) return refusal
+  const scopeOf = scopeReaderOf(endpoint)
   return (request) => refusal(request) ?? access.refusal(request, action, scopeOf)
 }
 
@@ -99,13 +115,18 @@ function bodyCheckOf(access: Access, endpoint: Endpoint): Pick<RouteShorthandOpt
   }
 }
 
+/** What says which system a request is about, as far as that can be told without its body. */
+export function scopeReaderOf(endpoint: Endpoint): (request: FastifyRequest) => Scope {
+  return SCOPES[placeOf(endpoint)]
+}
+
 type Place = 'path' | 'query' | 'body' | 'none'
 
 /** Where the endpoint is told the system, by what it says of itself. */
 function placeOf({ path, query, body }: Endpoint): Place {
   if (path.includes('{system}')) return 'path'
   if ('system' in query) return 'query'
-  return body && 'system' in body ? 'body' : 'none'
+  return body && 'system' in (body.shape.schema.properties as object) ? 'body' : 'none'
 }
 
 const SCOPES: Readonly<Record<Place, (request: FastifyRequest) => Scope>> = {
@@ -127,51 +148,4 @@ export function acceptAllMethods(app: FastifyInstance): void {
   for (const method of METHODS) {
     if (method !== 'CONNECT' && !app.supportedMethods.includes(method)) app.addHttpMethod(method)
   }
-}
-
-/**
- * The endpoint in OpenAPI's words, kept beside the route. Not as its schema: Fastify would validate by it on every
- * request, and `parameters.ts` has the better messages.
- */
-function describe(endpoint: Endpoint, method: string): object {
-  const { tag, summary, description, path, query, headers, body, replies, action } = endpoint
-  const names = [...path.matchAll(/\{(\w+)\}/g)].map((match) => match[1] as string)
-  return {
-    tags: [tag],
-    summary,
-    ...(description && { description }),
-    ...(names.length > 0 && {
-      params: object(names.map((name) => [name, { type: 'string', minLength: 1, maxLength: 128 }])),
-    }),
-    ...(Object.keys(query).length > 0 && {
-      querystring: object(
-        Object.entries(query).map(([name, { about, example }]) => [
-          name,
-          { type: 'string', description: about, examples: [example] },
-        ]),
-      ),
-    }),
-    ...(headers && { headers: object(headers.map((name) => [name, { type: 'string' }])) }),
-    ...(body &&
-      (method === 'POST' || method === 'PUT') && {
-        body: object(Object.entries(body).map(([name, example]) => [name, { examples: [example] }])),
-      }),
-    ...(action === 'open' && { security: [] }),
-    response: Object.fromEntries(
-      Object.entries(action === 'open' ? replies : { ...replies, ...REFUSALS }).map(([status, about]) => [
-        status,
-        { description: about, type: 'null' },
-      ]),
-    ),
-  }
-}
-
-const REFUSALS = {
-  401: 'Keys are in use, and this is none.',
-  403: 'The key does not permit it for this system.',
-  429: 'Too many requests.',
-}
-
-function object(properties: readonly (readonly [string, object])[]): object {
-  return { type: 'object', properties: Object.fromEntries(properties) }
 }

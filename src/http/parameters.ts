@@ -1,190 +1,249 @@
 import type { FastifyRequest } from 'fastify'
-import { formatDuration, parseDuration } from '../core/duration.ts'
-import { MAX_DEADLINE_MS, type RoundState } from '../core/record.ts'
-import { checkIdentifier, isPercentEncoded } from '../core/round.ts'
+import { instant, ofText, oneOf, type Rule, span, takeText, whole } from '../core/expect.ts'
+import { MAX_REASON, MAX_WAIT_MS } from '../core/rounds/limits.ts'
+import { MAX_DEADLINE_MS, type RoundState } from '../core/rounds/record.ts'
+import { checkIdentifier, isPercentEncoded } from '../core/rounds/round.ts'
+import type { JsonSchema } from '../core/shape.ts'
 import { GoneError } from '../errors.ts'
 
 /** One query parameter: how it is read, and how OpenAPI describes it. One place, so that both agree. */
 export interface Parameter<T> {
   readonly about: string
   readonly example: string
+  readonly schema: JsonSchema
+  /** It may come as this header instead; if it comes as both they must agree. */
+  readonly header?: string
+  readonly isHeaderOnly?: true
   readonly parse: (text: string, name: string) => T
 }
 
-type Parameters = Readonly<Record<string, Parameter<unknown>>>
-type Values<P extends Parameters> = { readonly [K in keyof P]?: ReturnType<P[K]['parse']> }
+export type Parameters = Readonly<Record<string, Parameter<unknown>>>
+export type Values<P extends Parameters> = { readonly [K in keyof P]?: ReturnType<P[K]['parse']> }
 
-const MAX_WAIT_MS = 60_000
+/** A name in a path or a query; how many bytes it may have is not for JSON Schema to say. */
+export const IDENTIFIER: JsonSchema = { type: 'string', minLength: 1, maxLength: 128 }
+
+/** Common proxies give up after 60 s without an answer, and then take the server for dead. */
+export const MAX_ANSWER_MS = 50_000
 const MIN_LEASE_MS = 1_000
 const MAX_LEASE_MS = 86_400_000
 const MAX_LIMIT = 1_000
-const MAX_REASON = 1_000
-const STATES: readonly RoundState[] = ['submitted', 'led', 'overdue', 'completed', 'failed']
+export const STATES: readonly RoundState[] = ['submitted', 'open', 'led', 'overdue', 'completed', 'failed']
+
+/** What a rule reads. */
+export function parameter<T>(
+  about: string,
+  example: string,
+  rule: Rule<T>,
+  more: Pick<Parameter<T>, 'header' | 'isHeaderOnly'> = {},
+): Parameter<T> {
+  const parse = (text: string, name: string) => takeText(name, rule, text, invalidParameter)
+  return { about, example, schema: rule.schema ?? { type: 'string' }, parse, ...more }
+}
+
+export function invalidParameter(message: string): GoneError {
+  return new GoneError('INVALID_PARAMETER', message)
+}
 
 /** A token tells candidates apart and is sent in a header, so it is of visible ASCII; a comma would join two headers. */
 const TOKEN = /^[\x21-\x2b\x2d-\x7e]{1,128}$/
 
-export const candidate: Parameter<string> = {
-  about:
-    'Your token: calls with the same one are the same candidate, which makes them safe to retry. Also as header Gone-Candidate.',
-  example: 'pod-7f9c',
-  parse: (text, name) => {
-    if (TOKEN.test(text)) return text
-    throw invalid(name, 'expected 1 to 128 visible ASCII characters without a comma', text)
-  },
-}
+const token = ofText({
+  expected: () => '1 to 128 visible ASCII characters without a comma',
+  fromText: (text) => (TOKEN.test(text) ? text : undefined),
+  schema: { type: 'string', pattern: TOKEN.source },
+})
 
-export const fence: Parameter<number> = {
-  about:
-    'The fence that the election answered: proves the leadership like the token does. Also as header Gone-Fence.',
-  example: '7',
-  parse: (text, name) => parseWhole(text, name, 1, Number.MAX_SAFE_INTEGER),
-}
+export const anyText = ofText({
+  expected: () => 'a text',
+  fromText: (text) => text,
+})
 
-export const lease: Parameter<number> = {
-  about:
-    'How long the leader may be silent before another may take over, 1s to 1d. Without it nobody ever takes over.',
-  example: '30s',
-  parse: (text, name) => parseSpan(text, name, MIN_LEASE_MS, MAX_LEASE_MS),
-}
+export const candidate = parameter(
+  'Your token: calls with the same one are the same candidate, which makes them safe to retry.',
+  'pod-7f9c',
+  token,
+  { header: 'Gone-Candidate' },
+)
 
-export const deadline: Parameter<number> = {
-  about: 'How long after the election an unreported round turns red, 1s to 7d.',
-  example: '10m',
-  parse: (text, name) => parseSpan(text, name, 1_000, MAX_DEADLINE_MS),
-}
+export const callToken = parameter(
+  'A token for this one call: sent again, also to another server, it is the same call. Without it each request is another.',
+  'order-4711-total',
+  token,
+  { header: 'Gone-Request' },
+)
 
+/** Of visible ASCII and spaces between. */
+const NAME = /^[\x21-\x7e](?:[\x20-\x7e]{0,98}[\x21-\x7e])?$/
+
+export const candidateName = parameter(
+  'What you call yourself, for people who look who leads: it decides nothing.',
+  'pod-7f9c of eu-a',
+  ofText({
+    expected: () => '1 to 100 visible ASCII characters, with spaces between',
+    fromText: (text) => (NAME.test(text) ? text : undefined),
+    schema: { type: 'string', pattern: NAME.source },
+  }),
+  { header: 'Gone-Name', isHeaderOnly: true },
+)
+
+export const ifMatch = parameter(
+  'The ETag of what you have seen: where it was changed since, nothing is done. `*`: it must be there.',
+  '"kq1Yw0Jt2mV8bZ3c"',
+  ofText({
+    expected: () => 'one ETag in quotes, or *',
+    fromText: (text) => (text === '*' ? text : /^"([\w-]{1,64})"$/.exec(text)?.[1]),
+    schema: { type: 'string' },
+  }),
+  { header: 'If-Match', isHeaderOnly: true },
+)
+
+export const fence = parameter(
+  'The fence that the election answered: proves the leadership like the token does.',
+  '7',
+  whole(1, Number.MAX_SAFE_INTEGER),
+  { header: 'Gone-Fence' },
+)
+
+export const lease = parameter(
+  'How long the leader may be silent before another may take over, 1s to 1d. Without it nobody ever takes over.',
+  '30s',
+  span(MIN_LEASE_MS, MAX_LEASE_MS),
+)
+
+export const deadline = parameter(
+  'How long after the election an unreported round turns red, 1s to 7d.',
+  '10m',
+  span(1_000, MAX_DEADLINE_MS),
+)
+
+const waited = parameter(
+  'How long to wait for the lead or the end of the round, up to 60s; answered after 50s at the latest.',
+  '25s',
+  span(0, MAX_WAIT_MS),
+)
+
+/** A request that has it is not timed. */
 export const wait: Parameter<number> = {
-  about: 'How long to wait for the lead or the end of the round, up to 60s.',
-  example: '25s',
-  parse: (text, name) => parseSpan(text, name, 0, MAX_WAIT_MS),
+  ...waited,
+  parse: (text, name) => Math.min(waited.parse(text, name), MAX_ANSWER_MS),
 }
 
-export const reason: Parameter<string> = {
-  about: `Why the leader gave up, up to ${MAX_REASON} characters.`,
-  example: 'disk full',
-  parse: (text, name) => {
-    if (text.length >= 1 && text.length <= MAX_REASON) return text
-    throw invalid(name, `expected 1 to ${MAX_REASON} characters`, text)
-  },
-}
+const REASON = ofText({
+  expected: () => `1 to ${MAX_REASON} characters`,
+  fromText: (text) => (text.length >= 1 && text.length <= MAX_REASON ? text : undefined),
+  schema: { type: 'string', minLength: 1, maxLength: MAX_REASON },
+})
+
+export const reason = parameter(
+  `Why the leader gave up, up to ${MAX_REASON} characters.`,
+  'disk full',
+  REASON,
+)
+
+/** Of who cancels a round or opens it again. */
+export const purpose = parameter(`Why, up to ${MAX_REASON} characters.`, 'not needed any more', REASON)
 
 export const system: Parameter<string> = {
   about: 'Only those of this system.',
   example: 'cleaner',
+  schema: IDENTIFIER,
   parse: (text) => {
     checkIdentifier('system', text)
     return text
   },
 }
 
-export const state: Parameter<RoundState> = {
-  about: `Only rounds in this state: ${STATES.join(', ')}.`,
-  example: 'overdue',
-  parse: (text, name) => {
-    const found = STATES.find((known) => known === text)
-    if (found) return found
-    throw invalid(name, `expected one of ${STATES.join(', ')}`, text)
-  },
-}
+export const state = parameter(`Only rounds in this state: ${STATES.join(', ')}.`, 'overdue', oneOf(STATES))
 
-export const limit: Parameter<number> = {
-  about: `How many to a page, up to ${MAX_LIMIT}; 100 by default.`,
-  example: '20',
-  parse: (text, name) => parseWhole(text, name, 1, MAX_LIMIT),
-}
+/** What is looked for among rounds. */
+const searched = ofText({
+  expected: () => '1 to 128 characters',
+  fromText: (text) => (text.length >= 1 && text.length <= 128 ? text : undefined),
+  schema: { type: 'string', minLength: 1, maxLength: 128 },
+})
 
-export const count: Parameter<number> = {
-  about: `How many, up to ${MAX_LIMIT}; 10 by default.`,
-  example: '5',
-  parse: (text, name) => parseWhole(text, name, 1, MAX_LIMIT),
-}
+export const roundText = parameter(
+  'Only rounds whose name has this text, in whatever case.',
+  '2026-11',
+  searched,
+)
+export const ofWorker = parameter('Only rounds that were submitted to this worker.', 'mailer', searched)
+export const ofLeader = parameter(
+  'Only rounds whose leader has this text in its address or in its name.',
+  '10.0.0.7',
+  searched,
+)
+export const from = parameter('Only what came then or later.', '2026-11-22T08:00:00Z', instant())
+export const to = parameter('Only what came then or earlier.', '2026-11-23T08:00:00Z', instant())
 
-export const cursor: Parameter<string> = {
-  about: 'Where to go on: the `next` of the page before.',
-  example: 'MTc2MzgwMDAwMDAwMC0wIGNsZWFuZXI',
-  parse: (text) => text,
-}
+export const limit = parameter(
+  `How many to a page, up to ${MAX_LIMIT}; 100 by default.`,
+  '20',
+  whole(1, MAX_LIMIT),
+)
+
+export const count = parameter(`How many, up to ${MAX_LIMIT}; 10 by default.`, '5', whole(1, MAX_LIMIT))
+
+export const lines = parameter(
+  `How many lines of its log, the last, up to ${MAX_LIMIT}; 100 by default.`,
+  '20',
+  whole(1, MAX_LIMIT),
+)
+
+export const cursor = parameter(
+  'Where to go on: the `next` of the page before.',
+  'MTc2MzgwMDAwMDAwMC0wIGNsZWFuZXI',
+  anyText,
+)
 
 const NOTHING = Object.freeze({})
 
 /**
- * The request's query, read by the parameters that the route takes.
+ * Reads the query of a request, and the headers that stand for a part of it.
  *
- * @throws GoneError `INVALID_PARAMETER` for a name that the route does not take, a name given twice, or a bad value
+ * @throws GoneError `INVALID_PARAMETER` for a name that the endpoint does not take, a name given twice, a bad value, or
+ * a header that differs from the query
  */
-export function readQuery<P extends Parameters>(request: FastifyRequest, parameters: P): Values<P> {
-  const start = request.url.indexOf('?')
-  if (start < 0) return NOTHING as Values<P>
-  // The parser would take what it cannot decode as it stands, and so for another value.
-  if (!isPercentEncoded(request.url.slice(start)))
-    throw new GoneError('INVALID_PARAMETER', 'the query is not valid percent-encoded UTF-8')
-  const values: Record<string, unknown> = {}
-  for (const [name, text] of Object.entries(request.query as Record<string, string | string[]>)) {
-    const parameter = Object.hasOwn(parameters, name) ? parameters[name] : undefined
-    if (parameter === undefined) {
-      const known = Object.keys(parameters).join(', ') || 'none'
-      throw new GoneError(
-        'INVALID_PARAMETER',
-        `${JSON.stringify(name)}: no such query parameter; this path takes: ${known}`,
-      )
-    }
-    if (typeof text !== 'string')
-      throw new GoneError('INVALID_PARAMETER', `${name}: given ${text.length} times`)
-    values[name] = parameter.parse(text, name)
-  }
-  return values as Values<P>
-}
-
-/** A value that may come as a header or in the query; if it comes as both they must agree. */
-export function headerOr<T>(
-  request: FastifyRequest,
-  header: string,
-  parameter: Parameter<T>,
-  queried: T | undefined,
-): T | undefined {
-  const text = request.headers[header]
-  if (text === undefined) return queried
-  const value = parameter.parse(String(text), header)
-  if (queried !== undefined && queried !== value) {
-    throw new GoneError('INVALID_PARAMETER', `${header}: header and query parameter differ`)
-  }
-  return value
-}
-
-/**
- * The body's members, of which only the named ones may exist; no body is the same as an empty one.
- *
- * @throws GoneError `INVALID_BODY`
- */
-export function readBody(body: unknown, names: readonly string[]): Readonly<Record<string, unknown>> {
-  if (body === undefined || body === null) return {}
-  if (typeof body !== 'object' || Array.isArray(body)) {
-    throw new GoneError('INVALID_BODY', 'expected a JSON object or no body')
-  }
-  const unknown = Object.keys(body).find((name) => !names.includes(name))
-  if (unknown === undefined) return body as Record<string, unknown>
-  const known = names.join(', ') || 'none'
-  throw new GoneError('INVALID_BODY', `${JSON.stringify(unknown)}: no such member; this path takes: ${known}`)
-}
-
-function parseSpan(text: string, name: string, minMs: number, maxMs: number): number {
-  const ms = parseDuration(text)
-  if (ms !== undefined && ms >= minMs && ms <= maxMs) return ms
-  throw invalid(
-    name,
-    `expected a duration like 30s or 10m, from ${formatDuration(minMs)} to ${formatDuration(maxMs)}`,
-    text,
+export function parameterReader<P extends Parameters>(parameters: P): (request: FastifyRequest) => Values<P> {
+  const inQuery = Object.keys(parameters).filter((name) => !parameters[name]?.isHeaderOnly)
+  const inHeaders = Object.entries(parameters).flatMap(([name, parameter]) =>
+    parameter.header === undefined ? [] : [{ name, header: parameter.header.toLowerCase(), parameter }],
   )
+  return (request) => {
+    const start = request.url.indexOf('?')
+    let values: Record<string, unknown> | undefined
+    if (start >= 0) values = queried(request, request.url.slice(start), parameters, inQuery)
+    for (const { name, header, parameter } of inHeaders) {
+      const text = request.headers[header]
+      if (text === undefined) continue
+      const value = parameter.parse(String(text), header)
+      values ??= {}
+      if (Object.hasOwn(values, name) && values[name] !== value)
+        throw invalidParameter(`${header}: header and query parameter differ`)
+      values[name] = value
+    }
+    return (values ?? NOTHING) as Values<P>
+  }
 }
 
-function parseWhole(text: string, name: string, min: number, max: number): number {
-  const number = /^\d{1,16}$/.test(text) ? Number(text) : Number.NaN
-  if (number >= min && number <= max) return number
-  throw invalid(name, `expected an integer from ${min} to ${max}`, text)
-}
-
-function invalid(name: string, rule: string, text: string): GoneError {
-  const shown = JSON.stringify(text.length > 64 ? `${text.slice(0, 64)}…` : text)
-  return new GoneError('INVALID_PARAMETER', `${name}: ${rule}, got ${shown}`)
+function queried(
+  { query }: FastifyRequest,
+  text: string,
+  parameters: Parameters,
+  inQuery: readonly string[],
+): Record<string, unknown> {
+  // The parser would take what it cannot decode as it stands, and so for another value.
+  if (!isPercentEncoded(text)) throw invalidParameter('the query is not valid percent-encoded UTF-8')
+  const values: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(query as Record<string, string | string[]>)) {
+    const parameter = inQuery.includes(name) ? parameters[name] : undefined
+    if (parameter === undefined) {
+      const known = inQuery.join(', ') || 'none'
+      throw invalidParameter(`${JSON.stringify(name)}: no such query parameter; this path takes: ${known}`)
+    }
+    if (typeof value !== 'string') throw invalidParameter(`${name}: given ${value.length} times`)
+    values[name] = parameter.parse(value, name)
+  }
+  return values
 }

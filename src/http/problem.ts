@@ -1,8 +1,8 @@
 import { STATUS_CODES } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyError, FastifyReply, FastifyRequest } from 'fastify'
-import type { Log } from '../core/ports.ts'
-import type { ProblemJson } from '../core/wire.ts'
+import type { Log } from '../core/rounds/round-ports.ts'
+import type { ProblemJson } from '../core/rounds/round-wire.ts'
 import { ERROR_CODES, type ErrorCode, GoneError } from '../errors.ts'
 
 export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
@@ -10,7 +10,8 @@ export const PROBLEM_TYPE = 'application/problem+json; charset=utf-8'
 /** Answers with the error as RFC 9457 problem details. */
 export function sendProblem(reply: FastifyReply, error: GoneError): FastifyReply {
   reply.code(error.status).header('cache-control', 'no-store').type(PROBLEM_TYPE)
-  if (error.retryable) reply.header('retry-after', '1')
+  const retryAfterS = error.retryAfterS ?? (error.retryable ? 1 : undefined)
+  if (retryAfterS !== undefined) reply.header('retry-after', String(retryAfterS))
   if (error.code === 'UNAUTHORIZED') reply.header('www-authenticate', 'Bearer realm="gone"')
   // Where the next request begins on this connection is anybody's guess.
   if (error.code === 'BAD_REQUEST') reply.header('connection', 'close')
@@ -32,11 +33,26 @@ const FASTIFY_CODES: Readonly<Record<string, ErrorCode>> = {
   FST_ERR_CTP_EMPTY_JSON_BODY: 'INVALID_BODY',
 }
 
+const CROWD_EVERY_MS = 60_000
+
 /** Turns whatever a handler or Fastify threw into an answer; a defect of ours is logged and says nothing of its inside. */
 export function answerError(log: Log) {
+  let unsaid = 0
+  let saidMs = Number.NEGATIVE_INFINITY
+  /** Who is turned away asks again: a line for each would be the next trouble. */
+  const warnOfCrowd = (known: GoneError) => {
+    if (performance.now() - saidMs < CROWD_EVERY_MS) {
+      unsaid += 1
+      return
+    }
+    log.warn({ code: known.code, more: unsaid }, known.message)
+    saidMs = performance.now()
+    unsaid = 0
+  }
   return (error: FastifyError | GoneError | Error, request: FastifyRequest, reply: FastifyReply) => {
     const known = asGoneError(error)
-    if (known.code === 'INTERNAL')
+    if (known.code === 'TOO_MANY_STANDBYS') warnOfCrowd(known)
+    else if (known.code === 'INTERNAL')
       log.error({ path: pathOf(request), err: error }, 'request failed by a defect')
     else if (known.status >= 500)
       log.warn({ path: pathOf(request), code: known.code, cause: String(known.cause) }, known.message)

@@ -1,12 +1,29 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { type Candidate, type Reporter, tokenIdentity } from '../core/candidate.ts'
-import { type RoundId, roundId } from '../core/round.ts'
-import { candidate as candidateParameter, fence as fenceParameter, headerOr } from './parameters.ts'
+import { keyIdIn } from '../core/api-key.ts'
+import { type Candidate, type Reporter, tokenIdentity } from '../core/rounds/candidate.ts'
+import { isWorkerName } from '../core/rounds/job.ts'
+import { checkIdentifier, formatRound, type RoundId, roundId } from '../core/rounds/round.ts'
+import { GoneError } from '../errors.ts'
+import type { Taker } from '../service/rounds/taker.ts'
 
-/** The round that the path names. @throws GoneError `INVALID_IDENTIFIER` */
-export function roundOf(request: FastifyRequest): RoundId {
-  const { system, round } = request.params as { system: string; round: string }
+/** The round that a path names. @throws GoneError `INVALID_IDENTIFIER` */
+export function roundOf({ system = '', round = '' }: Readonly<Record<string, string>>): RoundId {
   return roundId(system, round)
+}
+
+/** @throws GoneError `INVALID_IDENTIFIER` */
+export function workerName(name: string): string {
+  if (isWorkerName(name)) return name
+  throw new GoneError(
+    'INVALID_IDENTIFIER',
+    `worker: expected a name of letters, digits, "_", "-" or ".", got ${JSON.stringify(name.slice(0, 64))}`,
+  )
+}
+
+/** What a path names that calls a worker. @throws GoneError `INVALID_IDENTIFIER` */
+export function systemAndWorkerOf({ system = '', worker = '' }: Readonly<Record<string, string>>) {
+  checkIdentifier('system', system)
+  return { system, worker: workerName(worker) }
 }
 
 /**
@@ -16,13 +33,13 @@ export function roundOf(request: FastifyRequest): RoundId {
  */
 export function candidateOf(
   request: FastifyRequest,
-  query: { readonly candidate?: string },
+  { candidate: token, name }: { readonly candidate?: string; readonly name?: string },
   callIdentity: () => string,
 ): Candidate {
-  const token = headerOr(request, 'gone-candidate', candidateParameter, query.candidate)
   return {
     address: request.server.access.callers.address(request),
     identity: token === undefined ? callIdentity() : tokenIdentity(token),
+    ...(name !== undefined && { name }),
   }
 }
 
@@ -31,18 +48,46 @@ export function callerOf(request: FastifyRequest, callIdentity: () => string): C
   return { address: request.server.access.callers.address(request), identity: callIdentity() }
 }
 
+/** Who gives an order, for those who look later: the key's id, or the address where no key was shown. */
+export function actorOf(request: FastifyRequest): string {
+  const id = keyIdIn(request.headers.authorization?.replace(/^Bearer /i, '') ?? '')
+  return request.sessionKey?.id ?? id ?? request.server.access.callers.address(request)
+}
+
 /** Who reports: a candidate that may show its fence. */
 export function reporterOf(
   request: FastifyRequest,
   query: { readonly candidate?: string; readonly fence?: number },
   callIdentity: () => string,
 ): Reporter {
-  const fence = headerOr(request, 'gone-fence', fenceParameter, query.fence)
+  const { fence } = query
   return { ...candidateOf(request, query, callIdentity), ...(fence !== undefined && { fence }) }
+}
+
+/** @throws GoneError `FORBIDDEN` where the key permits work alone, and this is no job that it took under this fence */
+export async function onlyOfTaken(
+  taker: Taker,
+  request: FastifyRequest,
+  id: RoundId,
+  fence: number | undefined,
+): Promise<void> {
+  const refused = request.server.access.forbidden(request, 'elect', { system: id.system })
+  if (refused === undefined) return
+  const seen = fence === undefined ? undefined : await taker.seen(id, fence)
+  if (seen?.submission) return request.server.access.checkWorker(request, seen.submission.queue, 'work for')
+  throw new GoneError(
+    'FORBIDDEN',
+    `the key ${request.keyId} permits work alone, and ${formatRound(id)} is not out as a job under the fence that was shown`,
+  )
 }
 
 export function wantsJson(request: FastifyRequest): boolean {
   return request.headers.accept?.includes('application/json') ?? false
+}
+
+/** True if nothing written from now on reaches the caller: the connection is closed, or its other end is. */
+export function isGone({ raw }: FastifyReply): boolean {
+  return raw.destroyed || raw.socket?.destroyed === true || raw.socket?.writableEnded === true
 }
 
 /** Aborted when the caller has gone before it was answered. */

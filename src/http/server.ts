@@ -1,40 +1,98 @@
 import { isUtf8 } from 'node:buffer'
+import type { IncomingMessage } from 'node:http'
 import type { Queue } from 'bullmq'
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
-import type { Log } from '../core/ports.ts'
+import Fastify, {
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+} from 'fastify'
+import { withoutBasePath } from '../base-path.ts'
+import { lossOf } from '../core/exact-json.ts'
+import type { RoundId } from '../core/rounds/round.ts'
+import type { Log } from '../core/rounds/round-ports.ts'
+import type { Sessions } from '../core/session.ts'
 import { GoneError } from '../errors.ts'
+import type { Calm } from '../service/calm.ts'
 import type { Keyring } from '../service/keyring.ts'
-import { Access } from './access.ts'
-import { type AlertRoutesParts, alertRoutes } from './alert-routes.ts'
+import type { Shares } from '../service/shares.ts'
+import { Access } from './access/access.ts'
+import { auditChanges, type Change } from './access/audit.ts'
+import { Callers } from './access/caller.ts'
+import { limitConnections } from './access/connections.ts'
+import { isDeeperThan } from './access/json-depth.ts'
+import { Origins } from './access/origins.ts'
+import { refusal } from './access/refusal.ts'
+import { logRequests } from './access/request-log.ts'
 import { acceptAllMethods } from './api.ts'
-import { board } from './board.ts'
-import { Callers } from './caller.ts'
-import { limitConnections } from './connections.ts'
-import { docs } from './docs.ts'
-import { type HistoryRoutesParts, historyRoutes } from './history-routes.ts'
-import { type JobRoutesParts, jobRoutes } from './job-routes.ts'
-import { login } from './login.ts'
-import { type OpsRoutesParts, opsRoutes } from './ops-routes.ts'
-import { Pages } from './pages.ts'
+import { claimJob } from './job-share.ts'
+import type { ConsoleAssets } from './pages/assets.ts'
+import { answerBelow } from './pages/below.ts'
+import { board } from './pages/board.ts'
+import { consolePages } from './pages/console.ts'
+import { consoleApi } from './pages/console-api.ts'
+import { docs } from './pages/docs.ts'
+import { login } from './pages/login.ts'
+import { escapeHtml, isPerson, sendPage } from './pages/page.ts'
+import { Pages } from './pages/pages.ts'
+import { changeStream } from './pages/stream.ts'
 import { answerClientError, answerError, sendProblem } from './problem.ts'
-import { RateLimit } from './rate-limit.ts'
-import { refusal } from './refusal.ts'
-import { type RoundRoutesParts, roundRoutes } from './round-routes.ts'
-import { type ScheduleRoutesParts, scheduleRoutes } from './schedule-routes.ts'
-import { type SlotRoutesParts, slotRoutes } from './slot-routes.ts'
+import { notOpened } from './round-refusals.ts'
+import { type AlertRoutesParts, alertRoutes } from './routes/alert-routes.ts'
+import { type CallRoutesParts, callRoutes } from './routes/call-routes.ts'
+import { type ConfigRoutesParts, configRoutes } from './routes/config-routes.ts'
+import { type ControlRoutesParts, controlRoutes } from './routes/control-routes.ts'
+import { type FleetRoutesParts, fleetRoutes } from './routes/fleet-routes.ts'
+import { type HistoryRoutesParts, historyRoutes } from './routes/history-routes.ts'
+import { type JobRoutesParts, jobRoutes } from './routes/job-routes.ts'
+import { type KeyRoutesParts, keyRoutes } from './routes/key-routes.ts'
+import { type OpsRoutesParts, opsRoutes } from './routes/ops-routes.ts'
+import { type OrderRoutesParts, orderRoutes } from './routes/order-routes.ts'
+import { type PulseRoutesParts, pulseRoutes } from './routes/pulse-routes.ts'
+import { type QueueRoutesParts, queueRoutes } from './routes/queue-routes.ts'
+import { type RoundJobRoutesParts, roundJobRoutes } from './routes/round-job-routes.ts'
+import { type RoundRoutesParts, roundRoutes } from './routes/round-routes.ts'
+import { type ScheduleRoutesParts, scheduleRoutes } from './routes/schedule-routes.ts'
+import { type SeriesRoutesParts, seriesRoutes } from './routes/series-routes.ts'
+import { type SlotRoutesParts, slotRoutes } from './routes/slot-routes.ts'
+import { type StatusRoutesParts, statusRoutes } from './routes/status-routes.ts'
+import { type TakeRoutesParts, takeRoutes } from './routes/take-routes.ts'
 
 export interface ServerParts
   extends RoundRoutesParts,
     HistoryRoutesParts,
+    RoundJobRoutesParts,
+    KeyRoutesParts,
     JobRoutesParts,
+    CallRoutesParts,
+    ControlRoutesParts,
     AlertRoutesParts,
+    FleetRoutesParts,
+    OrderRoutesParts,
+    PulseRoutesParts,
+    QueueRoutesParts,
+    StatusRoutesParts,
+    ConfigRoutesParts,
+    SeriesRoutesParts,
     ScheduleRoutesParts,
     OpsRoutesParts,
-    SlotRoutesParts {
-  /** All queues there are now, for the board. */
-  readonly queues: () => Promise<readonly Queue[]>
+    SlotRoutesParts,
+    TakeRoutesParts {
+  /** The queues to show on the board now, and of these others those that there are. */
+  readonly queues: (others: readonly string[]) => Promise<readonly Queue[]>
   readonly isBoardReadOnly: boolean
+  /** What browsers load to show the console; undefined where it was not built. */
+  readonly consoleAssets: () => ConsoleAssets | undefined
   readonly keyring: Keyring
+  readonly calm: Calm
+  readonly sessions: Sessions
+  readonly shares: Shares
+  /** Told of each change that was made; missing: nobody is. */
+  readonly noteChange?: (change: Change) => void
+  readonly host: string
+  /** As `GONE_BASE_PATH` has it; empty where there is none. */
+  readonly basePath: string
+  readonly allowedHosts: readonly string[]
   /** Networks whose X-Forwarded headers are believed. */
   readonly trustedProxies: readonly string[]
   /** Requests a second from each address and with each key; 0: any number. */
@@ -42,11 +100,13 @@ export interface ServerParts
   readonly maxConnections: number
   readonly maxConnectionsPerAddress: number
   readonly log: Log
+  /** As `GONE_LOG_LEVEL` has it. */
+  readonly logLevel: string
   readonly version: string
 }
 
 const MAX_BODY_BYTES = 16_384
-/** Deeper JSON overflows the stack of who writes it again. */
+/** Deeper JSON overflows the stack when it is serialised. */
 const MAX_BODY_DEPTH = 64
 /** What Node's parser takes of request line and headers. */
 const MAX_HEADER_BYTES = 16_384
@@ -54,7 +114,7 @@ const REQUEST_TIMEOUT_MS = 10_000
 const HEADERS_TIMEOUT_MS = 5_000
 /** How often slow clients are looked for. Node's own 30 s would be the real timeout. */
 const LOOK_FOR_SLOW_MS = 1_000
-/** On which nothing moves for so long: who does not read its answer. Longer than the longest wait. */
+/** A connection on which nothing moves for so long is one whose caller does not read the answer. Longer than the longest wait. */
 const SILENT_MS = 90_000
 /** Longer than the idle time of common load balancers, so that it is they who close. */
 const KEEP_ALIVE_MS = 72_000
@@ -68,8 +128,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   const onError = answerError(log)
   const app = Fastify({
     logger: false,
-    // HEAD would run an election.
-    exposeHeadRoutes: false,
+    ...rewriting(parts.basePath),
     return503OnClosing: false,
     forceCloseConnections: 'idle',
     bodyLimit: MAX_BODY_BYTES,
@@ -88,44 +147,121 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     clientErrorHandler: answerClientError,
     frameworkErrors: (error: FastifyError, request, reply) => onError(error, request, reply),
   })
-  const callers = new Callers(parts.trustedProxies)
-  const { keyring, rateLimit } = parts
-  const access = new Access({
-    keyring,
-    callers,
-    ...(rateLimit > 0 && { rateLimit: new RateLimit(rateLimit, () => performance.now()) }),
-  })
+  const access = accessOf(parts)
   app.decorate('access', access)
-  const pages = new Pages(access, log)
+  app.decorate('endpoints', [])
+  app.decorate('timer', (route: string) => parts.metrics.timer(route))
+  app.decorateRequest('keyId', undefined)
+  app.decorateRequest('sessionKey', undefined)
+  addHooksAskedFor(app, parts)
+  const pages = new Pages({ access, sessions: parts.sessions, log, basePath: parts.basePath })
   limitConnections(app.server, parts)
   closeInTime(app)
   acceptAllMethods(app)
   app.setErrorHandler(onError)
-  app.setNotFoundHandler((request, reply) => sendProblem(reply, notFound(request)))
+  app.setNotFoundHandler((request, reply) => sendNotFound(request, reply))
   takeJsonBodies(app)
 
-  await docs(app, parts.version, pages)
   // The API looks for refusals by itself (see serve), because on a GET a hook would cost as much as the answer. Whatever
   // comes after this plugin has the hook.
-  await app.register(async (api) => {
-    roundRoutes(api, parts)
-    historyRoutes(api, parts)
-    jobRoutes(api, parts)
-    alertRoutes(api, parts)
-    scheduleRoutes(api, parts)
-    slotRoutes(api, parts)
-    opsRoutes(api, parts)
+  await app.register(async (scope) => api(scope, parts))
+  await docs(app, parts, pages)
+  judgePaths(app)
+  await serveConsole(app, parts, pages)
+  await app.register(async (scope) => login(scope, pages, log))
+  const retry = async (id: RoundId, request: FastifyRequest | undefined) => {
+    const retried = await parts.retrier.retry(id, {
+      by: request ? (request.keyId ?? access.callers.address(request)) : 'board',
+      reason: 'on the board',
+      ...(request && { claim: (job) => claimJob(request, id, job) }),
+    })
+    if (retried.verdict !== 'opened') throw notOpened(id, retried)
+  }
+  await board(app, {
+    queues: parts.queues,
+    isReadOnly: parts.isBoardReadOnly,
+    pages,
+    basePath: parts.basePath,
+    retry,
   })
+  return app
+}
+
+function accessOf({
+  keyring,
+  keyUses,
+  calm,
+  shares,
+  trustedProxies,
+  host,
+  allowedHosts,
+  rateLimit,
+}: ServerParts): Access {
+  const callers = new Callers(trustedProxies)
+  return new Access({
+    keyring,
+    keyUses,
+    calm,
+    callers,
+    origins: new Origins({ callers, boundHost: host, allowedHosts }),
+    requestsPerSecond: rateLimit,
+    shares,
+    nowMs: () => performance.now(),
+  })
+}
+
+/** A hook costs each request, so only who asks for what it does has it. */
+function addHooksAskedFor(app: FastifyInstance, { basePath, logLevel, log, noteChange }: ServerParts): void {
+  if (basePath) answerBelow(app, basePath)
+  if (logLevel === 'debug') logRequests(app, log)
+  if (noteChange) auditChanges(app, noteChange)
+}
+
+function rewriting(basePath: string): { rewriteUrl?: (request: IncomingMessage) => string } {
+  return basePath === '' ? {} : { rewriteUrl: ({ url = '/' }) => withoutBasePath(url, basePath) }
+}
+
+/** The console's pages, what they ask, and what tells them of changes. */
+async function serveConsole(app: FastifyInstance, parts: ServerParts, pages: Pages): Promise<void> {
+  await consolePages(app, { assets: parts.consoleAssets, pages, notFound: sendNotFound })
+  consoleApi(app, pages, parts)
+  changeStream(app, pages, parts)
+}
+
+/** Answers what is wrong with a request, or leads nowhere, before its body is read. */
+function judgePaths(app: FastifyInstance): void {
   app.addHook('onRequest', (request, reply, done) => {
-    const refused = refusal(request) ?? unknownPath(request)
+    // Pages count for themselves.
+    const refused = refusal(request) ?? (request.is404 ? app.access.limitedAddress(request) : undefined)
     // Answered and not thrown: the board's plugin would make an error of its own of it.
     if (refused) sendProblem(reply, refused)
+    // Paths are judged before bodies: a path that is not there should not be answered 415.
+    else if (request.is404) sendNotFound(request, reply)
     else done()
   })
-  app.get('/', (_, reply) => reply.redirect('/board', 302))
-  await app.register(async (scope) => login(scope, pages, log))
-  await board(app, { queues: parts.queues, isReadOnly: parts.isBoardReadOnly, pages })
-  return app
+}
+
+/** The paths of the API. */
+function api(app: FastifyInstance, parts: ServerParts): void {
+  roundRoutes(app, parts)
+  historyRoutes(app, parts)
+  roundJobRoutes(app, parts)
+  jobRoutes(app, parts)
+  callRoutes(app, parts)
+  controlRoutes(app, parts)
+  takeRoutes(app, parts)
+  queueRoutes(app, parts)
+  keyRoutes(app, parts)
+  alertRoutes(app, parts)
+  fleetRoutes(app, parts)
+  orderRoutes(app, parts)
+  pulseRoutes(app, parts)
+  configRoutes(app, parts)
+  seriesRoutes(app, parts)
+  scheduleRoutes(app, parts)
+  slotRoutes(app, parts)
+  statusRoutes(app, parts)
+  opsRoutes(app, parts)
 }
 
 /** Keeps no connection longer than it takes to answer what has arrived on it. */
@@ -142,14 +278,20 @@ function closeInTime(app: FastifyInstance): void {
   })
 }
 
-/** Paths are judged before bodies: a path that is not there should not be answered 415. */
-function unknownPath(request: FastifyRequest): GoneError | undefined {
-  return request.is404 ? notFound(request) : undefined
-}
-
-function notFound({ method, url }: FastifyRequest): GoneError {
-  const path = url.split('?')[0] ?? ''
-  return new GoneError('NOT_FOUND', `${method} ${path.slice(0, 256)}: no such path; see /docs`)
+/** A page for people, a problem for programs. */
+function sendNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const path = (request.url.split('?')[0] ?? '').slice(0, 256)
+  if (!isPerson(request))
+    return sendProblem(
+      reply,
+      new GoneError('NOT_FOUND', `${request.method} ${path}: no such path; see /docs`),
+    )
+  const links = '<a href="/board">the board</a>, <a href="/docs">the docs</a>'
+  return sendPage(
+    reply,
+    404,
+    `<p>There is no page <code>${escapeHtml(path)}</code>.</p>\n<p>There are ${links}.</p>`,
+  )
 }
 
 /** JSON, or no body at all whatever its type says: `curl -d ''` declares a form and sends nothing. */
@@ -159,10 +301,13 @@ function takeJsonBodies(app: FastifyInstance): void {
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, (request, body: Buffer, done) => {
     if (body.length === 0) return done(null, undefined)
     if (!isUtf8(body)) return done(new GoneError('INVALID_BODY', 'expected valid UTF-8'))
-    const text = body.toString()
-    if (depthOf(text) > MAX_BODY_DEPTH)
+    if (isDeeperThan(MAX_BODY_DEPTH, body))
       return done(new GoneError('INVALID_BODY', `expected JSON at most ${MAX_BODY_DEPTH} levels deep`))
-    return parse(request, text, done)
+    const text = body.toString()
+    return parse(request, text, (error, value) => {
+      const loss = error ? undefined : lossOf(text)
+      return done(loss === undefined ? error : new GoneError('INVALID_BODY', loss), value)
+    })
   })
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (request, body, done) => {
     if (body.length === 0) return done(null, undefined)
@@ -174,15 +319,4 @@ function takeJsonBodies(app: FastifyInstance): void {
       ),
     )
   })
-}
-
-/** How deep brackets nest outside of strings. */
-function depthOf(json: string): number {
-  let depth = 0
-  let deepest = 0
-  for (const [bracket] of json.replace(/"(?:[^"\\]|\\.)*"/gs, '').matchAll(/[[\]{}]/g)) {
-    depth += bracket === '[' || bracket === '{' ? 1 : -1
-    deepest = Math.max(deepest, depth)
-  }
-  return deepest
 }

@@ -1,8 +1,8 @@
 import type { Queue } from 'bullmq'
-import { type AlertNews, deliveryId } from '../core/alert.ts'
-import type { AlertQueue } from '../core/alert-ports.ts'
-import { type AlertNewsJson, alertNewsJson } from '../core/alert-wire.ts'
-import { ALERTS_QUEUE } from '../core/job.ts'
+import { type AlertNews, deliveryId } from '../core/alerts/alert.ts'
+import type { AlertQueue } from '../core/alerts/alert-ports.ts'
+import { type AlertNewsJson, alertNewsJson } from '../core/alerts/alert-wire.ts'
+import { ALERTS_QUEUE } from '../core/rounds/job.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { openQueue } from './open-queue.ts'
 
@@ -10,19 +10,34 @@ import { openQueue } from './open-queue.ts'
 const ATTEMPTS = 300
 const MAX_RETRY_MS = 300_000
 
+/** The data of a job; `receiver` says who is told, where there are several. */
+export type AlertDelivery = AlertNewsJson & { readonly receiver?: string }
+
 /** What is to be told, as BullMQ jobs: a delivery that fails is tried again, and shown on the board until it succeeds. */
 export class BullAlertQueue implements AlertQueue {
-  readonly queue: Queue<AlertNewsJson>
+  readonly queue: Queue<AlertDelivery>
 
-  /** @param client one with a command timeout: a dead Redis must be an answer, not a hang */
-  constructor(client: RedisClient) {
-    this.queue = openQueue<AlertNewsJson>(ALERTS_QUEUE, client)
+  /**
+   * @param client one with a command timeout: a dead Redis must be an answer, not a hang
+   * @param receivers their ids, where there are several: each is told by a job of its own
+   */
+  constructor(
+    client: RedisClient,
+    private readonly receivers: readonly string[] = [],
+  ) {
+    this.queue = openQueue<AlertDelivery>(ALERTS_QUEUE, client)
   }
 
   async add(news: AlertNews): Promise<void> {
+    if (this.receivers.length === 0) return this.addFor(news)
+    for (const receiver of this.receivers) await this.addFor(news, receiver)
+  }
+
+  private async addFor(news: AlertNews, receiver?: string): Promise<void> {
     const { system, name, kind } = news.alert
-    await this.queue.add(`${system}/${name} ${kind} ${news.event}`, alertNewsJson(news), {
-      jobId: deliveryId(news),
+    const told = { ...alertNewsJson(news), ...(receiver !== undefined && { receiver }) }
+    await this.queue.add(`${system}/${name} ${kind} ${news.event}`, told, {
+      jobId: receiver === undefined ? deliveryId(news) : `${deliveryId(news)}-${receiver}`,
       attempts: ATTEMPTS,
       backoff: { type: 'custom' },
     })

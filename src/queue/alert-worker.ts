@@ -1,15 +1,23 @@
-import { type Job, Worker } from 'bullmq'
-import type { AlertNewsJson } from '../core/alert-wire.ts'
-import { ALERTS_QUEUE } from '../core/job.ts'
-import type { Log } from '../core/ports.ts'
+import { type Job, UnrecoverableError } from 'bullmq'
+import type { AlertNewsJson } from '../core/alerts/alert-wire.ts'
+import { ALERTS_QUEUE } from '../core/rounds/job.ts'
+import { isJobFailed, laterMsOf } from '../core/rounds/job-failed.ts'
+import type { Log } from '../core/rounds/round-ports.ts'
 import type { RedisClient } from '../redis/connections.ts'
-import { retryDelayMs } from './alert-queue.ts'
+import type { Calm } from '../service/calm.ts'
+import type { Work } from '../service/loop.ts'
+import { type AlertDelivery, retryDelayMs } from './alert-queue.ts'
 import { closeWorker } from './close-worker.ts'
+import { HeardWorker } from './heard-worker.ts'
 import { QUEUE_PREFIX } from './open-queue.ts'
 
 export interface AlertWorkerParts {
-  /** Tells the receiver. Rejects if it is to be told again. */
-  readonly deliver: (news: AlertNewsJson, stopping: AbortSignal) => Promise<void>
+  /** Tells the receiver. Rejects if it is to be told again, with JobFailed if it is not, with JobLater when. */
+  readonly deliver: (
+    news: AlertNewsJson,
+    receiver: string | undefined,
+    stopping: AbortSignal,
+  ) => Promise<void>
   /** A client that waits for Redis as long as it takes. */
   readonly client: RedisClient
   readonly log: Log
@@ -35,16 +43,16 @@ const MAX_STALLED = 1_000
 const STOP_WITHIN_MS = 1_500
 
 /** Delivers what is in the queue of alerts, each at least once. */
-export class AlertWorker {
+export class AlertWorker implements Work {
   readonly counts: Readonly<DeliveryCounts>
   private readonly tally: DeliveryCounts = { delivered: 0, retried: 0, givenUp: 0 }
-  private readonly worker: Worker<AlertNewsJson, void>
+  private readonly worker: HeardWorker<AlertDelivery, void>
   private readonly stopping = new AbortController()
 
   constructor(private readonly parts: AlertWorkerParts) {
     this.counts = this.tally
     const keep = { age: Math.ceil(parts.jobRetentionMs / 1_000), count: parts.jobRetentionCount }
-    this.worker = new Worker(ALERTS_QUEUE, (job) => this.deliver(job), {
+    this.worker = new HeardWorker(ALERTS_QUEUE, (job) => this.deliver(job), {
       connection: parts.client,
       prefix: QUEUE_PREFIX,
       autorun: false,
@@ -55,13 +63,17 @@ export class AlertWorker {
       removeOnComplete: keep,
       removeOnFail: keep,
       skipVersionCheck: true,
-      settings: { backoffStrategy: retryDelayMs },
+      settings: {
+        backoffStrategy: (made, _, error) =>
+          (error instanceof Undelivered ? error.afterMs : undefined) ?? retryDelayMs(made),
+      },
     })
     this.worker.on('error', (error) => parts.log.debug({ cause: String(error) }, 'alert worker'))
   }
 
-  start(): void {
-    this.worker.run().catch((error) => this.parts.log.error({ cause: String(error) }, 'alert worker ended'))
+  start(calm?: Calm): void {
+    const ended = (error: unknown) => this.parts.log.error({ cause: String(error) }, 'alert worker ended')
+    this.worker.runUnless(calm).catch(ended)
   }
 
   /** Cuts off what is being delivered: it is told again, by this server or another. */
@@ -70,21 +82,22 @@ export class AlertWorker {
     await closeWorker(this.worker, this.parts.client, STOP_WITHIN_MS)
   }
 
-  private async deliver(job: Job<AlertNewsJson>): Promise<void> {
+  private async deliver(job: Job<AlertDelivery>): Promise<void> {
     const { log, deliver } = this.parts
-    const { id, event, alert } = job.data
+    const { receiver, ...news } = job.data
+    const { id, event, alert } = news
     const fields = { delivery: id, system: alert.system, name: alert.name, kind: alert.kind, event }
     try {
-      await deliver(job.data, this.stopping.signal)
+      await deliver(news, receiver, this.stopping.signal)
     } catch (error) {
       const attempt = job.attemptsMade + 1
-      const isLast = attempt >= (job.opts.attempts ?? 1)
+      const isLast = isJobFailed(error) || attempt >= (job.opts.attempts ?? 1)
       this.tally[isLast ? 'givenUp' : 'retried'] += 1
       const cause = error instanceof Error ? error.message : String(error)
       if (isLast) log.error({ ...fields, cause }, 'alert not delivered, and not tried again')
       // The first tells the operator; the others are on the board.
       else log[attempt === 1 ? 'warn' : 'debug']({ ...fields, attempt, cause }, 'alert not delivered yet')
-      throw new UndeliveredError(cause)
+      throw isJobFailed(error) ? new Refused(cause) : new Undelivered(cause, laterMsOf(error))
     }
     this.tally.delivered += 1
     log.info(fields, 'alert delivered')
@@ -92,7 +105,18 @@ export class AlertWorker {
 }
 
 /** Why a delivery's job is red. The board shows the stack, and nobody there is helped by ours. */
-class UndeliveredError extends Error {
+class Undelivered extends Error {
+  constructor(
+    reason: string,
+    readonly afterMs: number | undefined,
+  ) {
+    super(reason)
+    this.stack = reason
+  }
+}
+
+/** The same where it is not tried again. */
+class Refused extends UnrecoverableError {
   constructor(reason: string) {
     super(reason)
     this.stack = reason

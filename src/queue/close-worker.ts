@@ -1,6 +1,6 @@
 import type { Worker } from 'bullmq'
 import type { RedisClient } from '../redis/connections.ts'
-import { pause } from '../service/within.ts'
+import { endsWithin } from '../waiting.ts'
 
 const CUT_OFF_WITHIN_MS = 500
 
@@ -13,12 +13,4 @@ export async function closeWorker(worker: Worker, client: RedisClient, withinMs:
   if (await endsWithin(withinMs, closed)) return
   client.disconnect()
   await endsWithin(CUT_OFF_WITHIN_MS, closed)
-}
-
-async function endsWithin(ms: number, promise: Promise<void>): Promise<boolean> {
-  const waiting = new AbortController()
-  const late = pause(ms, waiting.signal).then(() => false)
-  const isEnded = await Promise.race([promise.then(() => true), late])
-  waiting.abort()
-  return isEnded
 }

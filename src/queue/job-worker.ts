@@ -1,13 +1,23 @@
 import { setMaxListeners } from 'node:events'
-import { DelayedError, type Job, UnrecoverableError, WaitingError, Worker } from 'bullmq'
-import type { Backoff } from '../core/job.ts'
-import type { Log } from '../core/ports.ts'
-import { parseRoundKey, type RoundId } from '../core/round.ts'
-import { type ErrorCode, GoneError } from '../errors.ts'
+import { DelayedError, type Job, WaitingError, type Worker } from 'bullmq'
+import type { WorkTally } from '../core/fleet/series-ports.ts'
+import { termsIn, type WorkerSettings } from '../core/fleet/worker-settings.ts'
+import { failureOf } from '../core/rounds/handler-end.ts'
+import type { Backoff } from '../core/rounds/job.ts'
+import { MAX_PROGRESS_BYTES } from '../core/rounds/limits.ts'
+import { type RoundId, roundKey } from '../core/rounds/round.ts'
+import type { Log } from '../core/rounds/round-ports.ts'
+import { GoneError } from '../errors.ts'
 import type { RedisClient } from '../redis/connections.ts'
-import { type AttemptEnd, type JobRunner, RoundFailed, type Run } from '../service/job-runner.ts'
+import type { Attempt, AttemptEnd } from '../service/rounds/job-record.ts'
+import { type JobRunner, type Run, WorkerStop } from '../service/rounds/job-runner.ts'
+import { callAfter } from '../waiting.ts'
 import { closeWorker } from './close-worker.ts'
+import { failedAs, keptOf, roundOf, waitedMs } from './job-ends.ts'
+import { JobLogs } from './job-log.ts'
+import type { MadeFor } from './job-queues.ts'
 import { QUEUE_PREFIX } from './open-queue.ts'
+import { PunctualWorker, takeTimeFromRedis } from './redis-time.ts'
 
 /** What a worker says of itself where a submission does not. */
 export interface WorkerTerms {
@@ -23,7 +33,10 @@ export interface WorkerTerms {
 export interface HandlerContext extends RoundId {
   readonly fence: number
   readonly attempt: number
+  /** What is set of the worker from one place, as its own parser made it; undefined: nothing. */
+  readonly config: unknown
   readonly signal: AbortSignal
+  readonly traceparent?: string
   readonly log: (line: string) => Promise<void>
   readonly progress: (progress: number | object) => Promise<void>
 }
@@ -31,44 +44,88 @@ export interface HandlerContext extends RoundId {
 export interface JobWorkerParts {
   readonly queue: string
   readonly terms: WorkerTerms
+  /** Makes of the configuration what handlers are given; throws what is wrong with it. Missing: as it is. */
+  readonly parseConfig?: (config: unknown) => unknown
   readonly handler: (data: unknown, context: HandlerContext) => Promise<unknown>
   readonly runner: JobRunner
+  readonly tally: WorkTally
   /** A client that waits for Redis as long as it takes. */
   readonly client: RedisClient
   readonly log: Log
   /** For display: `mailer@host:4711`. */
   readonly address: string
+  /** The id of the instance, by which jobs are known that it runs where their lock is gone. */
+  readonly instance: string
   readonly jobRetentionMs: number
   readonly jobRetentionCount: number
+  /** How many lines a job's log may have. */
+  readonly jobLogLines: number
+}
+
+/** What a worker has done, and does. */
+export interface WorkerCounts {
+  readonly running: number
+  readonly done: number
+  /** Attempts. */
+  readonly failed: number
+  readonly lastTakenMs?: number
 }
 
 /** BullMQ gives a job up for dead so often before it fails it; the record bounds it better, with a reason. */
 const MAX_STALLED = 1_000_000
-/** What ended an attempt that was not the handler's doing. */
-const NO_ATTEMPT_SPENT: readonly ErrorCode[] = ['STORE_UNAVAILABLE', 'GATE_LOST']
+/** However long a lock is: a timer of BullMQ's that is months long would fire at once. */
+const MAX_STALLED_INTERVAL_MS = 60_000
+const PUT_OFF_MS = 1_000
+/** Of the time between cutting off and the end, what handlers have to notice. */
+const GRACE_SHARE = 0.8
 
 /** Takes the jobs of one queue, runs each by the runner, and tells BullMQ how it ended. */
 export class JobWorker {
   private readonly worker: Worker
+  private readonly logs: JobLogs
+  private lastTrouble: string | undefined
   private readonly stopping = new AbortController()
+  private isResting = false
+  /** What the file says, with what is set from one place before it. */
+  private terms: WorkerTerms
+  private config: unknown
+  private readonly counted: { -readonly [K in keyof WorkerCounts]: WorkerCounts[K] } = {
+    running: 0,
+    done: 0,
+    failed: 0,
+  }
+  /** The rounds whose handlers run now. */
+  readonly running = new Set<string>()
 
   constructor(private readonly parts: JobWorkerParts) {
-    const { queue, terms, client, log } = parts
+    const { queue, terms, client } = parts
+    this.terms = terms
     // Each running job listens; Node would warn from the eleventh on.
     setMaxListeners(0, this.stopping.signal)
     const keep = { age: Math.ceil(parts.jobRetentionMs / 1_000), count: parts.jobRetentionCount }
-    this.worker = new Worker(queue, (job, token) => this.run(job, token), {
+    takeTimeFromRedis(client)
+    this.logs = new JobLogs(client, parts.jobLogLines)
+    this.worker = new PunctualWorker(queue, (job, token) => this.run(job, token), {
       connection: client,
       prefix: QUEUE_PREFIX,
+      name: parts.instance,
       autorun: false,
       concurrency: terms.concurrency,
       lockDuration: terms.lockMs,
-      stalledInterval: Math.max(1_000, Math.floor(terms.lockMs / 2)),
+      stalledInterval: Math.min(Math.max(1_000, Math.floor(terms.lockMs / 2)), MAX_STALLED_INTERVAL_MS),
       maxStalledCount: MAX_STALLED,
       removeOnComplete: keep,
       removeOnFail: keep,
     })
-    this.worker.on('error', (error) => log.warn({ queue, cause: error.message }, 'worker trouble'))
+    this.worker.on('error', ({ message }) => this.tell(message))
+  }
+
+  /** Changes only: BullMQ tells of each try again. Of a connection that is lost the client tells by itself. */
+  private tell(cause: string): void {
+    const { client, log, queue } = this.parts
+    if (client.status !== 'ready' || cause === this.lastTrouble) return
+    this.lastTrouble = cause
+    log.warn({ queue, cause }, 'worker trouble')
   }
 
   start(): void {
@@ -76,78 +133,235 @@ export class JobWorker {
     this.worker.run().catch((error) => log.error({ queue, cause: String(error) }, 'worker ended'))
   }
 
-  /** Takes no more jobs, waits `drainMs` for those that run, then aborts them and returns them to the queue by `endMs`. */
-  async stop(drainMs: number, endMs: number): Promise<void> {
-    const cutOff = setTimeout(() => this.stopping.abort(new Error('the worker stops')), drainMs)
+  /**
+   * Takes no more jobs, waits `drainMs` for those that run, then aborts them and returns them to the queue by `endMs`.
+   *
+   * @param isBroken an error ends the process
+   */
+  async stop(drainMs: number, endMs: number, isBroken: boolean): Promise<void> {
+    // Those who have not noticed by then are given back all the same, while there is time for that.
+    const reason = new WorkerStop((endMs - drainMs) * GRACE_SHARE, isBroken)
+    const callOff = callAfter(drainMs, () => this.stopping.abort(reason))
     await closeWorker(this.worker, this.parts.client, endMs)
-    clearTimeout(cutOff)
+    callOff()
+  }
+
+  /** What the lock of each job begins with that it runs. */
+  get lock(): string {
+    return `${this.worker.id}:`
+  }
+
+  /** How many jobs it runs at once. */
+  get slots(): number {
+    return this.worker.concurrency
+  }
+
+  set slots(slots: number) {
+    this.worker.concurrency = slots
+  }
+
+  /**
+   * Takes these settings from now on: running jobs keep those they began with.
+   *
+   * @returns why it has not taken them, and goes on as before; undefined: it has
+   */
+  async configure(settings: WorkerSettings): Promise<string | undefined> {
+    const { terms, parseConfig } = this.parts
+    try {
+      this.config =
+        settings.config === undefined || !parseConfig ? settings.config : await parseConfig(settings.config)
+    } catch (error) {
+      return failureOf(error).reason
+    }
+    this.terms = { ...terms, ...termsIn(settings) }
+    this.slots = this.terms.concurrency
+    return undefined
+  }
+
+  /** What it has done since it started; times by the clock of `performance.now`. */
+  get counts(): WorkerCounts {
+    return this.counted
+  }
+
+  /** Takes no more jobs from now on; those that run go on. */
+  async rest(): Promise<void> {
+    this.isResting = true
+    // It does not wait: BullMQ still hands out what it has asked for, up to 5 s later. That is given back, see `run`.
+    await this.worker.pause(true)
+  }
+
+  /** Takes jobs again. */
+  async take(): Promise<void> {
+    this.isResting = false
+    await this.worker.resume()
   }
 
   private async run(job: Job, token: string | undefined): Promise<unknown> {
-    const id = parseRoundKey(job.id ?? '')
+    if (this.isResting) return giveBack(job, token)
+    this.counted.running += 1
+    this.counted.lastTakenMs = performance.now()
+    this.lastTrouble = undefined
+    try {
+      return await this.runTaken(job, token)
+    } finally {
+      this.counted.running -= 1
+    }
+  }
+
+  private async runTaken(job: Job, token: string | undefined): Promise<unknown> {
+    const id = roundOf(job)
+    if (id === undefined) {
+      const reason = `its id is no round's: expected "system~round", both escaped, got ${JSON.stringify(job.id)}`
+      return this.conclude(job, token, { kind: 'failed', reason, isFinal: true })
+    }
     // A submission without terms of its own leaves them to the worker; BullMQ reads them here when an attempt ends.
-    const attempts = job.opts.attempts || this.parts.terms.attempts
-    const { type, delayMs } = this.parts.terms.backoff
+    const attempts = job.opts.attempts || this.terms.attempts
+    const { type, delayMs } = this.terms.backoff
     job.opts.attempts = attempts
     job.opts.backoff ??= { type, delay: delayMs }
     const number = job.attemptsMade + 1
+    const { submittedAt } = job.opts as MadeFor
     const attempt = {
       id,
       address: this.parts.address,
       number,
       isLast: number >= attempts,
       isFirst: job.attemptsStarted <= 1,
+      ...(typeof submittedAt === 'number' && { madeForMs: submittedAt }),
     }
-    const { timeoutMs } = this.parts.terms
+    const { timeoutMs } = this.terms
 
+    const { end, ranMs } = await this.attempt(
+      { ...attempt, ...(timeoutMs !== undefined && { timeoutMs }) },
+      job,
+    )
+    return this.conclude(job, token, end, ranMs)
+  }
+
+  /** How it ended, and how long its handler ran, if it was begun. */
+  private async attempt(
+    attempt: Attempt,
+    job: Job,
+  ): Promise<{ readonly end: AttemptEnd; readonly ranMs?: number }> {
+    const { runner, log, queue } = this.parts
+    const startedMs = performance.now()
+    let fence: number | undefined
+    const ran: { begunMs?: number; endedMs?: number } = {}
     try {
-      const end = await this.parts.runner.run(
-        { ...attempt, ...(timeoutMs !== undefined && { timeoutMs }) },
-        (run) => this.handle(job, id, number, run),
-        this.stopping.signal,
-      )
-      return await this.conclude(job, token, end)
-    } catch (error) {
-      if (error instanceof RoundFailed) throw new UnrecoverableError(error.message)
-      if (error instanceof GoneError) {
-        await note(job, error.message)
-        // A store that cannot answer must not spend an attempt: after the last one nobody would end the round.
-        if (NO_ATTEMPT_SPENT.includes(error.code)) return putOff(job, token, 1_000)
+      const handler = async (run: Run) => {
+        fence = run.fence
+        ran.begunMs = performance.now()
+        if (job.attemptsMade === 0) this.parts.tally.waited(queue, waitedMs(job))
+        try {
+          return await this.handle(job, attempt.id, attempt.number, run)
+        } finally {
+          ran.endedMs = performance.now()
+        }
       }
-      throw error
+      const end = await runner.run(attempt, handler, this.stopping.signal)
+      const about = { round: roundKey(attempt.id), worker: queue, attempt: attempt.number }
+      const ms = Math.round(performance.now() - startedMs)
+      // What was never begun is no news; it comes again.
+      const level = fence === undefined && end.kind === 'putOff' ? 'debug' : 'info'
+      log[level]({ ...about, ...(fence !== undefined && { fence }), ms }, endText(end))
+      if (ran.begunMs === undefined) return { end }
+      // One whose time was up may run on.
+      return { end, ranMs: (ran.endedMs ?? performance.now()) - ran.begunMs }
+    } catch (error) {
+      // A store that cannot answer must not spend an attempt: after the last one nobody would end the round.
+      if (error instanceof GoneError) return { end: { kind: 'putOff', ms: PUT_OFF_MS, why: error.message } }
+      log.error({ round: job.id, cause: String(error) }, 'an attempt ended by a defect of ours')
+      return { end: { kind: 'putOff', ms: PUT_OFF_MS, why: String(error) } }
     }
   }
 
-  private handle(job: Job, id: RoundId, attempt: number, run: Run): Promise<unknown> {
-    return this.parts.handler(job.data, {
+  private async handle(job: Job, id: RoundId, attempt: number, run: Run): Promise<unknown> {
+    const key = roundKey(id)
+    this.running.add(key)
+    try {
+      return await this.parts.handler(job.data, this.contextOf(job, id, attempt, run))
+    } finally {
+      this.running.delete(key)
+    }
+  }
+
+  private contextOf(job: Job, id: RoundId, attempt: number, run: Run): HandlerContext {
+    const log = this.logs.of(job)
+    const { traceparent } = job.opts as MadeFor
+    return {
       ...id,
       attempt,
+      ...(traceparent !== undefined && { traceparent }),
+      config: this.config,
       fence: run.fence,
       get signal() {
         return run.signal
       },
-      log: async (line) => void (await job.log(line)),
-      progress: (progress) => job.updateProgress(progress),
-    })
+      log: (line) => this.noticed(job, 'log', log(line)),
+      progress: (progress) => this.noticed(job, 'progress', showProgress(job, progress, log)),
+    }
   }
 
-  private async conclude(job: Job, token: string | undefined, end: AttemptEnd): Promise<unknown> {
+  /** A handler need not await what it writes: where that fails it is this job's trouble, and not the process'. */
+  private noticed(job: Job, what: string, writing: Promise<unknown>): Promise<void> {
+    const written = writing.then(() => undefined)
+    written.catch((error: unknown) => {
+      this.parts.log.warn({ round: job.id, cause: failureOf(error).reason }, `${what} of a job not written`)
+    })
+    return written
+  }
+
+  private async conclude(
+    job: Job,
+    token: string | undefined,
+    end: AttemptEnd,
+    ranMs?: number,
+  ): Promise<unknown> {
+    const { tally, queue } = this.parts
     switch (end.kind) {
       case 'completed':
-        return end.result
+        this.counted.done += 1
+        tally.ended(queue, 'done', ranMs)
+        return keptOf(end.result)
+      case 'failed':
+        this.counted.failed += 1
+        tally.ended(queue, 'failed', ranMs)
+        // BullMQ reads it here, for this once.
+        if (end.afterMs !== undefined) job.opts.backoff = { type: 'fixed', delay: end.afterMs }
+        throw failedAs(end)
       case 'skipped':
-        await note(job, `not run: ${end.why}`)
+        await this.logs.note(job, end.why)
         return { skipped: end.why }
       case 'putOff':
-        await note(job, `put off: ${end.why}`)
+        await this.logs.note(job, `put off: ${end.why}`)
         return end.ms === 0 ? giveBack(job, token) : putOff(job, token, end.ms)
     }
   }
 }
 
-/** Writes into the job's log, if that can be written: it must not decide how the attempt ends. */
-async function note(job: Job, line: string): Promise<void> {
-  await job.log(line).catch(() => undefined)
+/** Shows it, or says in the job's log why not: it is no reason to fail. */
+async function showProgress(
+  job: Job,
+  progress: number | object,
+  log: (line: string) => Promise<void>,
+): Promise<void> {
+  const bytes = Buffer.byteLength(JSON.stringify(progress) ?? '')
+  if (bytes <= MAX_PROGRESS_BYTES) return job.updateProgress(progress)
+  return log(`… a progress was not shown: ${bytes} bytes of JSON, more than ${MAX_PROGRESS_BYTES}`)
+}
+
+/** How an attempt ended, without what the handler returned. */
+function endText(end: AttemptEnd): string {
+  switch (end.kind) {
+    case 'completed':
+      return 'completed'
+    case 'failed':
+      return `${end.isFinal ? 'failed' : 'attempt failed, to be tried again'}: ${end.reason}`
+    case 'skipped':
+      return end.why
+    case 'putOff':
+      return `put off: ${end.why}`
+  }
 }
 
 async function putOff(job: Job, token: string | undefined, ms: number): Promise<never> {

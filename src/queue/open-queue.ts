@@ -1,8 +1,16 @@
 import { Queue, type QueueOptions } from 'bullmq'
 import type { RedisClient } from '../redis/connections.ts'
+import { type Want, wantedIfAny } from '../redis/wants.ts'
 
 /** BullMQ's keys share one Cluster slot, which its multi-key scripts need. */
 export const QUEUE_PREFIX = '{gone}'
+
+/** A queue in which jobs are that have not ended. */
+export function wantsOfJobs(name: string): readonly Want[] {
+  return ['wait', 'paused', 'active', 'prioritized', 'delayed'].map((state) =>
+    wantedIfAny(`${QUEUE_PREFIX}:${name}:${state}`),
+  )
+}
 
 /**
  * A BullMQ queue that callers wait for.

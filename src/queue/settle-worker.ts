@@ -1,14 +1,16 @@
-import { DelayedError, type Job, UnrecoverableError, Worker } from 'bullmq'
-import { formatDuration } from '../core/duration.ts'
-import { ROUNDS_QUEUE } from '../core/job.ts'
-import type { Log, Records, RoundQueue } from '../core/ports.ts'
-import type { Completion } from '../core/record.ts'
-import { parseRoundKey } from '../core/round.ts'
+import { DelayedError, type Job, UnrecoverableError } from 'bullmq'
+import { ROUNDS_QUEUE } from '../core/rounds/job.ts'
+import type { Completion } from '../core/rounds/record.ts'
+import { parseRoundKey } from '../core/rounds/round.ts'
+import type { Log, Records, RoundQueue } from '../core/rounds/round-ports.ts'
 import { GoneError } from '../errors.ts'
 import type { RedisClient } from '../redis/connections.ts'
+import type { Calm } from '../service/calm.ts'
+import type { Work } from '../service/loop.ts'
 import { closeWorker } from './close-worker.ts'
+import { HeardWorker } from './heard-worker.ts'
 import { QUEUE_PREFIX } from './open-queue.ts'
-import type { RoundJobResult } from './round-queue.ts'
+import { endOf, NOT_STARTED, type RoundJobResult, unreportedWithin } from './round-job.ts'
 
 export interface SettleWorkerParts {
   /** A client that waits for Redis as long as it takes. */
@@ -38,13 +40,16 @@ const MAX_STALLED = 1_000_000
 const RETRY_MS = 1_000
 const STOP_WITHIN_MS = 1_500
 
-/** Ends the rounds' jobs as the records say: completed, failed, or red because nobody reported in time. */
-export class SettleWorker {
-  private readonly worker: Worker<unknown, RoundJobResult>
+/**
+ * Ends jobs of rounds that BullMQ hands out, as the records say: those that older builds have made, from the election on or to be
+ * ended by whoever takes them.
+ */
+export class SettleWorker implements Work {
+  private readonly worker: HeardWorker<unknown, RoundJobResult>
 
   constructor(private readonly parts: SettleWorkerParts) {
     const keep = { age: Math.ceil(parts.jobRetentionMs / 1_000), count: parts.jobRetentionCount }
-    this.worker = new Worker(ROUNDS_QUEUE, (job, token) => this.settle(job, token), {
+    this.worker = new HeardWorker(ROUNDS_QUEUE, (job, token) => this.settle(job, token), {
       connection: parts.client,
       prefix: QUEUE_PREFIX,
       autorun: false,
@@ -62,8 +67,9 @@ export class SettleWorker {
     })
   }
 
-  start(): void {
-    this.worker.run().catch((error) => this.parts.log.error({ cause: String(error) }, 'settle worker ended'))
+  start(calm?: Calm): void {
+    const ended = (error: unknown) => this.parts.log.error({ cause: String(error) }, 'settle worker ended')
+    this.worker.runUnless(calm).catch(ended)
   }
 
   /** Ends what is being settled. Where Redis does not answer it is cut off: another process settles it again. */
@@ -75,19 +81,14 @@ export class SettleWorker {
     const ruling = await this.judge(job, token)
     switch (ruling.verdict) {
       case 'finished':
-        return endOf(ruling.record.completion as Completion)
+        return settled(ruling.record.completion as Completion)
       case 'pending':
         return this.putOff(job, token, ruling.restMs)
       case 'overdue': {
-        const within = formatDuration(ruling.record.deadlineMs)
-        this.parts.log.warn(
-          { round: job.id, leader: ruling.record.leader },
-          `no completion reported within ${within}`,
-        )
-        throw new OverdueError(`no completion reported within ${within}`)
+        throw new OverdueError(unreportedWithin(ruling.record.deadlineMs))
       }
       case 'notStarted':
-        throw new OverdueError('no worker has started it by its deadline')
+        throw new OverdueError(NOT_STARTED)
       case 'notLed':
         throw new RoundNotDone('the record of this round has expired or was lost')
     }
@@ -113,15 +114,16 @@ export class SettleWorker {
   private async lookAgain(job: Job): Promise<void> {
     const id = parseRoundKey(job.id ?? '')
     try {
-      const { record } = await this.parts.records.read(id)
-      if (record?.completion) await this.parts.queue.close(id)
+      const seen = await this.parts.records.read(id)
+      if (seen.record?.completion) await this.parts.queue.show([{ id, ...seen }])
     } catch (cause) {
       this.parts.log.warn({ round: job.id, cause: String(cause) }, 'round not looked at again')
     }
   }
 }
 
-function endOf({ outcome, by, detail }: Completion): RoundJobResult {
-  if (outcome === 'failed') throw new RoundNotDone(detail || 'the leader reported a failure without a reason')
-  return { outcome, completedBy: by, ...(detail && { result: JSON.parse(detail) as unknown }) }
+function settled(completion: Completion): RoundJobResult {
+  const { result, reason } = endOf(completion)
+  if (result) return result
+  throw new RoundNotDone(reason ?? '')
 }

@@ -1,7 +1,11 @@
 import { connect as connectSecurely } from 'node:tls'
 import { Cluster, Redis, type RedisOptions } from 'ioredis'
-import type { Log } from '../core/ports.ts'
-import { redisTrouble } from './trouble.ts'
+import type { Log } from '../core/rounds/round-ports.ts'
+import { endsWithin } from '../waiting.ts'
+import { moveTo, watchFailover } from './failover-watch.ts'
+import { keepBeating, SILENT_MS } from './heartbeat.ts'
+import { type RedisLogin, type RedisNode, redisAddress } from './redis-url.ts'
+import { isRefusedDatabase, redisTrouble } from './trouble.ts'
 
 export type RedisClient = Redis | Cluster
 
@@ -18,6 +22,8 @@ const BASE = {
   // Quick enough that service is normal within 5 s of Redis' return.
   retryStrategy: retryDelayMs,
   connectTimeout: 2_000,
+  // A stopped server does not close its end.
+  disconnectTimeout: 500,
   // After a failover the old primary answers READONLY until we look for the new one.
   reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
 } satisfies RedisOptions
@@ -36,23 +42,34 @@ const COMMANDS = {
   socketTimeout: 4 * COMMAND_TIMEOUT_MS,
 } satisfies RedisOptions
 
-/** For clients that wait for Redis as long as it takes: BullMQ's workers, and the subscriber. */
-const WAITING = { ...BASE, maxRetriesPerRequest: null } satisfies RedisOptions
+/** For clients that wait for Redis as long as it takes: BullMQ's workers, and the subscriber. A silent one they give up, and ask anew. */
+const WAITING = { ...BASE, maxRetriesPerRequest: null, socketTimeout: SILENT_MS } satisfies RedisOptions
 
 export type ClientKind = 'commands' | 'waiting'
 
 /**
  * A client of its own for each use, because a blocking or subscribed one can do nothing else and a command must not
  * wait behind them. Trouble is logged once a kind of trouble, not once an attempt.
+ *
+ * @param isCalm true while nobody waits for anything on it
  */
-export function connect(target: RedisTarget, kind: ClientKind, name: string, log: Log): RedisClient {
+export function connect(
+  target: RedisTarget,
+  kind: ClientKind,
+  name: string,
+  log: Log,
+  isCalm = () => false,
+): RedisClient {
   const options = { ...(kind === 'commands' ? COMMANDS : WAITING), connectionName: `gone-${name}` }
   const client = open(target, options)
+  if (kind === 'waiting') keepBeating(client, isCalm)
   let last = ''
   client.on('error', (error: Error) => {
     const trouble = redisTrouble(error)
     if (trouble !== last) log.warn({ client: name, cause: error.message }, trouble)
     last = trouble
+    // ioredis would go on in database 0, which may be another installation's.
+    if (isRefusedDatabase(error)) client.disconnect(true)
   })
   client.on('ready', () => {
     if (last) log.info({ client: name }, 'Redis is back')
@@ -65,64 +82,88 @@ type ClientOptions = (typeof COMMANDS | typeof WAITING) & { readonly connectionN
 
 function open(target: RedisTarget, options: ClientOptions): RedisClient {
   if (typeof target !== 'string') return new Redis({ ...options, ...target })
-  const isSecured = target.startsWith('rediss+')
-  if (/^rediss?\+sentinel:/.test(target)) {
-    const { credentials, nodes, path } = splitNodes(target, 26_379)
-    const [masterName, db] = path.split('/')
-    return new Redis({
-      ...options,
-      ...credentials,
-      sentinels: nodes,
-      name: masterName || 'mymaster',
-      ...(db && { db: Number(db) }),
-      ...(isSecured && { tls: {}, sentinelTLS: {}, enableTLSForSentinelMode: true }),
-    })
+  const address = redisAddress(target)
+  const { isSecured, login } = address
+  const secured = { ...login, ...(isSecured && { tls: {} }) }
+  switch (address.kind) {
+    case 'server':
+      return new Redis({ ...options, ...secured, ...address.node, db: address.database })
+    case 'socket':
+      return new Redis({ ...options, ...secured, path: address.path, db: address.database })
+    case 'sentinels':
+      return new Redis({
+        ...options,
+        ...secured,
+        sentinels: [...address.nodes],
+        name: address.primary,
+        db: address.database,
+        // A sentinel that is stopped would be waited for, and the others not asked.
+        sentinelCommandTimeout: COMMAND_TIMEOUT_MS,
+        ...(isSecured && { sentinelTLS: {}, enableTLSForSentinelMode: true }),
+        ...sentinelOptions(address.sentinelLogin),
+      })
+    case 'cluster': {
+      const { retryStrategy, ...redisOptions } = options
+      return new Cluster([...address.nodes], {
+        enableOfflineQueue: !('enableOfflineQueue' in options),
+        clusterRetryStrategy: retryStrategy,
+        redisOptions: { ...redisOptions, ...secured },
+        // A certificate is of a name: what ioredis resolves itself would be checked as an address.
+        ...(isSecured && { dnsLookup: (host, found) => found(null, host) }),
+      })
+    }
   }
-  if (/^rediss?\+cluster:/.test(target)) {
-    const { credentials, nodes } = splitNodes(target, 6_379)
-    const { retryStrategy, ...redisOptions } = options
-    return new Cluster(nodes, {
-      enableOfflineQueue: !('enableOfflineQueue' in options),
-      clusterRetryStrategy: retryStrategy,
-      redisOptions: { ...redisOptions, ...credentials, ...(isSecured && { tls: {} }) },
-      // A certificate is of a name: what ioredis resolves itself would be checked as an address.
-      ...(isSecured && { dnsLookup: (host, found) => found(null, host) }),
-    })
-  }
-  return new Redis(target, options)
 }
 
-/** Splits `scheme://user:password@host1:1,host2:2/path`, which URL does not take. */
-function splitNodes(target: string, defaultPort: number) {
-  const [authority = '', ...path] = target.replace(/^[a-z+]+:\/\//, '').split('/')
-  const at = authority.lastIndexOf('@')
-  const [username = '', password = ''] = authority
-    .slice(0, Math.max(0, at))
-    .split(/:(.*)/s)
-    .map((part) => decodeURIComponent(part))
-  const nodes = authority
-    .slice(at + 1)
-    .split(',')
-    .map((node) => {
-      const [host = '', port] = node.split(/:(?=\d+$)/)
-      return { host: host.replace(/^\[(.*)\]$/, '$1'), port: port ? Number(port) : defaultPort }
-    })
-  const credentials = { ...(username && { username }), ...(password && { password }) }
-  return { credentials, nodes, path: path.join('/') }
+/** True if all keys are on one server, so that a script may take any of them. */
+export function isOneServer(client: RedisClient): boolean {
+  return !(client instanceof Cluster)
+}
+
+const SENTINEL_RETRY_MS = 1_000
+
+/**
+ * Has these clients of the target go to a new primary as soon as a sentinel names it. Nothing to watch where there is no sentinel.
+ *
+ * @returns what ends it
+ */
+export function followPrimary(target: RedisTarget, clients: readonly RedisClient[], log: Log): () => void {
+  const address = typeof target === 'string' ? redisAddress(target) : undefined
+  if (address?.kind !== 'sentinels') return () => {}
+  const { nodes, primary, isSecured, sentinelLogin } = address
+  const sentinels = nodes.map((node) => {
+    const login = { ...sentinelLogin, ...(isSecured && { tls: {} }) }
+    const sentinel = new Redis({ ...WAITING, retryStrategy: () => SENTINEL_RETRY_MS, ...login, ...node })
+    keepBeating(sentinel, () => false)
+    return sentinel
+  })
+  const onFailover = (node: RedisNode) => {
+    const moved = clients.filter((client) => moveTo(node, client))
+    if (moved.length > 0) log.warn({ ...node, clients: moved.length }, 'the sentinels name another primary')
+  }
+  return watchFailover({ sentinels, primary, onFailover })
+}
+
+function sentinelOptions(
+  login: RedisLogin | undefined,
+): Pick<RedisOptions, 'sentinelUsername' | 'sentinelPassword'> {
+  if (!login) return {}
+  const { username, password } = login
+  return { sentinelPassword: password, ...(username && { sentinelUsername: username }) }
 }
 
 /**
  * Why the sentinels or nodes that a URL names cannot be spoken to with TLS: ioredis says no more of any of them than that its
  * connection was closed. Undefined where one can, or another form is meant.
  */
-export async function securityTrouble(target: string): Promise<Error | undefined> {
-  if (!target.startsWith('rediss+')) return undefined
-  const { nodes } = splitNodes(target, target.startsWith('rediss+sentinel:') ? 26_379 : 6_379)
-  const troubles = await Promise.all(nodes.map(handshakeTrouble))
+export async function securityTrouble(target: string | undefined): Promise<Error | undefined> {
+  const address = target === undefined ? undefined : redisAddress(target)
+  if (!(address?.isSecured && 'nodes' in address)) return undefined
+  const troubles = await Promise.all(address.nodes.map(handshakeTrouble))
   return troubles.includes(undefined) ? undefined : troubles[0]
 }
 
-function handshakeTrouble({ host, port }: { host: string; port: number }): Promise<Error | undefined> {
+function handshakeTrouble({ host, port }: RedisNode): Promise<Error | undefined> {
   return new Promise((resolve) => {
     const socket = connectSecurely({ host, port, timeout: BASE.connectTimeout })
     const end = (error?: Error) => {
@@ -135,6 +176,8 @@ function handshakeTrouble({ host, port }: { host: string; port: number }): Promi
   })
 }
 
+const GOODBYE_WITHIN_MS = 500
+
 /** Closes a client whatever state it is in; the server's goodbye is not waited for beyond a moment. */
 export async function disconnect(client: RedisClient): Promise<void> {
   if (client.status === 'end') return
@@ -142,17 +185,10 @@ export async function disconnect(client: RedisClient): Promise<void> {
   const isSilent = client.status === 'ready' && !(await saysGoodbye(client))
   client.disconnect()
   // A silent server does not close its end; the client's own timeout does that later.
-  if (!isSilent) await Promise.race([ended, pause(500)])
+  if (!isSilent) await endsWithin(GOODBYE_WITHIN_MS, ended)
 }
 
 async function saysGoodbye(client: RedisClient): Promise<boolean> {
-  const answered = client.quit().then(
-    () => true,
-    () => true,
-  )
-  return Promise.race([answered, pause(500).then(() => false)])
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms).unref())
+  const answered = client.quit().catch(() => undefined)
+  return endsWithin(GOODBYE_WITHIN_MS, answered)
 }

@@ -14,16 +14,24 @@ interface Scripts<Name extends string> {
   readonly names: readonly Name[]
   /** Begins the commands' names, which one client may have of several folders. */
   readonly prefix: string
-  readonly keyCount: number
+  /** Missing where each call says it, as its first argument. */
+  readonly keyCount?: number
+}
+
+/** Scripts of a folder as one text. @param beside a module of that folder: `import.meta.url` */
+export function luaOf(beside: string, ...names: readonly string[]): string {
+  return names.map((name) => readFileSync(new URL(`./${name}.lua`, beside), 'utf8')).join('')
 }
 
 /** Lua scripts as functions, which send a script's text only to a server that does not know it. */
 export function defineSteps<Name extends string>(redis: RedisClient, scripts: Scripts<Name>): Steps<Name> {
   const { beside, prelude, names, prefix, keyCount: numberOfKeys } = scripts
-  const lua = (name: string) => readFileSync(new URL(`./${name}.lua`, beside), 'utf8')
-  const shared = prelude === undefined ? '' : lua(prelude)
+  const shared = prelude === undefined ? '' : luaOf(beside, prelude)
   for (const name of names)
-    redis.defineCommand(`${prefix}_${name}`, { numberOfKeys, lua: shared + lua(name) })
+    redis.defineCommand(`${prefix}_${name}`, {
+      ...(numberOfKeys !== undefined && { numberOfKeys }),
+      lua: shared + luaOf(beside, name),
+    })
   // defineCommand adds methods that the client's type cannot know.
   const defined = redis as unknown as Record<string, Step>
   return Object.fromEntries(

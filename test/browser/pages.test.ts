@@ -28,7 +28,7 @@ beforeEach(async () => {
 const api = (path: string, init?: RequestInit) => fetch(`${server.url}/api/v1/${path}`, init)
 const settled = (round: string, state: string) =>
   expect
-    .poll(async () => (await board.job({ system: 'cleaner', round }))?.state, { timeout: 10_000 })
+    .poll(async () => (await board.job({ system: 'cleaner', round }))?.state, { timeout: 30_000 })
     .toBe(state)
 
 describe('the board', () => {

@@ -1,11 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { MemoryAlerts } from '../../src/alerts/memory-alerts.ts'
-import { MemoryCensus } from '../../src/alerts/memory-census.ts'
-import { RedisAlerts } from '../../src/alerts/redis-alerts.ts'
-import { RedisCensus } from '../../src/alerts/redis-census.ts'
-import type { AlertKind } from '../../src/core/alert.ts'
+import type { AlertKind } from '../../src/core/alerts/alert.ts'
 import type {
   Alerts,
   Census,
@@ -14,9 +10,13 @@ import type {
   SlotNews,
   TakenWatch,
   WatchName,
-} from '../../src/core/alert-ports.ts'
-import { DEFAULT_DST } from '../../src/core/timetable.ts'
+} from '../../src/core/alerts/alert-ports.ts'
+import { DEFAULT_DST } from '../../src/core/time/timetable.ts'
 import type { RedisClient } from '../../src/redis/connections.ts'
+import { MemoryAlerts } from '../../src/store/alerts/memory-alerts.ts'
+import { MemoryCensus } from '../../src/store/alerts/memory-census.ts'
+import { RedisAlerts } from '../../src/store/alerts/redis-alerts.ts'
+import { RedisCensus } from '../../src/store/alerts/redis-census.ts'
 import { startRedisClient } from '../support/redis-client.ts'
 
 interface World {
@@ -218,6 +218,10 @@ describe.each(Object.entries(worlds))('alerts %s', (_, makeWorld) => {
       unreported: 0,
       failed: 1,
       'few-candidates': 0,
+      'no-worker': 0,
+      stuck: 0,
+      unresponsive: 0,
+      'crash-loop': 0,
     })
   })
 
@@ -380,6 +384,18 @@ describe.each(Object.entries(worlds))('alerts %s', (_, makeWorld) => {
     await world.census.add(id, ['a', 'b'], 60_000)
     await world.census.add(id, ['b', 'c'], 60_000)
     expect(await world.census.count(id)).toBe(3)
+  })
+
+  it('know what those are called who asked, by round', async () => {
+    const { census } = world
+    const system = randomUUID()
+    expect(await census.called(system)).toEqual(new Map())
+    await census.call({ system, round: '1' }, ['pod-1', 'pod-2'])
+    await census.call({ system, round: '2' }, ['pod-1'])
+    await census.call({ system, round: '1' }, ['pod-3', 'pod-1'])
+    const called = await census.called(system)
+    expect([...(called.get('1') ?? [])].toSorted()).toEqual(['pod-1', 'pod-2', 'pod-3'])
+    expect([...(called.get('2') ?? [])]).toEqual(['pod-1'])
   })
 })
 

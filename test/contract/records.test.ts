@@ -1,15 +1,17 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import fc from 'fast-check'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { callIdentity, tokenIdentity } from '../../src/core/candidate.ts'
-import { JOB_IDENTITY, submissionDigest } from '../../src/core/job.ts'
-import type { HistoryMark, Records, RoundNews } from '../../src/core/ports.ts'
-import type { RoundId } from '../../src/core/round.ts'
-import { MemoryRecords } from '../../src/records/memory-records.ts'
-import { RedisRecords } from '../../src/records/redis-records.ts'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { callIdentity, tokenIdentity } from '../../src/core/rounds/candidate.ts'
+import { JOB_IDENTITY, submissionDigest } from '../../src/core/rounds/job.ts'
+import type { RoundId } from '../../src/core/rounds/round.ts'
+import type { Gate, GateLock, HistoryMark, Records, RoundNews } from '../../src/core/rounds/round-ports.ts'
+import { MemoryGate } from '../../src/gate/memory-gate.ts'
+import { RedlockGate } from '../../src/gate/redlock-gate.ts'
 import { connect, disconnect, type RedisClient } from '../../src/redis/connections.ts'
-import { RedisNews } from '../../src/redis/redis-news.ts'
+import { MemoryRecords } from '../../src/store/records/memory-records.ts'
+import { RedisRecords } from '../../src/store/records/redis-records.ts'
+import { RedisNews } from '../../src/store/redis-news.ts'
 import { anyIdentifier } from '../support/identifiers.ts'
 import { silentLog } from '../support/log.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -17,6 +19,8 @@ import { startRedis, type TestRedis } from '../support/redis.ts'
 interface World {
   readonly records: Records
   readonly news: RoundNews
+  /** One whose only node is the records' store. */
+  readonly gate: Gate
   passTime(ms: number): Promise<void>
 }
 
@@ -43,6 +47,7 @@ const worlds: Record<string, () => World> = {
     return {
       records,
       news: records,
+      gate: new MemoryGate(() => nowMs, records.locks),
       async passTime(ms) {
         nowMs += ms
       },
@@ -51,6 +56,7 @@ const worlds: Record<string, () => World> = {
   'in Redis': () => ({
     records: new RedisRecords(client, 86_400_000),
     news: new RedisNews(subscriber),
+    gate: new RedlockGate([client], silentLog, true),
     // The lease runs on Redis' own clock, which only real time moves.
     passTime: (ms) => sleep(ms + 2),
   }),
@@ -63,6 +69,185 @@ const terms = { deadlineMs: 60_000 }
 const leased = { ...terms, leaseMs: 500 }
 const done = { outcome: 'completed', detail: '' } as const
 const gaveUp = { outcome: 'failed', detail: 'disk full' } as const
+
+describe.each(Object.entries(worlds))('records %s that a gate is kept with', (_, makeWorld) => {
+  const job = { address: 'worker', identity: JOB_IDENTITY }
+  let world: World
+  let id: RoundId
+  beforeEach(async () => {
+    world = makeWorld()
+    id = { system: randomUUID(), round: 'r' }
+    await submit()
+  })
+  const submit = (runTerms = {}) =>
+    world.records.submit(id, { queue: 'mailer', data: 1, queueTerms: {}, runTerms })
+  const lockFor = (ttlMs = 60_000) => world.gate.lock(id, ttlMs) as GateLock
+  const start = (lock: GateLock, maxStarts = 9) => world.records.start(id, job, terms, maxStarts, { lock })
+  const passes = async () => (await world.gate.pass(id, 60_000)).kind
+
+  it('pass it as they start a job, and give it up as they finish it', async () => {
+    const lock = lockFor()
+    expect(await start(lock)).toMatchObject({ verdict: 'started', fence: 1, nth: 1 })
+    expect(await passes()).toBe('held')
+    expect(await world.records.finish(id, { ...job, fence: 1 }, done, lock)).toEqual({ verdict: 'recorded' })
+    expect(await passes()).toBe('passed')
+  })
+
+  it('start one of many at once, each under a value of its own', async () => {
+    const locks = Array.from({ length: 10 }, () => lockFor())
+    expect(new Set(locks.map(({ value }) => value)).size).toBe(10)
+    const verdicts = (await Promise.all(locks.map((lock) => start(lock)))).map(({ verdict }) => verdict)
+    expect(verdicts.sort()).toEqual([...Array(9).fill('held'), 'started'])
+    expect((await world.records.read(id)).record).toMatchObject({ fence: 1, starts: 1 })
+  })
+
+  it('do not start a job while another has passed the gate, and take nothing from it', async () => {
+    const pass = await world.gate.pass(id, 60_000)
+    const lock = lockFor()
+    expect(await start(lock)).toEqual({ verdict: 'held' })
+    expect((await world.records.read(id)).record).toBeUndefined()
+    await world.records.finish(id, { ...job, fence: 1 }, done, lock)
+    expect(await passes()).toBe('held')
+    await world.gate.release(id, pass.kind === 'passed' ? pass.value : '')
+    expect(await passes()).toBe('passed')
+  })
+
+  it('let it be extended and given back by its value, as one that was passed by itself', async () => {
+    const lock = lockFor()
+    await start(lock)
+    expect(await world.gate.extend(id, 'another value', 60_000)).toBe(false)
+    expect(await world.gate.extend(id, lock.value, 120_000)).toBe(true)
+    await world.passTime(20)
+    expect(await start(lockFor())).toEqual({ verdict: 'held' })
+    await world.gate.release(id, lock.value)
+    expect(await start(lockFor())).toMatchObject({ verdict: 'started', fence: 2, nth: 2 })
+  })
+
+  it('hold it for no longer than was asked', async () => {
+    await start(lockFor(80))
+    await world.passTime(80)
+    expect(await start(lockFor())).toMatchObject({ verdict: 'started', fence: 2 })
+  })
+
+  it('tell the same start again to a client that has lost the answer, and count it once', async () => {
+    const lock = lockFor()
+    const first = await start(lock, 1)
+    expect(await start(lock, 1)).toEqual(first)
+    expect((await world.records.read(id)).record).toMatchObject({ fence: 1, starts: 1 })
+  })
+
+  it('say that it is held, and not that a job was started too often, while its executor lives', async () => {
+    await start(lockFor(), 1)
+    expect(await start(lockFor(), 1)).toEqual({ verdict: 'held' })
+  })
+
+  it('hold nothing for a job that is not started: it has ended, another leads it, it is early or spent', async () => {
+    const outcomes: string[] = []
+    const look = async (lead: (lock: GateLock) => Promise<unknown>) => {
+      id = { system: id.system, round: randomUUID() }
+      await lead(lockFor(1))
+      await world.passTime(1)
+      outcomes.push((await start(lockFor(), 1)).verdict)
+      expect(await passes()).toBe('passed')
+    }
+    await look(() => world.records.complete(id, anna, done, terms))
+    await look(() => world.records.decide(id, anna, terms))
+    await look((lock) => start(lock))
+    await look(() =>
+      world.records.submit(id, { queue: 'mailer', data: 1, queueTerms: { delayMs: 60_000 }, runTerms: {} }),
+    )
+    expect(outcomes).toEqual(['finished', 'lost', 'spent', 'early'])
+  })
+
+  it('say at once that a round has ended, whoever holds its gate', async () => {
+    await world.gate.pass(id, 60_000)
+    await world.records.complete(id, anna, done, terms)
+    expect((await start(lockFor())).verdict).toBe('finished')
+  })
+})
+
+describe.each(Object.entries(worlds))('the name of a leader %s', (_, makeWorld) => {
+  const named = { ...anna, name: 'pod-7 of eu-a' }
+  const id = { system: randomUUID(), round: '' }
+  let world: World
+  beforeEach(() => {
+    world = makeWorld()
+    id.round = randomUUID()
+  })
+  const nameNow = async () => (await world.records.read(id)).record?.leaderName
+
+  it.each([
+    ['a round', terms],
+    ['a leased round', leased],
+  ])('is kept of %s, and the first one where it asks again', async (_what, asked) => {
+    const ruling = await world.records.decide(id, named, asked)
+    expect(ruling.record.leaderName).toBe('pod-7 of eu-a')
+    await world.records.decide(id, { ...named, name: 'another' }, asked)
+    await world.records.decide(id, anna, asked)
+    expect(await nameNow()).toBe('pod-7 of eu-a')
+  })
+
+  it('stays with a finished round, and is none where none was said', async () => {
+    await world.records.decide(id, named, terms)
+    await world.records.complete(id, anna, done, terms)
+    expect(await nameNow()).toBe('pod-7 of eu-a')
+    const other = { ...id, round: randomUUID() }
+    expect((await world.records.decide(other, bert, terms)).record).not.toHaveProperty('leaderName')
+  })
+
+  it('goes with its leader: when another takes over, and when the decision is taken back', async () => {
+    await world.records.decide(id, named, { ...terms, leaseMs: 20 })
+    await world.passTime(25)
+    expect((await world.records.decide(id, bert, leased)).verdict).toBe('takenOver')
+    expect(await nameNow()).toBeUndefined()
+    const other = { ...id, round: randomUUID() }
+    const { record } = await world.records.decide(other, named, terms)
+    await world.records.vacate(other, record)
+    expect((await world.records.read(other)).record?.leaderName).toBeUndefined()
+  })
+})
+
+describe.each(Object.entries(worlds))('the record of a call %s', (_, makeWorld) => {
+  const call = (giveUpMs: number) => ({
+    queue: 'upcase',
+    data: 1,
+    queueTerms: {},
+    runTerms: { call: { giveUpMs, keptMs: 3_600_000 } },
+  })
+  const job = { address: 'upcase@host:1', identity: '#job' }
+  const longest = { deadlineMs: 604_800_000 }
+  const newCall = () => ({ system: randomUUID(), round: `call.${randomUUID()}` })
+
+  it('is in no history and has no deadline, and says in how long it is given up', async () => {
+    const { records } = makeWorld()
+    const id = newCall()
+    await records.submit(id, call(60_000), 600_000)
+    const started = await records.start(id, job, longest, 25)
+    expect(started).toMatchObject({ verdict: 'started', nth: 1 })
+    const { giveUpInMs = 0, fence } = started as { giveUpInMs?: number; fence: number }
+    expect(giveUpInMs).toBeGreaterThan(50_000)
+    expect(giveUpInMs).toBeLessThanOrEqual(60_000)
+    await records.finish(id, { ...job, fence }, { outcome: 'completed', detail: '1' })
+    expect((await records.history({ system: id.system, limit: 10 })).rounds).toEqual([])
+    expect((await records.read(id)).record?.completion).toMatchObject({ outcome: 'completed', detail: '1' })
+  })
+
+  it('lets nobody start it once its time is over, and then it can be ended', async () => {
+    const world = makeWorld()
+    const { records } = world
+    const id = newCall()
+    await records.submit(id, call(20))
+    await world.passTime(25)
+    expect(await records.start(id, job, longest, 25)).toEqual({ verdict: 'late', fence: 0 })
+    await records.finish(id, { ...job, fence: 0 }, { outcome: 'failed', detail: 'late' })
+    expect((await records.start(id, job, longest, 25)).verdict).toBe('finished')
+    expect((await records.history({ system: id.system, limit: 10 })).rounds).toEqual([])
+    const left = await records.outbox(0, 1_000)
+    expect(left.filter((entry) => entry.id.system === id.system).map(({ step }) => step)).toEqual([
+      'submitted',
+    ])
+  })
+})
 
 describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
   let world: World
@@ -146,6 +331,16 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     expect((await records.decide(finished, bert, leased)).verdict).toBe('lost')
   })
 
+  it('tell nobody that a finished round is to be led, its own leader included', async () => {
+    for (const report of [done, gaveUp]) {
+      const one = { system, round: report.outcome }
+      await records.decide(one, anna, leased)
+      const { record } = await records.complete(one, anna, report, terms)
+      expect(await records.decide(one, anna, leased)).toMatchObject({ verdict: 'lost', record })
+      expect(await records.decide(one, bert, terms)).toMatchObject({ verdict: 'lost', record })
+    }
+  })
+
   it('extend the lease of a leader that renews or asks again, and of nobody else', async () => {
     await records.decide(id, anna, leased)
     await world.passTime(300)
@@ -158,6 +353,98 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     expect((await records.renew(id, { ...bert, fence: 1 }, 10_000)).verdict).toBe('renewed')
     await world.passTime(600)
     expect((await records.decide(id, bert, leased)).verdict).toBe('lost')
+  })
+
+  it('never move the end of a lease in by a renewal, which others remember', async () => {
+    const { record } = await records.decide(id, anna, { ...terms, leaseMs: 1_000 })
+    const endMs = record.electedAtMs + 1_000
+    const shortened = await records.renew(id, anna, 100)
+    expect(shortened).toMatchObject({
+      verdict: 'renewed',
+      record: { lease: { ms: 100, expiresAtMs: endMs } },
+    })
+    expect((await records.decide(id, anna, leased)).record.lease).toEqual({ ms: 100, expiresAtMs: endMs })
+    await world.passTime(300)
+    expect((await records.decide(id, bert, leased)).verdict).toBe('lost')
+    await world.passTime(700)
+    expect((await records.decide(id, bert, leased)).verdict).toBe('takenOver')
+  })
+
+  it('give no lease beyond its own to a leadership that comes after a longer one', async () => {
+    await records.decide(id, anna, { ...terms, leaseMs: 300 })
+    await world.passTime(300)
+    const { record } = await records.decide(id, bert, { ...terms, leaseMs: 200 })
+    expect(record.lease).toEqual({ ms: 200, expiresAtMs: record.electedAtMs + 200 })
+  })
+
+  describe('a decision that nobody was told of', () => {
+    const nobody = caller()
+
+    it('is taken back: whoever asks next leads, on terms and under a fence of its own', async () => {
+      await records.decide(id, nobody, { ...terms, leaseMs: 60_000 }, 'gate-value')
+      expect(await records.vacate(id, { ...nobody, fence: 1 })).toBe(true)
+      expect(await records.vacate(id, { ...nobody, fence: 1 })).toBe(false)
+      const rulings = await Promise.all(Array.from({ length: 9 }, () => records.decide(id, caller(), terms)))
+      const next = rulings.filter(({ verdict }) => verdict === 'takenOver')
+      expect(next).toMatchObject([{ record: { fence: 2 }, previous: { leader: nobody.address, fence: 1 } }])
+      expect(next[0]?.record).not.toHaveProperty('lease')
+      expect(next[0]?.record).not.toHaveProperty('gate')
+      expect(rulings.filter(({ verdict }) => verdict === 'lost')).toHaveLength(8)
+    })
+
+    it('is its own again when the same candidate asks, under a higher fence', async () => {
+      await records.decide(id, anna, leased)
+      expect(await records.vacate(id, { ...anna, fence: 1 })).toBe(true)
+      expect(await records.decide(id, anna, leased)).toMatchObject({
+        verdict: 'takenOver',
+        record: { fence: 2, lease: { ms: 500 } },
+      })
+    })
+
+    it('is overdue at its deadline where nobody asks', async () => {
+      await records.decide(id, nobody, { deadlineMs: 300 })
+      await records.vacate(id, { ...nobody, fence: 1 })
+      await world.passTime(300)
+      expect((await records.expire(id)).verdict).toBe('overdue')
+    })
+
+    it('proves nothing: who shows its fence neither renews nor is the leader that reports', async () => {
+      await records.decide(id, nobody, leased)
+      await records.vacate(id, { ...nobody, fence: 1 })
+      expect((await records.renew(id, { ...bert, fence: 1 })).verdict).toBe('superseded')
+      const ruling = await records.complete(id, bert, done, terms)
+      expect(ruling).toMatchObject({ verdict: 'recorded', record: { leader: bert.address, fence: 2 } })
+      expect((await records.decide(id, anna, terms)).verdict).toBe('lost')
+    })
+
+    it('does not keep the job of its round from being started', async () => {
+      const job = { address: 'worker', identity: JOB_IDENTITY }
+      await records.submit(id, { queue: 'mailer', data: 1, queueTerms: {}, runTerms: {} })
+      await records.decide(id, nobody, leased)
+      await records.vacate(id, { ...nobody, fence: 1 })
+      expect(await records.start(id, job, terms, 9)).toMatchObject({ verdict: 'started', fence: 2 })
+      const { record } = await records.read(id)
+      expect(record).toMatchObject({ leader: 'worker', starts: 1 })
+      expect(record).not.toHaveProperty('lease')
+    })
+
+    it.each([
+      ['whose leader has asked again', () => records.decide(id, anna, terms)],
+      ['whose leader has renewed', () => records.renew(id, anna)],
+      ['that is finished', () => records.complete(id, anna, done, terms)],
+    ])('is not taken back of a round %s', async (_, act) => {
+      await records.decide(id, anna, terms)
+      await act()
+      expect(await records.vacate(id, { ...anna, fence: 1 })).toBe(false)
+      expect((await records.read(id)).record?.identity).toBe(anna.identity)
+    })
+
+    it('is not taken back by another, or of another leadership', async () => {
+      expect(await records.vacate(id, { ...anna, fence: 1 })).toBe(false)
+      await records.decide(id, anna, terms)
+      expect(await records.vacate(id, { ...bert, fence: 1 })).toBe(false)
+      expect(await records.vacate(id, { ...anna, fence: 2 })).toBe(false)
+    })
   })
 
   it('give no lease to a round that was led without one', async () => {
@@ -244,6 +531,34 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     await records.complete(id, anna, done, terms)
     expect((await records.expire(id)).verdict).toBe('finished')
     expect(await records.overdueCount()).toBe(before)
+  })
+
+  it('find what is due, once, and say when the next deadline comes', async () => {
+    const dueHere = async () => {
+      const { due } = await records.due(1_000)
+      return due.filter((one) => one.system === system).map(({ round }) => round)
+    }
+    const of = (round: string) => ({ system, round })
+    const submit = (round: string, deadlineMs: number) =>
+      records.submit(of(round), { queue: 'mailer', data: 1, queueTerms: {}, runTerms: { deadlineMs } })
+    await records.decide(of('later'), anna, terms)
+    await submit('later-submitted', terms.deadlineMs)
+    await records.decide(of('taken'), anna, { deadlineMs: 100, leaseMs: 100 })
+    await records.decide(of('ended'), anna, { deadlineMs: 100 })
+    await records.complete(of('ended'), anna, done, terms)
+    const { nextInMs } = await records.due(1_000)
+    expect(nextInMs).toSatisfy((ms: number) => ms > 0 && ms <= terms.deadlineMs)
+
+    await world.passTime(100)
+    expect((await records.decide(of('taken'), bert, terms)).verdict).toBe('takenOver')
+    expect(await dueHere()).toEqual([])
+    await records.decide(of('led'), anna, { deadlineMs: 100 })
+    await submit('submitted', 100)
+    await world.passTime(100)
+    expect((await dueHere()).sort()).toEqual(['led', 'submitted'])
+    expect((await records.due(1)).due).toHaveLength(1)
+    for (const round of ['led', 'submitted']) await records.expire(of(round))
+    expect(await dueHere()).toEqual([])
   })
 
   it('judge the deadline of a job that no worker has started, or too late', async () => {
@@ -339,17 +654,36 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
       (await records.outbox(0, 1_000)).filter(
         (entry) => entry.id.system === system && entry.id.round === id.round,
       )
-    await records.decide(id, anna, terms)
-    expect(await ofRound()).toHaveLength(1)
-    await records.complete(id, anna, done, terms)
-    expect(await ofRound()).toHaveLength(2)
+    await records.decide(id, anna, { deadlineMs: 300, leaseMs: 300 })
+    expect(await ofRound()).toEqual([])
+    await world.passTime(300)
+    await records.expire(id)
+    await records.expire(id)
+    expect((await ofRound()).map(({ step }) => step)).toEqual(['overdue'])
+    await records.decide(id, bert, terms)
+    await records.complete(id, bert, done, terms)
+    expect((await ofRound()).map(({ step }) => step).sort()).toEqual(['finished', 'led'])
     records.acknowledge(id, 'led')
     if (records instanceof RedisRecords) await records.flush()
     const [finished, ...rest] = await ofRound()
     expect(rest).toEqual([])
-    if (finished) await records.acknowledgeEntry(finished)
+    if (finished) await records.acknowledgeEntries([finished])
     expect(await ofRound()).toEqual([])
     expect((await records.outbox(60_000, 1_000)).length).toBe(0)
+  })
+
+  it('give each system a share of what is found in the outboxes', async () => {
+    const submit = (of: string, round: string) =>
+      records.submit({ system: of, round }, { queue: 'mailer', data: 1, queueTerms: {}, runTerms: {} })
+    const [full, small] = [`${system}-full`, `${system}-small`]
+    for (let n = 0; n < 400; n += 1) await submit(full, `r${n}`)
+    await submit(small, 'r')
+    const found = await records.outbox(0, 1_000)
+    expect(found.filter((entry) => entry.id.system === full)).toHaveLength(400)
+    const few = await records.outbox(0, 350)
+    expect(few.filter((entry) => entry.id.system === small)).toHaveLength(1)
+    for (const entry of found)
+      if ([full, small].includes(entry.id.system)) await records.acknowledgeEntries([entry])
   })
 
   it('submit a round once, and keep the first data until the queue has it', async () => {
@@ -452,7 +786,12 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
       [watched, { deadlineMs: 60_000 }],
     ] as const) {
       await records.submit(one, { queue: 'mailer', data: 1, queueTerms: {}, runTerms })
-      expect(await records.start(one, job, terms, 9)).toEqual({ verdict: 'started', fence: 1, runTerms })
+      expect(await records.start(one, job, terms, 9)).toEqual({
+        verdict: 'started',
+        fence: 1,
+        runTerms,
+        nth: 1,
+      })
       await records.finish(one, job, done)
     }
     const entries = await records.outbox(0, 1_000)
@@ -483,6 +822,68 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     const led = { system, round: 'led' }
     await records.decide(led, anna, terms)
     expect((await records.start(led, job, terms, 9)).verdict).toBe('lost')
+  })
+
+  it('start a job only for the submission that it was made of', async () => {
+    const job = { address: 'worker', identity: JOB_IDENTITY }
+    const { submission } = await records.submit(id, {
+      queue: 'mailer',
+      data: 1,
+      queueTerms: {},
+      runTerms: {},
+    })
+    const madeForMs = submission?.submittedAtMs ?? 0
+    expect(await records.start(id, job, terms, 9, { madeForMs: madeForMs - 1 })).toEqual({
+      verdict: 'another',
+    })
+    expect(await records.start({ system, round: 'gone' }, job, terms, 9, { madeForMs })).toEqual({
+      verdict: 'another',
+    })
+    expect(await records.start(id, job, terms, 9, { madeForMs })).toMatchObject({
+      verdict: 'started',
+      fence: 1,
+    })
+    expect(await records.start(id, job, terms, 9)).toMatchObject({ verdict: 'started', fence: 2 })
+  })
+
+  it('start a job no earlier than was asked, by their own clock', async () => {
+    const job = { address: 'worker', identity: JOB_IDENTITY }
+    const submit = async (round: string, queueTerms: { delayMs?: number; atMs?: number }) => {
+      const one = { system, round }
+      const { nowMs, submission } = await records.submit(one, {
+        queue: 'mailer',
+        data: 1,
+        queueTerms,
+        runTerms: {},
+      })
+      return { one, afterMs: (submission?.notBeforeMs ?? nowMs) - nowMs }
+    }
+    const { one, afterMs } = await submit('delayed', { delayMs: 60_000 })
+    expect(afterMs).toBe(60_000)
+    const early = await records.start(one, job, terms, 9)
+    expect(early).toMatchObject({ verdict: 'early' })
+    expect((early as { restMs: number }).restMs).toBeGreaterThan(50_000)
+    const { nowMs } = await records.read(id)
+    expect((await submit('at', { atMs: nowMs + 60_000 })).afterMs).toBeGreaterThan(50_000)
+    const past = await submit('past', { atMs: nowMs - 60_000 })
+    expect(past.afterMs).toBe(0)
+    expect((await records.start(past.one, job, terms, 9)).verdict).toBe('started')
+  })
+
+  it('do not count a start that was given back, once, by who has its fence', async () => {
+    const job = { address: 'worker', identity: JOB_IDENTITY }
+    for (let fence = 1; fence <= 5; fence += 1) {
+      expect(await records.start(id, job, terms, 1)).toMatchObject({ verdict: 'started', fence, nth: 1 })
+      expect((await records.start(id, job, terms, 1)).verdict).toBe('spent')
+      await records.giveBack(id, fence - 1)
+      expect((await records.start(id, job, terms, 1)).verdict).toBe('spent')
+      await records.giveBack(id, fence)
+    }
+    expect((await records.read(id)).record?.starts).toBe(5)
+    const ended = await records.start(id, job, terms, 1)
+    await records.finish(id, { ...job, fence: 6 }, done)
+    await records.giveBack(id, 6)
+    expect([ended.verdict, (await records.start(id, job, terms, 1)).verdict]).toEqual(['started', 'finished'])
   })
 
   it('tell who listens that a round is finished', async () => {
@@ -524,6 +925,30 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     )
   })
 })
+
+it.each([
+  ['in 1970', 0],
+  ['a month ahead', Date.now() + 30 * 86_400_000],
+])(
+  'records in Redis keep the systems of others where the clock of their server is %s',
+  async (_, wrongMs) => {
+    const retentionMs = 86_400_000
+    const [other, own] = [`right-${randomUUID()}`, `wrong-${randomUUID()}`]
+    await new RedisRecords(client, retentionMs).decide({ system: other, round: 'r' }, anna, terms)
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(wrongMs)
+    try {
+      await new RedisRecords(client, retentionMs).decide({ system: own, round: 'r' }, anna, terms)
+    } finally {
+      clock.mockRestore()
+    }
+    await new RedisRecords(client, retentionMs).decide({ system: other, round: 'r2' }, anna, terms)
+    const { rounds } = await new RedisRecords(client, retentionMs).history({ limit: 1_000 })
+    const systems = new Set(rounds.map(({ id }) => id.system))
+    expect([systems.has(other), systems.has(own)]).toEqual([true, true])
+    const [scores, [seconds]] = [await client.zmscore('gone:systems', other, own), await client.time()]
+    for (const score of scores) expect(Math.abs(Number(score) - Number(seconds) * 1_000)).toBeLessThan(60_000)
+  },
+)
 
 it('records in Redis list a round on top also where the clock has gone back', async () => {
   const system = `clock-${randomUUID()}`

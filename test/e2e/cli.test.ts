@@ -1,20 +1,33 @@
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { type CliRun, runCli } from '../support/cli.ts'
+import { runCli } from '../support/cli.ts'
 import { makeKey } from '../support/keys.ts'
+import type { Run } from '../support/processes.ts'
 import { startRedis } from '../support/redis.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
-const COMMANDS = ['elect', 'elected', 'complete', 'completed', 'fail', 'renew']
+const COMMANDS = ['elect', 'elected', 'complete', 'completed', 'fail', 'renew', 'cancel', 'retry']
 const OTHERS = [
+  'submit',
+  'call',
   'serve',
   'work',
   'demo',
   'once',
   'ready',
+  'doctor',
   'alerts',
+  'rounds',
+  'rounds list',
+  'rounds show',
+  'queues',
+  'status',
   'schedule apply',
+  'fleet shell',
   'expectation set',
-].concat(['key', 'key create', 'key list', 'key revoke'])
+  'completion bash',
+  'completion zsh',
+  'completion fish',
+].concat(['key', 'key create', 'key list', 'key revoke', 'key sessions', 'key disable'])
 
 let server: TestServer
 let rounds = 0
@@ -25,12 +38,16 @@ beforeAll(async () => {
 
 const newRound = () => `round-${rounds++}`
 const gone = (...args: string[]) => runCli(args, { GONE_URL: server.url })
-const ended = (code: number, stdout: RegExp | string): CliRun => ({
+const ended = (code: number, stdout: RegExp | string): Run => ({
   code,
   stdout: typeof stdout === 'string' ? stdout : expect.stringMatching(stdout),
   stderr: '',
 })
-const failed = (stderr: RegExp): CliRun => ({ code: 2, stdout: '', stderr: expect.stringMatching(stderr) })
+const failed = (stderr: RegExp): Run => ({
+  code: 2,
+  stdout: '',
+  stderr: expect.stringMatching(stderr),
+})
 
 const ADDRESS = '127\\.0\\.0\\.1:\\d+'
 
@@ -59,7 +76,7 @@ describe('gone elect', () => {
     await gone('elect', ...args)
     await gone('complete', ...args)
     expect(await gone('elect', ...args)).toEqual(
-      ended(1, /^finished: you led it \(fence \d+\), completed\n$/),
+      ended(1, /^not the leader: \S+ led \(fence \d+\), completed\n$/),
     )
   })
 
@@ -177,6 +194,16 @@ describe('what could not be told', () => {
     ['a bad token', ['elect', 'cli', 'a', '--candidate', 'a,b'], /^gone: candidate: expected .*\n$/],
     ['a bad fence', ['complete', 'cli', 'a', '--fence', 'x'], /^gone: .*expected an integer.*\n$/],
     ['a bad result', ['complete', 'cli', 'a', '--result', '{rows'], /^gone: .*expected JSON.*\n$/],
+    [
+      'a result whose number would change',
+      ['complete', 'cli', 'a', '--result', '{"id":9007199254740993}'],
+      /^gone: .*its value\.id: 9007199254740993 cannot be kept exactly as a number.*\n$/,
+    ],
+    [
+      'a result of no number',
+      ['complete', 'cli', 'a', '--result', '1e400'],
+      /^gone: .*its value: 1e400 cannot be kept exactly.*\n$/,
+    ],
     [
       'a result too large',
       ['complete', 'cli', 'a', '--result', `"${'x'.repeat(5_000)}"`],

@@ -3,20 +3,21 @@ import { randomUUID } from 'node:crypto'
 import { promisify } from 'node:util'
 import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
-import type { LedRoundJson } from '../../src/core/wire.ts'
+import type { LedRoundJson } from '../../src/core/rounds/round-wire.ts'
 import { type Board, lookAtBoard } from '../support/board.ts'
+import type { Process } from '../support/processes.ts'
 import { builtPath, program } from '../support/program.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
-import { type ServeProcess, startServeProcess, startWorkProcess } from '../support/serve-process.ts'
+import { startServeProcess, startWorkProcess } from '../support/serve-process.ts'
 
 const run = promisify(execFile)
 const ROUNDS = 1_000
 
 let redis: TestRedis
 let client: Redis
-let facades: ServeProcess[]
+let facades: Process[]
 let board: Board
-const processes: ServeProcess[] = []
+const processes: Process[] = []
 
 beforeAll(async () => {
   redis = await startRedis()
@@ -36,7 +37,7 @@ afterAll(async () => {
   await redis.stop()
 })
 
-async function startWorkers(count: number): Promise<ServeProcess[]> {
+async function startWorkers(count: number): Promise<Process[]> {
   const started = await Promise.all(
     Array.from({ length: count }, () =>
       startWorkProcess(builtPath('test/support/workers'), { REDIS_URL: redis.url }),
@@ -135,6 +136,26 @@ describe('a worker killed with SIGKILL in the middle of its jobs', () => {
       expect((await read(round)).completion?.reason).toContain('may be started only once')
     }
   }, 180_000)
+})
+
+describe('a handler that leaves what it does not await', () => {
+  it.each(['progress', 'log', 'promise'] as const)(
+    'and that is rejected, a %s, ends as it ends, and so do the jobs beside it',
+    async (leaves) => {
+      const [worker] = await startWorkers(1)
+      const rounds = [randomUUID(), randomUUID()]
+      await Promise.all(
+        rounds.map((round, n) => submit(round, { data: { sleepMs: 500, ...(n && { leaves }) } })),
+      )
+      for (const round of rounds) {
+        await until(async () => (await read(round)).state).toBe('completed')
+        expect(await starts(round)).toHaveLength(1)
+      }
+      expect(worker?.child.exitCode).toBe(null)
+      expect(await worker?.stop()).toBe(0)
+    },
+    60_000,
+  )
 })
 
 describe('a worker stopped with SIGSTOP beyond its lock and continued', () => {

@@ -1,13 +1,14 @@
-import { type ChildProcess, execFile, spawn } from 'node:child_process'
-import { createHmac } from 'node:crypto'
+import { type ChildProcess, execFile } from 'node:child_process'
+import { createHash, createHmac } from 'node:crypto'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { AlertNewsJson, ExpectationJson } from '../../src/core/alert-wire.ts'
-import type { ScheduleJson } from '../../src/core/schedule-wire.ts'
+import type { AlertNewsJson, ExpectationJson } from '../../src/core/alerts/alert-wire.ts'
+import type { ScheduleJson } from '../../src/core/schedules/schedule-wire.ts'
+import { spawnProcess } from '../support/processes.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { blocksOf, putGoneIn, ROOT, runnable } from '../support/snippets.ts'
 
@@ -50,17 +51,14 @@ interface Running {
 }
 
 /** A program that a document shows; it ends with the test file. */
-async function start(code: string, more: NodeJS.ProcessEnv = {}): Promise<Running> {
+async function start(code: string, more: Readonly<Record<string, string>> = {}): Promise<Running> {
   const file = join(folder, `program-${programs++}.mts`)
   await writeFile(file, code)
-  const child = spawn(process.execPath, ['--import', import.meta.resolve('tsx'), file], {
-    env: { ...process.env, ...more },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawnProcess({ args: ['--import', import.meta.resolve('tsx'), file], env: more })
   children.push(child)
   let text = ''
   for (const stream of [child.stdout, child.stderr])
-    stream.on('data', (chunk) => {
+    stream?.on('data', (chunk) => {
       text += chunk
     })
   return { child, output: () => text }
@@ -69,12 +67,11 @@ async function start(code: string, more: NodeJS.ProcessEnv = {}): Promise<Runnin
 /** The receiver of docs/alerts.md, on a free port, which is the first line that it prints. */
 async function startReceiver(): Promise<Running> {
   const [code = ''] = blocksOf(alerts, 'js')
-  const onAnyPort = code.replace(
-    '.listen(9000)',
-    '.listen(0, "127.0.0.1", function () { console.log(this.address().port) })',
-  )
-  const running = await start(onAnyPort, { GONE_ALERT_SECRET: SECRET })
-  await vi.waitFor(() => expect(running.output()).toMatch(/^\d+\n$/), { timeout: 10_000 })
+  const onAnyPort = code
+    .replace('.listen(9000)', '.listen(0, "127.0.0.1", function () { console.log(this.address().port) })')
+    .replace("'alerts.example.com'", '"127.0.0.1:" + request.socket.localPort')
+  const running = await start(runnable(onAnyPort, ''), { GONE_ALERT_SECRET: SECRET })
+  await vi.waitFor(() => expect(running.output()).toMatch(/^\d+\n$/), { timeout: 30_000 })
   return running
 }
 
@@ -86,7 +83,7 @@ function blockWith(document: string, language: string, part: string): string {
 }
 
 async function shell(code: string): Promise<string> {
-  return (await run('sh', ['-ec', code], { env, cwd: folder, timeout: 20_000 })).stdout
+  return (await run('sh', ['-ec', code], { env, cwd: folder, timeout: 30_000 })).stdout
 }
 
 async function ranToItsEnd(code: string): Promise<string> {
@@ -96,11 +93,13 @@ async function ranToItsEnd(code: string): Promise<string> {
   return output()
 }
 
-/** As docs/alerts.md says in words. */
-function signed(body: string): RequestInit {
+/** As workers/README.md says in words. */
+function signed(body: string, url = receiverUrl): RequestInit {
   const timestamp = String(Math.floor(Date.now() / 1_000))
-  const digest = createHmac('sha256', SECRET).update(`${timestamp}.${body}`).digest('hex')
-  const headers = { 'gone-timestamp': timestamp, 'gone-signature': `v1=${digest}` }
+  const digest = createHash('sha256').update(body).digest('hex')
+  const lines = ['v2', timestamp, 'POST', new URL(url).host, '/', '', '', '', digest]
+  const signature = createHmac('sha256', SECRET).update(lines.join('\n')).digest('hex')
+  const headers = { 'gone-timestamp': timestamp, 'gone-signature-2': `v2=${signature}` }
   return { method: 'POST', body, headers }
 }
 
@@ -153,7 +152,7 @@ describe('docs/schedules.md', () => {
   it('has a cron of its own that runs each slot, and stops', async () => {
     const code = blockWith(schedules, 'ts', 'every(')
     const { child, output } = await start(SEND_REPORT + everySecond(code))
-    await expect.poll(output, { timeout: 10_000 }).toMatch(/^sent \d{4}-\d\d-\d\dT\S+\+0[12]:00\n/)
+    await expect.poll(output, { timeout: 30_000 }).toMatch(/^sent \d{4}-\d\d-\d\dT\S+\+0[12]:00\n/)
     child.kill('SIGTERM')
     expect(await once(child, 'exit')).toEqual([0, null])
   })
@@ -161,7 +160,7 @@ describe('docs/schedules.md', () => {
   it('has a coordinator for node-cron', async () => {
     const code = blockWith(schedules, 'ts', 'nodeCronCoordinator')
     const { output } = await start(SEND_REPORT + everySecond(code))
-    await expect.poll(output, { timeout: 10_000 }).toMatch(/^sent /)
+    await expect.poll(output, { timeout: 30_000 }).toMatch(/^sent /)
     expect(await roundsOf('reports')).toContainEqual(expect.stringMatching(/^daily:\d{4}-\S+Z$/))
   })
 })
@@ -189,7 +188,7 @@ describe('docs/alerts.md', () => {
   it('has a receiver that takes what is signed, and says it once', async () => {
     await shell('gone expectation set shop tick --every 1s --grace 1s')
     await expect
-      .poll(receiver.output, { timeout: 20_000 })
+      .poll(receiver.output, { timeout: 30_000 })
       .toMatch(/^\d+\nopened: shop\/tick missed: no round came within 1 s\n/)
     const before = receiver.output()
     expect((await fetch(receiverUrl, { method: 'POST', body: '{}' })).status).toBe(401)
@@ -199,6 +198,8 @@ describe('docs/alerts.md', () => {
       alert: { system: 'shop', name: 'x', kind: 'late', detail: 'why' },
     })
     for (const _ of [1, 2]) expect((await fetch(receiverUrl, signed(body))).status).toBe(204)
+    const forAnother = signed(body, 'http://alerts.example.org/')
+    expect((await fetch(receiverUrl, forAnother)).status).toBe(401)
     const heard = `${before}opened: shop/x late: why\n`
     await expect.poll(receiver.output).toBe(heard)
     await shell('gone expectation remove shop tick')

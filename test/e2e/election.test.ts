@@ -1,7 +1,8 @@
 import { Agent, request } from 'node:http'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Process } from '../support/processes.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
-import { type ServeProcess, startServeProcess } from '../support/serve-process.ts'
+import { startServeProcess } from '../support/serve-process.ts'
 
 const ROUNDS = 1_000
 const CANDIDATES = 100
@@ -15,7 +16,7 @@ interface Answer {
 }
 
 let redis: TestRedis
-let facades: ServeProcess[]
+let facades: Process[]
 const agent = new Agent({ keepAlive: true, maxSockets: 100 })
 
 beforeAll(async () => {
@@ -48,7 +49,7 @@ function elect(url: string, round: string): Promise<Answer> {
 
 async function race(round: string): Promise<void> {
   const answers = await Promise.all(
-    Array.from({ length: CANDIDATES }, (_, n) => elect((facades[n % 2] as ServeProcess).url, round)),
+    Array.from({ length: CANDIDATES }, (_, n) => elect((facades[n % 2] as Process).url, round)),
   )
   const winners = answers.filter((answer) => answer.status === 202)
   const losers = answers.filter((answer) => answer.status === 204)

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import { createClient, type GoneClient } from '../../src/index.ts'
-import type { CliRun } from '../support/cli.ts'
+import type { Run } from '../support/processes.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url))
@@ -48,7 +48,7 @@ const newRound = () => `round-${rounds++}`
 function run(
   [command = '', ...words]: readonly string[],
   env: Readonly<Record<string, string>> = {},
-): Promise<CliRun> {
+): Promise<Run> {
   return new Promise((resolve) => {
     const options = { env: { ...process.env, GONE_URL: server.url, ...env }, timeout: 60_000 }
     const child = execFile(command, words, options, (_, stdout, stderr) =>

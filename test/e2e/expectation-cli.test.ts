@@ -1,5 +1,6 @@
 import { beforeAll, describe, expect, it } from 'vitest'
-import { type CliRun, runCli } from '../support/cli.ts'
+import { runCli } from '../support/cli.ts'
+import type { Run } from '../support/processes.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 let server: TestServer
@@ -13,12 +14,16 @@ beforeAll(async () => {
 const newSystem = () => `system-${systems++}`
 const gone = (...args: string[]) => runCli(args, { GONE_URL: server.url })
 const expectation = (...args: string[]) => gone('expectation', ...args)
-const ended = (code: number, stdout: RegExp | string): CliRun => ({
+const ended = (code: number, stdout: RegExp | string): Run => ({
   code,
   stdout: typeof stdout === 'string' ? stdout : expect.stringMatching(stdout),
   stderr: '',
 })
-const failed = (stderr: RegExp): CliRun => ({ code: 2, stdout: '', stderr: expect.stringMatching(stderr) })
+const failed = (stderr: RegExp): Run => ({
+  code: 2,
+  stdout: '',
+  stderr: expect.stringMatching(stderr),
+})
 
 const DAILY = ['--cron', '0 8 * * MON-FRI', '--tz', 'Europe/Berlin', '--grace', '5m']
 
@@ -81,7 +86,7 @@ describe('gone expectation', () => {
     await expectation('set', system, 'cron', '--every', '1s', '--grace', '1s')
     await expect
       .poll(async () => (await gone('alerts', system, '--state', 'open')).stdout, {
-        timeout: 20_000,
+        timeout: 30_000,
         interval: 500,
       })
       .toMatch(

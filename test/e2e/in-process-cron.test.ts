@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { createClient } from '../../src/index.ts'
+import { spawnProcess } from '../support/processes.ts'
 import { builtPath, LOADER } from '../support/program.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
@@ -32,13 +33,11 @@ afterAll(async () => {
 function startReplica(kind: 'every' | 'node-cron', system: string, skewMs: number) {
   const files = ['--import', builtPath('test/support/skew.ts'), builtPath('test/support/in-process-cron.ts')]
   const args = [...LOADER, ...files, kind, system, server.url]
-  const child = spawn(process.execPath, args, {
-    env: { PATH: process.env.PATH, CLOCK_SKEW_MS: String(skewMs) },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  })
+  const child = spawnProcess({ args, env: { CLOCK_SKEW_MS: String(skewMs) } })
   children.push(child)
   let output = ''
-  child.stdout.on('data', (chunk) => {
+  child.stderr?.pipe(process.stderr)
+  child.stdout?.on('data', (chunk) => {
     output += chunk
   })
   const lines = () =>
@@ -87,7 +86,7 @@ describe('three replicas on clocks that are up to 50 s apart', () => {
       for (const { dueMs, atMs } of replica.runs()) {
         // Never before it is due, but for half of the round trip by which it read the servers' clock.
         expect(atMs - dueMs).toBeGreaterThan(-50 - readInMs / 2)
-        expect(atMs - dueMs).toBeLessThan(1_000)
+        expect(atMs - dueMs).toBeLessThan(10_000)
       }
     }
     const client = createClient({ url: server.url })

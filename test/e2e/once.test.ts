@@ -1,13 +1,16 @@
-import { type ChildProcess, spawn } from 'node:child_process'
+import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { slotAt } from '../../src/core/slot.ts'
+import { slotAt } from '../../src/core/time/slot.ts'
 import { createClient, type GoneClient } from '../../src/index.ts'
-import { endOf, runCli, spawnCli } from '../support/cli.ts'
-import { program } from '../support/program.ts'
+import { runCli, spawnCli } from '../support/cli.ts'
+import { endOf, spawnProcess } from '../support/processes.ts'
+import { builtPath, program } from '../support/program.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 let server: TestServer
@@ -37,7 +40,7 @@ const linesOf = async (name: string) =>
 const lasting = (name: string) => sh(`sleep 60 & echo "$$ $!" >>${file(name)}; wait`)
 
 async function pidsOf(name: string): Promise<number[]> {
-  await expect.poll(() => linesOf(name), { timeout: 15_000 }).not.toEqual([])
+  await expect.poll(() => linesOf(name), { timeout: 30_000 }).not.toEqual([])
   return (await linesOf(name)).flatMap((line) => line.split(' ').map(Number))
 }
 
@@ -50,7 +53,7 @@ function isAlive(pid: number): boolean {
 }
 
 async function expectDead(pids: readonly number[]): Promise<void> {
-  await expect.poll(() => pids.filter(isAlive), { timeout: 10_000 }).toEqual([])
+  await expect.poll(() => pids.filter(isAlive), { timeout: 30_000 }).toEqual([])
 }
 
 describe('gone once', () => {
@@ -84,7 +87,11 @@ describe('gone once', () => {
     expect(run).toEqual({ code: 7, stdout: 'working\n', stderr: 'disk full\n' })
     const reason = (await client.round('once', round).then(ended))?.reason
     expect(reason).toMatch(/^exit code 7: (working\ndisk full|disk full\nworking)$/)
-    expect(await gone(...inRound(round, ...sh('echo again')))).toEqual({ code: 0, stdout: '', stderr: '' })
+    expect(await gone(...inRound(round, ...sh('echo again')))).toEqual({
+      code: 0,
+      stdout: '',
+      stderr: '',
+    })
   })
 
   it('exits with 128 and the number of the signal that ended the command', async () => {
@@ -101,6 +108,42 @@ describe('gone once', () => {
     const tail = await tailOf(round)
     expect(tail.length).toBeLessThanOrEqual(2_048)
     expect(tail.endsWith('\n199999\n200000')).toBe(true)
+  })
+
+  it('passes all of it on to a reader that takes seconds', async () => {
+    const round = newRound()
+    const run = start(...inRound(round, ...sh('head -c 400000 /dev/zero | tr "\\0" x; echo end')))
+    const ended = once(run, 'exit')
+    const out = run.stdout as NonNullable<ChildProcess['stdout']>
+    out.pause()
+    // The command has ended long ago, with its words on their way.
+    await new Promise((resolve) => setTimeout(resolve, 4_000))
+    let taken = ''
+    for await (const text of out.setEncoding('utf8')) taken += text
+    expect(taken.length).toBe(400_004)
+    expect(taken.endsWith('xend\n')).toBe(true)
+    expect(await ended).toEqual([0, null])
+    expect((await client.completed('once', round))?.state).toBe('completed')
+  })
+
+  it('waits no longer for a reader that takes nothing, once it is told to end', async () => {
+    const round = newRound()
+    const run = start(...inRound(round, ...sh('head -c 400000 /dev/zero')))
+    const out = run.stdout as NonNullable<ChildProcess['stdout']>
+    out.pause()
+    const ended = once(run, 'exit')
+    await expect.poll(async () => (await client.round('once', round))?.state, { timeout: 15_000 }).toBe('led')
+    // Longer than the last words of a command are waited for.
+    await new Promise((resolve) => setTimeout(resolve, 2_000))
+    expect(run.exitCode).toBeNull()
+    run.kill('SIGTERM')
+    await expect
+      .poll(async () => (await client.round('once', round))?.state, { timeout: 15_000 })
+      .toBe('failed')
+    // What it has written itself waits for its reader, as that of any program, and for no signal once it has reported.
+    const killing = setInterval(() => run.kill('SIGTERM'), 200)
+    await ended
+    clearInterval(killing)
   })
 
   it('keeps what JSON makes longer', async () => {
@@ -191,6 +234,61 @@ describe('gone once', () => {
     expect(await client.round('once', round)).toMatchObject({ state: 'led', fence: next.fence })
   })
 
+  describe.runIf(process.platform === 'linux')(
+    'with what has left its group for a session of its own',
+    () => {
+      /** Three processes, of which two are in another session, one of them without a parent that lives; for a minute. */
+      const apart = (name: string) =>
+        sh(
+          `setsid sh -c 'sleep 60 & echo $! >>${file(name)}' & setsid sleep 60 & echo "$! $$" >>${file(name)}; sleep 60`,
+        )
+      async function threeOf(name: string): Promise<number[]> {
+        await expect.poll(() => pidsOf(name), { timeout: 30_000 }).toHaveLength(3)
+        return pidsOf(name)
+      }
+
+      it('kills that too when the lead is lost', async () => {
+        const round = newRound()
+        const run = start(...inRound(round, '--lease', '1s', ...apart('apart-lost')))
+        const end = endOf(run)
+        const pids = await threeOf('apart-lost')
+        run.kill('SIGSTOP')
+        expect((await client.elect('once', round, { lease: '30s', wait: '20s' })).leads).toBe(true)
+        run.kill('SIGCONT')
+        expect(await end).toMatchObject({ code: 75 })
+        // Once it has ended, so have they.
+        expect(pids.filter(isAlive)).toEqual([])
+      })
+
+      it('kills that too when it is killed itself', async () => {
+        const run = start(...inRound(newRound(), ...apart('apart-killed')))
+        const pids = await threeOf('apart-killed')
+        run.kill('SIGKILL')
+        await expectDead(pids)
+      })
+
+      it('kills by force those of them that do not end', async () => {
+        const name = 'apart-stubborn'
+        const stubborn = `trap "" TERM; echo $$ >>${file(name)}; while :; do sleep 0.2; done`
+        const run = start(...inRound(newRound(), ...sh(`setsid sh -c '${stubborn}' & sleep 60`)))
+        const pids = await pidsOf(name)
+        run.kill('SIGKILL')
+        await new Promise((resolve) => setTimeout(resolve, 1_000))
+        expect(pids.filter(isAlive)).toEqual(pids)
+        await expectDead(pids)
+      })
+
+      it('leaves it alone when the command ends well', async () => {
+        const { code, stdout } = await gone(
+          ...inRound(newRound(), ...sh('setsid sleep 60 >/dev/null 2>&1 & echo $!')),
+        )
+        expect(code).toBe(0)
+        expect(isAlive(Number(stdout))).toBe(true)
+        process.kill(Number(stdout), 'SIGKILL')
+      })
+    },
+  )
+
   it('kills by force what does not end', async () => {
     const own = await startTestServer({ redis: server.redis })
     const round = newRound()
@@ -241,7 +339,7 @@ describe('what could not be told', () => {
     [
       'a bad expression',
       ['once', '-s', 'a', '--round-every', '61 * * * *', ...run],
-      /round-every: .*minute: 61/,
+      /round-every: .*minute "61"/,
     ],
     ['a bad span', ['once', '-s', 'a', '--round-every', '7m', ...run], /round-every: expected .*"7m"/],
     ['a bad zone', ['once', '-s', 'a', '--round-every', '1h', '--tz', 'X', ...run], /tz: expected .*"X"/],
@@ -289,6 +387,69 @@ describe('--round-every', () => {
     ['30 2 * * *', 'America/New_York', '2026-03-08T07:30:00Z', '2026-03-08T02:30:00-05:00'],
   ])('%s in %s at %s is %s', (every, zone, now, slot) => {
     expect(slotAt(every, zone, Date.parse(now))).toBe(slot)
+  })
+})
+
+describe("the servers' clock", () => {
+  it.each([36, -36, 24 * 40])('names the slot, and not one that is %i hours ahead', async (hours) => {
+    const skew = pathToFileURL(builtPath('test/support/skew.ts')).href
+    const run = await endOf(
+      spawnProcess({
+        args: [
+          '--import',
+          skew,
+          ...program('src/cli/main.ts'),
+          'once',
+          '-s',
+          `skewed${hours}`,
+          '--round-every',
+          '1d',
+          ...sh('echo $GONE_ROUND'),
+        ],
+        env: { GONE_URL: server.url, CLOCK_SKEW_MS: String(hours * 3_600_000) },
+      }),
+    )
+    // By the clock of this machine, which is also that of its Redis; also where midnight comes meanwhile.
+    const days = [Date.now(), Date.now() - 60_000].map(
+      (at) => `${new Date(at).toISOString().slice(0, 10)}T00:00:00+00:00\n`,
+    )
+    expect(days).toContain(run.stdout)
+  })
+})
+
+describe('who lost', () => {
+  const lose = async (isTerminal: boolean, more: readonly string[] = []) => {
+    const round = newRound()
+    await gone(...inRound(round, ...sh('true')))
+    const words = [
+      process.execPath,
+      ...program('src/cli/main.ts'),
+      ...inRound(round, ...more, ...sh('echo ran')),
+    ]
+    const quoted = words.map((word) => `'${word}'`).join(' ')
+    const [file = '', ...args] = isTerminal ? ['script', '-qfec', quoted, '/dev/null'] : ['sh', '-c', quoted]
+    const env = { PATH: process.env.PATH, GONE_URL: server.url }
+    const { stdout, stderr } = await promisify(execFile)(file, args, { env })
+    return stdout + stderr
+  }
+
+  it.each([
+    ['on a terminal is told', true, [], /^gone: not the leader: \S+, completed\r\n$/],
+    [
+      'on a terminal is told once with --verbose',
+      true,
+      ['--verbose'],
+      /^gone: asking for .*\r\ngone: not the leader: \S+, completed\r\n$/,
+    ],
+    [
+      'on a terminal is told beside --json',
+      true,
+      ['--json'],
+      /^(?:gone: not the leader: .*\r\n|\{"kind":"lost".*\r\n){2}$/,
+    ],
+    ['in a crontab is not', false, [], /^$/],
+  ] as const)('%s', async (_, isTerminal, more, said) => {
+    expect(await lose(isTerminal, more)).toMatch(said)
   })
 })
 

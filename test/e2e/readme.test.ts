@@ -4,18 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { SETTINGS } from '../../src/config.ts'
 import { ERROR_CODES } from '../../src/errors.ts'
+import { SETTINGS } from '../../src/settings.ts'
+import type { Process } from '../support/processes.ts'
 import { builtPath } from '../support/program.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
-import { type ServeProcess, startServeProcess, startWorkProcess } from '../support/serve-process.ts'
+import { startServeProcess, startWorkProcess } from '../support/serve-process.ts'
 import { blocksOf, putGoneIn, ROOT, runnable } from '../support/snippets.ts'
 
 const run = promisify(execFile)
 
 let readme: string
 let redis: TestRedis
-let server: ServeProcess
+let server: Process
 let folder: string
 const closers: (() => Promise<void>)[] = []
 
@@ -109,6 +110,14 @@ describe('the README', () => {
     )
   })
 
+  it('has a test that needs no server', async () => {
+    const code = blocks('ts').find((block) => block.includes('createTestGone')) ?? ''
+    const file = join(folder, 'testing.mts')
+    await writeFile(file, runnable(code, server.url))
+    const { stdout } = await run(process.execPath, ['--import', import.meta.resolve('tsx'), file])
+    expect(stdout).toBe('true\n')
+  })
+
   it('has a worker that loads and runs', async () => {
     const code = blocks('ts').find((block) => block.includes('defineWorker')) ?? ''
     await mkdir(join(folder, 'workers'))
@@ -157,7 +166,7 @@ describe('the README', () => {
   })
 
   it('lists every setting with its default', () => {
-    const rows = SETTINGS.map(
+    const rows = Object.values(SETTINGS).map(
       ({ name, fallback, about }) => `| \`${name}\` | ${fallback && `\`${fallback}\``} | ${about} |`,
     )
     expect(tableAfter('settings', readme)).toEqual([

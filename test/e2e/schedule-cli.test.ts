@@ -6,7 +6,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { text as textOf } from 'node:stream/consumers'
 import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
-import { type CliRun, endOf, runCli, spawnCli } from '../support/cli.ts'
+import { createClient } from '../../src/index.ts'
+import { runCli, spawnCli } from '../support/cli.ts'
+import { endOf, type Run } from '../support/processes.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 const COMMANDS = ['set', 'get', 'list', 'next', 'pause', 'resume', 'trigger', 'backfill', 'remove', 'apply']
@@ -27,12 +29,16 @@ afterAll(async () => {
 /** A system of this test alone. */
 const newSystem = () => `system-${systems++}`
 const gone = (...args: string[]) => runCli(['schedule', ...args], { GONE_URL: server.url })
-const ended = (code: number, stdout: RegExp | string): CliRun => ({
+const ended = (code: number, stdout: RegExp | string): Run => ({
   code,
   stdout: typeof stdout === 'string' ? stdout : expect.stringMatching(stdout),
   stderr: '',
 })
-const failed = (stderr: RegExp): CliRun => ({ code: 2, stdout: '', stderr: expect.stringMatching(stderr) })
+const failed = (stderr: RegExp): Run => ({
+  code: 2,
+  stdout: '',
+  stderr: expect.stringMatching(stderr),
+})
 
 /** A schedule file of this test alone. */
 async function fileOf(text: string): Promise<string> {
@@ -151,6 +157,31 @@ describe('gone schedule', () => {
     expect(await gone('list', 'nobody')).toEqual(ended(0, 'nobody has no schedules\n'))
   })
 
+  it('shows how the last run is, or ended', async () => {
+    const system = newSystem()
+    const client = createClient({ url: server.url })
+    await gone('set', system, 'often', '--every', '1s', '--worker', 'nobody')
+    await gone('set', system, 'new-year', '--at', '2099-01-01T00:00:00Z')
+    const last = async () => (await client.schedules.get(system, 'often'))?.last?.round ?? ''
+    await expect.poll(last).not.toBe('')
+    await gone('pause', system, 'often')
+    const row = async () =>
+      (await gone('list', system)).stdout.split('\n').find((line) => line.includes('often'))
+    expect((await gone('list', system)).stdout).toMatch(
+      /^schedule +when +next run, local +in UTC +last run\n/,
+    )
+    expect(await row()).toMatch(/paused +submitted$/)
+    await client.fail(system, await last(), { reason: 'disk full' })
+    expect(await row()).toMatch(/paused +failed$/)
+    const got = await gone('get', system, 'often')
+    expect(got.stdout).toMatch(
+      /\n {2}last +often@\S+, submitted \d+\.\d s after its time\n +failed by \S+ .*: disk full\n/,
+    )
+    expect(JSON.parse((await gone('get', system, 'often', '--json')).stdout).last).toMatchObject({
+      state: 'failed',
+    })
+  })
+
   it('pauses, resumes and removes', async () => {
     const system = newSystem()
     await gone('set', system, 'nightly', ...NIGHTLY)
@@ -219,7 +250,7 @@ describe('gone schedule', () => {
     [
       'a time without a zone',
       ['set', 'a', 'b', '--at', '2030-01-01'],
-      /^gone: at: expected an ISO 8601 .*\n$/,
+      /^gone: at: expected an RFC 3339 time with its zone.*, got "2030-01-01"\n$/,
     ],
     ['a backfill of nothing', ['backfill', 'a', 'b'], /^gone: required option '--from <time>'.*\n$/],
     ['an unknown command', ['lst'], /^gone: unknown command 'lst' \(Did you mean list\?\).*\n$/],

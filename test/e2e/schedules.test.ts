@@ -1,19 +1,20 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { RoundJson } from '../../src/core/wire.ts'
+import type { RoundJson } from '../../src/core/rounds/round-wire.ts'
 import { playDenseSlots } from '../support/dense-slots.ts'
+import type { Process } from '../support/processes.ts'
 import { builtPath } from '../support/program.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { expectProblem, send } from '../support/requests.ts'
 import { callSchedules, dueMs } from '../support/schedules.ts'
-import { type ServeProcess, startServeProcess, startWorkProcess } from '../support/serve-process.ts'
+import { startServeProcess, startWorkProcess } from '../support/serve-process.ts'
 
 const EVERY_SECOND = { cron: '* * * * * *', job: { worker: 'probe', data: null } }
 
 let redis: TestRedis
 let admin: Redis
-let processes: ServeProcess[]
+let processes: Process[]
 
 beforeEach(async () => {
   redis = await startRedis()
@@ -28,7 +29,7 @@ afterEach(async () => {
   await redis.stop()
 })
 
-async function serve(skewMs = 0): Promise<ServeProcess> {
+async function serve(skewMs = 0): Promise<Process> {
   const started = await startServeProcess({ REDIS_URL: redis.url }, skewMs)
   processes.push(started)
   return started
@@ -38,7 +39,7 @@ async function work(): Promise<void> {
   processes.push(await startWorkProcess(builtPath('test/support/workers'), { REDIS_URL: redis.url }))
 }
 
-const urlOf = (server: ServeProcess | undefined) => callSchedules(server?.url ?? '')
+const urlOf = (server: Process | undefined) => callSchedules(server?.url ?? '')
 
 /** No slot between the first and the last is missing. */
 function expectNoGap(rounds: readonly RoundJson[]): void {
@@ -52,7 +53,7 @@ async function expectRunOnce(rounds: readonly RoundJson[]): Promise<void> {
   for (const { round } of rounds) {
     const key = `shop~${encodeURIComponent(round)}`
     await expect
-      .poll(() => admin.llen(`probe:ended:${key}`), { timeout: 15_000, interval: 50 })
+      .poll(() => admin.llen(`probe:ended:${key}`), { timeout: 30_000, interval: 50 })
       .toBeGreaterThan(0)
     expect([round, await admin.llen(`probe:started:${key}`)]).toEqual([round, 1])
   }
@@ -115,7 +116,7 @@ describe('when all servers are killed over several slots', () => {
     await api.put('young', { ...EVERY_SECOND, catchUp: { window: '12s', max: 1_000 } })
     for (const name of ['all', 'few', 'young'])
       await expect
-        .poll(async () => (await api.get(name)).counts.submitted, { timeout: 15_000 })
+        .poll(async () => (await api.get(name)).counts.submitted, { timeout: 30_000 })
         .toBeGreaterThanOrEqual(2)
     await Promise.all([one?.kill(), two?.kill()])
     const killedAtMs = Date.now()
@@ -126,7 +127,7 @@ describe('when all servers are killed over several slots', () => {
       return Date.parse(last?.at ?? '') > killedAtMs + 18_000 && counts.submitted > 0
     }
     for (const name of ['all', 'few', 'young'])
-      await expect.poll(() => isBack(name), { timeout: 15_000 }).toBe(true)
+      await expect.poll(() => isBack(name), { timeout: 30_000 }).toBe(true)
     for (const name of ['all', 'few', 'young']) await back.call('POST', `${name}/pause`)
 
     const all = await back.rounds('all')
@@ -153,8 +154,10 @@ describe('when all servers are killed over several slots', () => {
         .map((round) => tickedAtMs - dueMs(round))
     }
     const few = await caughtUp('few')
-    expect(few).toHaveLength(3)
-    expect(few.at(-1)).toBeLessThan(1_500)
+    const [, , third, ...later] = few
+    // One more may have come due between the server's look and the first submission.
+    expect(later.length).toBeLessThanOrEqual(1)
+    expect(third).toBeLessThan(1_500 + 500 * later.length)
     const young = await caughtUp('young')
     expect(young[0]).toBeLessThan(12_700)
     expect(young[0]).toBeGreaterThan(10_900)
@@ -183,7 +186,7 @@ describe('while Redis is', () => {
       const api = urlOf(server)
       await api.put('going', EVERY_SECOND)
       await expect
-        .poll(async () => (await api.get('going')).counts.submitted, { timeout: 10_000 })
+        .poll(async () => (await api.get('going')).counts.submitted, { timeout: 30_000 })
         .toBeGreaterThan(1)
       await begin()
       const body = JSON.stringify(EVERY_SECOND)
@@ -228,7 +231,7 @@ describe('while Redis is', () => {
         await api.call('POST', 'going/resume').catch(() => {})
         return isOn()
       }
-      await expect.poll(isRunning, { timeout: 5_000, interval: 100 }).toBe(true)
+      await expect.poll(isRunning, { timeout: 30_000, interval: 100 }).toBe(true)
     },
     60_000,
   )

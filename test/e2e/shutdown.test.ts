@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
@@ -9,7 +8,8 @@ import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { program } from '../support/program.ts'
+import { spawnCli } from '../support/cli.ts'
+import { endOf, type Run } from '../support/processes.ts'
 import { startRedis } from '../support/redis.ts'
 import { expectProblem, send } from '../support/requests.ts'
 
@@ -29,15 +29,8 @@ afterEach(async () => {
   for (const close of closing.reverse()) await close()
 })
 
-interface Ended {
-  readonly code: number | null
-  readonly signal: NodeJS.Signals | null
-  readonly stdout: string
-  readonly stderr: string
-}
-
 interface Running {
-  readonly ended: Promise<Ended>
+  readonly ended: Promise<Run>
   signal(signal: NodeJS.Signals): void
   /** Resolves when the log says so. */
   says(message: string): Promise<Record<string, string>>
@@ -46,16 +39,16 @@ interface Running {
 /** A `gone serve` of its own, with an embedded Redis in `folder` unless told otherwise. */
 function serve(args: string[] = [], env: Record<string, string> = {}): Running {
   const settings = { GONE_DATA_DIR: join(folder, 'data'), GONE_PORT: '0', ...env }
-  const child = spawn(process.execPath, [...program('src/cli/main.ts'), 'serve', ...args], {
-    cwd: ROOT,
-    env: { PATH: process.env.PATH, HOME: process.env.HOME, ...settings },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
+  const child = spawnCli(['serve', ...args], settings, { cwd: ROOT })
   let stdout = ''
   let stderr = ''
-  child.stdout.on('data', (chunk) => (stdout += chunk))
-  child.stderr.on('data', (chunk) => (stderr += chunk))
-  const ended = once(child, 'close').then(([code, signal]) => ({ code, signal, stdout, stderr }) as Ended)
+  child.stdout?.on('data', (chunk) => {
+    stdout += chunk
+  })
+  child.stderr?.on('data', (chunk) => {
+    stderr += chunk
+  })
+  const ended = endOf(child)
   closing.push(async () => {
     child.kill('SIGKILL')
     await ended
@@ -70,7 +63,7 @@ function serve(args: string[] = [], env: Record<string, string> = {}): Running {
           if (line === undefined) expect(stdout + stderr).toBe(`a log line: ${message}`)
           return JSON.parse(String(line)) as Record<string, string>
         },
-        { timeout: 20_000, interval: 20 },
+        { timeout: 30_000, interval: 20 },
       ),
   }
 }
@@ -101,7 +94,7 @@ function isRunning(pid: number): boolean {
 }
 
 async function expectGone(pid: number): Promise<void> {
-  await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { timeout: 5_000, interval: 20 })
+  await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { timeout: 30_000, interval: 20 })
   expect(existsSync(join(folder, 'data', 'redis.sock'))).toBe(false)
 }
 
@@ -143,14 +136,15 @@ async function expectRefused(url: string): Promise<void> {
         socket.destroy()
       }
     },
-    { timeout: 2_000, interval: 10 },
+    { timeout: 30_000, interval: 10 },
   )
 }
 
 async function expectOrderlyEnd({ ended }: Running, sinceMs: number, withinMs: number): Promise<void> {
-  const { code, signal, stderr, stdout } = await ended
+  const { code, stderr, stdout } = await ended
   expect(performance.now() - sinceMs).toBeLessThan(withinMs)
-  expect({ code, signal, stderr }).toEqual({ code: 0, signal: null, stderr: '' })
+  // A code at all: no signal has ended it.
+  expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
   expect(stdout).toContain('"msg":"stopped"')
   const levels = stdout
     .split('\n')
@@ -196,7 +190,8 @@ describe('a server that is told to stop', () => {
     await expectOrderlyEnd(next, againMs, 5_000)
   })
 
-  it('answers elections that are under way', async () => {
+  // Redis is held for less than a command may take: on a machine that is slow at this very moment, that is once more.
+  it('answers elections that are under way', { retry: 4 }, async () => {
     const redis = await startRedis()
     closing.push(() => redis.stop())
     const server = await start(['--redis', redis.url])
@@ -204,6 +199,8 @@ describe('a server that is told to stop', () => {
     const asked = Promise.all(
       Array.from({ length: 20 }, (_, n) => send(server.url, { path: `/api/v1/elect/shutdown/round-${n}` })),
     )
+    // Another try asks anew.
+    asked.catch(() => undefined)
     // They must have been sent on to Redis, which cannot say so.
     await new Promise((resolve) => setTimeout(resolve, 200))
     const sinceMs = performance.now()
@@ -281,7 +278,7 @@ describe('a server that is told to stop', () => {
     expect(performance.now() - sinceMs).toBeLessThan(1_000)
     expect(code).toBe(1)
     expect(stdout).not.toContain('"msg":"stopped"')
-    await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { timeout: 5_000, interval: 20 })
+    await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { timeout: 30_000, interval: 20 })
   })
 
   it('ends by force after GONE_SHUTDOWN', async () => {
@@ -294,7 +291,7 @@ describe('a server that is told to stop', () => {
     server.signal('SIGTERM')
     expect((await server.ended).code).toBe(1)
     expect(performance.now() - sinceMs).toBeLessThan(2_000)
-    await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { timeout: 5_000, interval: 20 })
+    await vi.waitFor(() => expect(isRunning(pid)).toBe(false), { timeout: 30_000, interval: 20 })
   })
 })
 

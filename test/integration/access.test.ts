@@ -1,6 +1,8 @@
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createClient } from '../../src/client/client.ts'
 import type { ErrorCode } from '../../src/errors.ts'
+import { runCli } from '../support/cli.ts'
 import { makeKey, revokeKey, type TestKey } from '../support/keys.ts'
 import { startRedis } from '../support/redis.ts'
 import { type Call, expectProblem, send } from '../support/requests.ts'
@@ -41,7 +43,10 @@ const paths = (system: string): Call[] => [
     { path: `/api/v1/${step}/${system}/round` },
     { method: 'POST', path: `/api/v1/${step}/${system}/round` },
   ]),
-  ...['fail', 'renew', 'submit'].map((step) => ({ method: 'POST', path: `/api/v1/${step}/${system}/round` })),
+  ...['fail', 'renew', 'submit', 'cancel', 'retry'].map((step) => ({
+    method: 'POST',
+    path: `/api/v1/${step}/${system}/round`,
+  })),
   { path: `/api/v1/rounds/${system}/round` },
   { path: `/api/v1/rounds?system=${system}` },
 ]
@@ -283,6 +288,36 @@ describe('without any key', () => {
     await fresh.stop()
   })
 
+  it('is not open again after a restart, until a command says so', async () => {
+    const redis = await startRedis()
+    const status = async (headers = {}) => {
+      const fresh = await startTestServer({ redis })
+      const answer = await send(fresh.url, { path: '/api/v1/rounds', headers })
+      await fresh.stop()
+      return answer.status
+    }
+    const disable = (...args: string[]) => runCli(['key', 'disable', '--redis', redis.url, ...args])
+    const key = await makeKey(redis)
+    expect(await status()).toBe(401)
+    expect(await disable('--yes')).toMatchObject({
+      code: 1,
+      stdout: 'there is 1 key; revoke what is left first\n',
+    })
+    await revokeKey(redis, key)
+    expect([await status(), await status(key.headers)]).toEqual([401, 401])
+    expect(await disable()).toMatchObject({
+      code: 1,
+      stdout: expect.stringMatching(/^with --yes whoever can reach/),
+    })
+    expect(await status()).toBe(401)
+    expect(await disable('--yes')).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^disabled: whoever/),
+    })
+    expect(await status()).toBe(200)
+    await redis.stop()
+  })
+
   it('does not start where others could reach it, unless told to', async () => {
     const redis = await startRedis()
     const start = (env: Record<string, string>) => startTestServer({ redis, env })
@@ -305,16 +340,223 @@ describe('a rate limit', () => {
     const key = await makeKey(redis)
     const limited = await startTestServer({
       redis,
-      env: { GONE_RATE_LIMIT: '2', GONE_TRUSTED_PROXIES: '127.0.0.1' },
+      env: { GONE_RATE_LIMIT: '1', GONE_TRUSTED_PROXIES: '127.0.0.1' },
     })
-    const from = (address: string, headers = {}) =>
-      send(limited.url, { path: '/api/v1/rounds', headers: { 'x-forwarded-for': address, ...headers } })
-    for (let n = 0; n < 20; n += 1) expect((await from('10.0.0.1')).status).toBe(401)
+    const from = (address: string, headers = {}, path = '/api/v1/rounds') =>
+      send(limited.url, { path, headers: { 'x-forwarded-for': address, ...headers } })
+    for (let n = 0; n < 10; n += 1) expect((await from('10.0.0.1')).status).toBe(401)
     expectProblem(await from('10.0.0.1'), 'RATE_LIMITED')
-    for (let n = 0; n < 20; n += 1) expect((await from(`10.0.1.${n}`, key.headers)).status).toBe(200)
+    for (let n = 0; n < 10; n += 1) expect((await from(`10.0.1.${n}`, key.headers)).status).toBe(200)
     expect(expectProblem(await from('10.0.2.1', key.headers), 'RATE_LIMITED')).toContain(key.id)
     expect((await from('10.0.2.2')).status).toBe(401)
+    // Of one customer's IPv6 addresses, and of one address however it is written, there are not two.
+    for (let n = 0; n < 10; n += 1) expect((await from(`2001:db8::${n + 1}`)).status).toBe(401)
+    expectProblem(await from('2001:0DB8::ffff:1'), 'RATE_LIMITED')
+    expect((await from('2001:db8:0:1::1')).status).toBe(401)
+    for (const path of ['/', '/nothing', '/board', '/docs', '/login', '/metrics'])
+      expect([path, (await from('10.0.0.1', {}, path)).status]).toEqual([path, 429])
     await limited.stop()
+    await redis.stop()
+  })
+})
+
+describe('a key for some workers', () => {
+  it('submits to those alone, by itself or by a schedule, whoever made that', async () => {
+    const redis = await startRedis()
+    const some = await makeKey(redis, { actions: ['submit', 'read'], workers: ['mail', 'web-*'] })
+    const any = await makeKey(redis)
+    const at = await startTestServer({ redis })
+    const ask = (key: TestKey, method: string, path: string, body?: object) =>
+      send(at.url, {
+        method,
+        path: `/api/v1/${path}`,
+        headers: { ...JSON_TYPE, ...key.headers },
+        ...(body && { body: JSON.stringify(body) }),
+      })
+    const daily = (worker?: string) => ({ every: '24h', job: worker === undefined ? {} : { worker } })
+    const past = { from: '2026-11-20T00:00:00Z', to: '2026-11-21T00:00:00Z' }
+
+    expect((await ask(some, 'POST', 'submit/a/1', { worker: 'mail' })).status).toBe(202)
+    expect((await ask(some, 'POST', 'submit/a/2', { worker: 'web-1' })).status).toBe(202)
+    expect((await ask(some, 'PUT', 'schedules/a/mine', daily('mail'))).status).toBe(201)
+    expect((await ask(any, 'PUT', 'schedules/a/shell', daily('shell'))).status).toBe(201)
+    const seen = await snapshotOf(redis)
+    for (const [method, path, body] of [
+      ['POST', 'submit/a/3', { worker: 'shell' }],
+      ['POST', 'submit/a/3', { worker: 'Mail' }],
+      ['POST', 'submit/a/3', {}],
+      ['PUT', 'schedules/a/other', daily('shell')],
+      ['PUT', 'schedules/a/mine', daily('mail2')],
+      ['PUT', 'schedules/a/other', daily()],
+      ['POST', 'schedules/a/shell/trigger', {}],
+      ['POST', 'schedules/a/shell/backfill', past],
+      ['POST', 'schedules/a/shell/resume', undefined],
+    ] as const)
+      expect(expectProblem(await ask(some, method, path, body), 'FORBIDDEN')).toMatch(
+        new RegExp(`^the key ${some.id} does not permit to submit to the worker [\\w]+$`),
+      )
+    expect(await snapshotOf(redis)).toEqual(seen)
+    expect((await ask(some, 'POST', 'schedules/a/shell/pause')).status).toBe(200)
+    expect((await ask(some, 'GET', 'schedules/a/shell')).status).toBe(200)
+    await at.stop()
+    await redis.stop()
+  })
+})
+
+describe('the share of a key', () => {
+  const ask = (url: string, key: TestKey, method: string, path: string, body?: object) =>
+    send(url, {
+      method,
+      path: `/api/v1/${path}`,
+      headers: { ...JSON_TYPE, ...key.headers },
+      ...(body && { body: JSON.stringify(body) }),
+    })
+
+  it('of schedules and of expectations is one of all servers, and free again when they are removed', async () => {
+    const redis = await startRedis()
+    const [few, other] = [await makeKey(redis, { shares: { schedules: 2 } }), await makeKey(redis)]
+    const [one, two] = [await startTestServer({ redis }), await startTestServer({ redis })]
+    const raw = new Redis(redis.url)
+    for (const [kind, body] of [
+      ['schedules', { every: '24h' }],
+      ['expectations', { every: '24h', grace: '1m' }],
+    ] as const) {
+      const put = (server: TestServer, name: string, key = few) =>
+        ask(server.url, key, 'PUT', `${kind}/a/${name}`, body)
+      expect((await put(one, '1')).status).toBe(201)
+      expect((await put(two, '2')).status).toBe(201)
+      for (const server of [one, two])
+        expect(expectProblem(await put(server, '3'), 'QUOTA_EXCEEDED')).toBe(
+          `the key ${few.id} has its share of ${kind}: 2`,
+        )
+      expect((await ask(one.url, other, 'GET', `${kind}/a/3`)).status).toBe(404)
+      expect([(await put(one, '1')).status, (await put(one, '3', other)).status]).toEqual([200, 201])
+      expect((await ask(one.url, few, 'DELETE', `${kind}/a/1`)).status).toBe(204)
+      expect((await put(two, '4')).status).toBe(201)
+      // What another key has removed is found when it is looked for.
+      expect((await ask(one.url, other, 'DELETE', `${kind}/a/2`)).status).toBe(204)
+      expectProblem(await put(two, '5'), 'QUOTA_EXCEEDED')
+      await raw.zadd(`gone:{~shares}:${few.id}:${kind}`, 1, '1 a~2')
+      await expect.poll(async () => (await put(two, '5')).status, { timeout: 10_000 }).toBe(201)
+    }
+    await revokeKey(redis, few)
+    expect(await raw.keys(`gone:{~shares}:${few.id}:*`)).toEqual([])
+    raw.disconnect()
+    await Promise.all([one.stop(), two.stop()])
+    await redis.stop()
+  })
+
+  it('of the data of jobs holds until they end, and counts no job twice', async () => {
+    const redis = await startRedis()
+    const key = await makeKey(redis, { shares: { queuedBytes: 3_000 } })
+    const at = await startTestServer({ redis })
+    const raw = new Redis(redis.url)
+    const submit = (round: string, bytes: number) =>
+      ask(at.url, key, 'POST', `submit/a/${round}`, { worker: 'mail', data: 'x'.repeat(bytes) })
+    expect((await submit('1', 2_000)).status).toBe(202)
+    expect((await submit('1', 2_000)).status).toBe(200)
+    expect((await submit('2', 1)).status).toBe(202)
+    expect(expectProblem(await submit('3', 1_000), 'QUOTA_EXCEEDED')).toBe(
+      `the key ${key.id} has its share of bytes of data of jobs that have not ended: 3000`,
+    )
+    expectProblem(await submit('3', 3_001), 'QUOTA_EXCEEDED')
+    expect((await ask(at.url, key, 'GET', 'rounds/a/3')).status).toBe(404)
+    await expect.poll(() => raw.exists('{gone}:mail:a~1')).toBe(1)
+    await raw.zadd(`gone:{~shares}:${key.id}:queuedBytes`, 1, '2002 mail/a~1')
+    await new Promise((resolve) => setTimeout(resolve, 1_100)) // looked for once a second
+    expectProblem(await submit('3', 1_000), 'QUOTA_EXCEEDED')
+    await raw.hset('{gone}:mail:a~1', 'finishedOn', '1')
+    await raw.zadd(`gone:{~shares}:${key.id}:queuedBytes`, 1, '2002 mail/a~1')
+    await expect.poll(async () => (await submit('3', 1_000)).status, { timeout: 10_000 }).toBe(202)
+    raw.disconnect()
+    await at.stop()
+    await redis.stop()
+  })
+
+  it('of the data of jobs is taken anew by a round that is opened again, and not by one that is not', async () => {
+    const redis = await startRedis()
+    const small = await makeKey(redis, { shares: { queuedBytes: 1_500 } })
+    const other = await makeKey(redis)
+    const at = await startTestServer({ redis })
+    const raw = new Redis(redis.url)
+    const counted = () => raw.zrange(`gone:{~shares}:${small.id}:queuedBytes`, 0, '-1')
+    const job = (bytes: number) => ({ worker: 'mail', data: 'x'.repeat(bytes) })
+    expect((await ask(at.url, other, 'POST', 'submit/a/large', job(2_000))).status).toBe(202)
+    expect((await ask(at.url, other, 'POST', 'submit/a/fits', job(1_000))).status).toBe(202)
+    await expect.poll(() => raw.exists('{gone}:mail:a~large', '{gone}:mail:a~fits')).toBe(2)
+    // It has not ended, so nothing is made anew, and nothing counted.
+    expectProblem(await ask(at.url, small, 'POST', 'retry/a/fits'), 'ROUND_NOT_ENDED')
+    expect(await counted()).toEqual([])
+    for (const round of ['large', 'fits'])
+      expect((await ask(at.url, other, 'POST', `cancel/a/${round}`)).status).toBe(200)
+    expect(expectProblem(await ask(at.url, small, 'POST', 'retry/a/large'), 'QUOTA_EXCEEDED')).toBe(
+      `the key ${small.id} has its share of bytes of data of jobs that have not ended: 1500`,
+    )
+    expect((await ask(at.url, other, 'GET', 'rounds/a/large')).text).toContain('"failed"')
+    expect((await ask(at.url, small, 'POST', 'retry/a/fits')).status).toBe(200)
+    expect(await counted()).toEqual(['1002 mail/a~fits'])
+    expectProblem(await ask(at.url, small, 'POST', 'submit/a/next', job(600)), 'QUOTA_EXCEEDED')
+    expect((await ask(at.url, other, 'POST', 'retry/a/large')).status).toBe(200)
+    raw.disconnect()
+    await at.stop()
+    await redis.stop()
+  })
+
+  it('of submissions and of requests is a rate, and says when to come again', async () => {
+    const redis = await startRedis()
+    const slow = await makeKey(redis, { shares: { submissions: 2 } })
+    const rare = await makeKey(redis, { shares: { rate: 1 } })
+    const at = await startTestServer({ redis })
+    const submit = (round: string) => ask(at.url, slow, 'POST', `submit/a/${round}`, {})
+    expect([(await submit('1')).status, (await submit('2')).status]).toEqual([202, 202])
+    const refused = await submit('3')
+    expect([refused.status, JSON.parse(refused.text)]).toMatchObject([
+      429,
+      {
+        code: 'RATE_LIMITED',
+        detail: `too many submissions with the key ${slow.id}: its share of submissions, 2 a minute`,
+      },
+    ])
+    expect(Number(refused.headers['retry-after'])).toBeGreaterThan(1)
+    expect((await ask(at.url, slow, 'GET', 'rounds')).status).toBe(200)
+    expect((await ask(at.url, slow, 'PUT', 'schedules/a/s', { every: '1h' })).status).toBe(201)
+    expect((await ask(at.url, slow, 'POST', 'schedules/a/s/trigger')).status).toBe(429)
+    expect((await ask(at.url, slow, 'POST', 'schedules/a/s/backfill', {})).status).toBe(400)
+
+    const answers = await Promise.all(Array.from({ length: 12 }, () => ask(at.url, rare, 'GET', 'rounds')))
+    const limited = answers.filter(({ status }) => status === 429)
+    expect(limited.length).toBeGreaterThan(0)
+    for (const answer of limited)
+      expect(expectProblem(answer, 'RATE_LIMITED')).toBe(
+        `too many requests with the key ${rare.id}: its share of requests, 1 a second`,
+      )
+    await at.stop()
+    await redis.stop()
+  })
+
+  it('of the requests that wait leaves room for those of others, and says which share it was', async () => {
+    const redis = await startRedis()
+    const [greedy, other] = [await makeKey(redis), await makeKey(redis)]
+    const shared = await startTestServer({ redis })
+    const path = '/api/v1/rounds/shared/1?wait=30s'
+    const ask = (key: TestKey, to = path, method = 'GET') =>
+      send(shared.url, { method, path: to, headers: key.headers })
+    expect((await ask(other, '/api/v1/elect/shared/1', 'POST')).status).toBe(202)
+    const waits = Array.from({ length: 260 }, () => ask(greedy))
+    await expect
+      .poll(async () => (await ask(greedy, '/api/v1/rounds/shared/1?wait=1ms')).status, { timeout: 15_000 })
+      .toBe(429)
+    const answer = await ask(greedy, '/api/v1/rounds/shared/1?wait=1ms')
+    expect(expectProblem(answer, 'RATE_LIMITED')).toMatch(
+      /the key [0-9a-f]{12} wait here already: its share of waits/,
+    )
+    expect((await ask(other, '/api/v1/rounds/shared/1?wait=1ms')).status).toBe(200)
+    expect((await ask(greedy, '/api/v1/rounds/shared/1')).status).toBe(200)
+    expect((await ask(other, '/api/v1/complete/shared/1', 'POST')).status).toBe(200)
+    const statuses = (await Promise.all(waits)).map(({ status }) => status)
+    expect(statuses.filter((status) => status === 200)).toHaveLength(250)
+    expect(statuses.filter((status) => status === 429)).toHaveLength(10)
+    await shared.stop()
     await redis.stop()
   })
 })

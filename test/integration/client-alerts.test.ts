@@ -13,7 +13,7 @@ it('lists what is wrong', async () => {
   expect(await client.alerts()).toEqual([])
   await client.expectations.put('outside', 'cron', { every: '1s', grace: '1s' })
   await expect
-    .poll(() => client.alerts({ state: 'open', system: 'outside' }), { timeout: 20_000 })
+    .poll(() => client.alerts({ state: 'open', system: 'outside' }), { timeout: 30_000 })
     .toMatchObject([{ system: 'outside', name: 'cron', kind: 'missed', state: 'open' }])
   expect(await client.alerts({ state: 'resolved' })).toEqual([])
   expect(await client.alerts({ system: 'other' })).toEqual([])

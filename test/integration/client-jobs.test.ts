@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pino from 'pino'
 import { afterAll, beforeAll, describe, expect, expectTypeOf, it } from 'vitest'
+import { loadWorkers } from '../../src/app/worker-files.ts'
+import { type RunningWorkers, startWorkers } from '../../src/app/workers.ts'
 import { readConfig } from '../../src/config.ts'
 import {
   type ClientOptions,
@@ -14,8 +16,6 @@ import {
   type Submitted,
   type WorkerJob,
 } from '../../src/index.ts'
-import { type RunningWorkers, startWorkers } from '../../src/work.ts'
-import { loadWorkers } from '../../src/worker-files.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 let server: TestServer
@@ -39,7 +39,7 @@ beforeAll(async () => {
   await writeFile(join(folder, 'echo.mjs'), ECHO)
   const config = readConfig({ REDIS_URL: server.redis.url, GONE_LOG_LEVEL: 'silent' })
   const log = pino({ level: 'silent' })
-  workers = await startWorkers(config, await loadWorkers(folder), { log, say: () => {} })
+  workers = await startWorkers(config, (await loadWorkers(folder)).workers, { log, say: () => {} })
 })
 
 afterAll(async () => {
@@ -135,6 +135,20 @@ describe('a submission', () => {
       code: 'INVALID_PARAMETER',
       message: expect.stringMatching(/^at: /),
     })
+  })
+
+  it.each([
+    [{ rate: Number.NaN }, /^data\.rate: NaN cannot be written as JSON/],
+    [[0, Number.POSITIVE_INFINITY], /^data\[1\]: Infinity cannot be written as JSON/],
+    [{ id: 9_007_199_254_740_993n }, /^data\.id: the BigInt 9007199254740993 cannot be written as JSON/],
+  ])('of what JSON has no number for is refused: %#', async (data, message) => {
+    const round = newRound()
+    const submitted = newClient().submit(...round, { data })
+    await expect(submitted).rejects.toMatchObject({
+      code: 'INVALID_BODY',
+      message: expect.stringMatching(message),
+    })
+    expect(await newClient().round(...round)).toBeUndefined()
   })
 
   it('of a round that is led or finished is not run', async () => {

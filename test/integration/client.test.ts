@@ -1,5 +1,8 @@
 import { readFileSync } from 'node:fs'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { beforeAll, describe, expect, it, onTestFinished } from 'vitest'
+import { quickFetch } from '../../src/cli/quick-fetch.ts'
 import { type ClientOptions, createClient, GoneError } from '../../src/index.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
@@ -373,6 +376,45 @@ describe('a signal', () => {
   })
 })
 
+describe('a reply without an end', () => {
+  it.each([
+    ['fetch', undefined],
+    ['the fetch of commands', quickFetch],
+  ])(
+    'is read to a bound, and asked for once, with %s',
+    async (_, quick) => {
+      let asked = 0
+      let isGone = false
+      const endless = createServer((_, reply) => {
+        asked += 1
+        reply.on('close', () => {
+          isGone = true
+        })
+        const fill = () => {
+          while (!reply.destroyed && reply.write(Buffer.alloc(1 << 20, 'x')));
+        }
+        reply.on('drain', fill)
+        fill()
+      })
+      await new Promise<void>((resolve) => endless.listen(0, '127.0.0.1', resolve))
+      onTestFinished(() => void endless.close())
+      const { port } = endless.address() as AddressInfo
+      const client = createClient({
+        url: `http://127.0.0.1:${port}`,
+        timeoutMs: 60_000,
+        ...(quick && { fetch: quick }),
+      })
+      await expect(client.round(...newRound())).rejects.toMatchObject({
+        code: 'SERVER_UNREACHABLE',
+        message: expect.stringContaining('its answer is larger than 32 MiB'),
+      })
+      expect(asked).toBe(1)
+      await expect.poll(() => isGone, { timeout: 30_000 }).toBe(true)
+    },
+    90_000,
+  )
+})
+
 describe('the package', () => {
   it('imports nothing but its own files and croner, so that it runs in browsers', () => {
     const seen = new Set<string>()
@@ -393,7 +435,9 @@ describe('the package', () => {
     expect([...new Set(outside)]).toEqual(['croner'])
     const paths = [...seen].map((href) => href.slice(href.indexOf('/src/')))
     expect(paths).toContain('/src/client/client.ts')
-    expect(paths.filter((path) => !/^\/src\/(client\/|core\/|errors\.ts|index\.ts)/.test(path))).toEqual([])
+    expect(
+      paths.filter((path) => !/^\/src\/(client\/|core\/|(errors|waiting)\.ts|index\.ts)/.test(path)),
+    ).toEqual([])
   })
 })
 

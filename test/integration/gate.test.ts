@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { Redis } from 'ioredis'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { RedlockGate } from '../../src/gate/redlock-gate.ts'
 import { connect, disconnect, type RedisClient } from '../../src/redis/connections.ts'
@@ -39,38 +40,32 @@ describe('the gate alone', () => {
     await Promise.all(clients.map(disconnect))
   })
 
-  it('lets one pass and says to the next that it is held, until it is released or has ended', async () => {
-    const one = id()
-    const pass = await gate.pass(one, 60_000)
-    expect(pass.kind).toBe('passed')
-    expect(await gate.pass(one, 60_000)).toEqual({ kind: 'held' })
-    if (pass.kind === 'passed') await gate.release(one, pass.value)
-    expect((await gate.pass(one, 30)).kind).toBe('passed')
-    await expect.poll(async () => (await gate.pass(one, 60_000)).kind, { timeout: 2_000 }).toBe('passed')
-  })
-
-  it('is extended by whoever knows its value, and by nobody else', async () => {
-    const one = id()
-    const pass = await gate.pass(one, 60_000)
-    expect(pass.kind === 'passed' && (await gate.extend(one, pass.value, 60_000))).toBe(true)
-    expect(await gate.extend(one, 'another value', 60_000)).toBe(false)
-    await gate.release(one, 'another value')
-    expect((await gate.pass(one, 60_000)).kind).toBe('held')
-  })
-
-  it('is held again by whoever knows its value once it was given back or lost with its nodes, unless another has it', async () => {
+  it('is held again by whoever knows its value once it was lost with its nodes, unless another has it', async () => {
     const one = id()
     const pass = await gate.pass(one, 60_000)
     const value = pass.kind === 'passed' ? pass.value : ''
-    await gate.release(one, value)
-    expect(await gate.extend(one, value, 60_000)).toBe(true)
-    expect((await gate.pass(one, 60_000)).kind).toBe('held')
     for (const node of nodes) await flush(node)
     expect(await gate.extend(one, value, 60_000)).toBe(true)
     expect((await gate.pass(one, 60_000)).kind).toBe('held')
     await gate.release(one, value)
     expect((await gate.pass(one, 60_000)).kind).toBe('passed')
     expect(await gate.extend(one, value, 60_000)).toBe(false)
+  })
+
+  it('waits for no node that is slow: a majority decides', async () => {
+    const slow = new Redis(nodes[2]?.port ?? 0)
+    for (let turn = 0; turn < 4; turn += 1) {
+      const one = id()
+      await slow.client('PAUSE', 800, 'ALL')
+      const startMs = performance.now()
+      const pass = await gate.pass(one, 60_000)
+      expect(pass.kind).toBe('passed')
+      expect((await gate.pass(one, 60_000)).kind).toBe('held')
+      await gate.release(one, pass.kind === 'passed' ? pass.value : '')
+      expect(performance.now() - startMs).toBeLessThan(600)
+      await slow.ping()
+    }
+    slow.disconnect()
   })
 
   it('tells three refusals apart: held, no majority, unreachable', async () => {
@@ -161,7 +156,7 @@ describe('a server with three independent gate nodes', () => {
     expect((await fetch(`${server.url}/api/v1/elected/gated/${round}`)).status).toBe(204)
 
     await nodes[1]?.restart()
-    await expect.poll(async () => (await elect(server.url, round)).status, { timeout: 5_000 }).toBe(202)
+    await expect.poll(async () => (await elect(server.url, round)).status, { timeout: 30_000 }).toBe(202)
     await server.stop()
   })
 

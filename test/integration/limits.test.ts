@@ -13,7 +13,7 @@ const sockets: Socket[] = []
 
 beforeAll(async () => {
   redis = await startRedis()
-  server = await startTestServer({ redis })
+  server = await startTestServer({ redis, env: { GONE_ALLOWED_HOSTS: 'gone' } })
 })
 
 afterAll(async () => {

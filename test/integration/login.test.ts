@@ -1,11 +1,17 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { sessionKeyId, signSession } from '../../src/http/session.ts'
+import { sessionDigest } from '../../src/core/session.ts'
+import { connect, disconnect, type RedisClient } from '../../src/redis/connections.ts'
+import { whenReachable } from '../../src/redis/readiness.ts'
+import { RedisSessions } from '../../src/store/redis-sessions.ts'
+import { runCli } from '../support/cli.ts'
 import { makeKey, type TestKey } from '../support/keys.ts'
+import { silentLog } from '../support/log.ts'
 import { startRedis } from '../support/redis.ts'
 import { type Answer, expectProblem, send } from '../support/requests.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { snapshotOf } from '../support/snapshot.ts'
 
+const JSON_TYPE = { 'content-type': 'application/json' }
 const FORM = { 'content-type': 'application/x-www-form-urlencoded' }
 let server: TestServer
 let other: TestServer
@@ -16,7 +22,10 @@ beforeAll(async () => {
   const redis = await startRedis()
   reader = await makeKey(redis, { actions: ['read'] })
   blue = await makeKey(redis, { systems: ['blue'] })
-  server = await startTestServer({ redis, env: { GONE_TRUSTED_PROXIES: '127.0.0.1' } })
+  server = await startTestServer({
+    redis,
+    env: { GONE_TRUSTED_PROXIES: '127.0.0.1', GONE_ALLOWED_HOSTS: 'gone.example' },
+  })
   other = await startTestServer({ redis })
 })
 
@@ -42,7 +51,7 @@ describe('the login', () => {
     const answer = await post(`key=${reader.text}&next=/docs`)
     expect([answer.status, answer.headers.location]).toEqual([303, '/docs'])
     expect(answer.headers['set-cookie']?.[0]).toMatch(
-      /^gone-session=v1\.[0-9a-f]{12}\.\d+\.[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/,
+      /^gone-session=[\w-]{43}; Path=\/; HttpOnly; SameSite=Strict; Max-Age=43200$/,
     )
     const cookie = cookieOf(answer)
     for (const { url } of [server, other]) {
@@ -95,7 +104,9 @@ describe('the login', () => {
       403,
     ],
     ['a form of 1 MB', () => `key=${'a'.repeat(1_000_000)}`, {}, 413],
-    ['JSON', () => JSON.stringify({ key: reader.text }), { 'content-type': 'application/json' }, 401],
+    ['JSON', () => JSON.stringify({ key: reader.text }), { 'content-type': 'application/json' }, 415],
+    ['text', () => `key=${reader.text}`, { 'content-type': 'text/plain' }, 415],
+    ['JSON of another origin, unread', () => '{', { ...JSON_TYPE, origin: 'http://evil.example' }, 403],
     ['multipart', () => 'key', { 'content-type': 'multipart/form-data; boundary=a' }, 415],
     ['markup', () => `key=${encodeURIComponent('<script>alert(1)</script>')}`, {}, 401],
   ]
@@ -109,33 +120,150 @@ describe('the login', () => {
     expect(await snapshotOf(server.redis)).toEqual(before)
   })
 
+  it('takes nothing but forms to log out, either', async () => {
+    const leave = (headers: Record<string, string>, body: string) =>
+      send(server.url, { method: 'POST', path: '/logout', headers: { origin: server.url, ...headers }, body })
+    expect((await leave(JSON_TYPE, '{}')).status).toBe(415)
+    expect((await leave({ ...JSON_TYPE, origin: 'http://evil.example' }, '{')).status).toBe(403)
+    expect((await leave(FORM, '')).status).toBe(303)
+  })
+
+  it('reads no body of whoever asks too often', async () => {
+    const limited = await startTestServer({ redis: server.redis, env: { GONE_RATE_LIMIT: '1' } })
+    const headers = { ...FORM, origin: limited.url }
+    const ask = (path: string, body = 'key=') => send(limited.url, { method: 'POST', path, headers, body })
+    for (let n = 0; n < 10; n += 1) expect((await ask('/logout')).status).toBe(303)
+    // A form too large would be a 413 if it was read.
+    expectProblem(await ask('/logout', 'a'.repeat(10_000)), 'RATE_LIMITED')
+    expectProblem(await ask('/login', 'a'.repeat(10_000)), 'RATE_LIMITED')
+    await limited.stop()
+  })
+
+  it.each([
+    '//evil.example',
+    '///evil.example',
+    'https://evil.example/board',
+    '/\\evil.example',
+    '/board//evil.example',
+    '/board/../..//evil.example',
+    '/board\r\nlocation: https://evil.example',
+    '/board@evil.example',
+    'javascript:alert(1)',
+    '/logout',
+    '',
+  ])('leads nowhere else: next=%s', async (next) => {
+    const answer = await post(`key=${reader.text}&next=${encodeURIComponent(next)}`)
+    expect(answer.status).toBe(303)
+    expect(answer.headers.location).toMatch(/^\/(?:board\/.*)?$/)
+    expect(new URL(answer.headers.location ?? '', server.url).origin).toBe(server.url)
+  })
+
+  it('is one of many paths of which none leads to another site', async () => {
+    const key = reader.headers
+    const bases = ['/', '/board', '/board/static', '/docs', '/docs/static', '/login', '/api', '']
+    const ends = [
+      '//evil.example',
+      '/%2f%2fevil.example',
+      '/%5cevil.example',
+      '/..//evil.example/%2e%2e',
+      '//evil.example/%2f..',
+      '/?next=//evil.example',
+    ]
+    for (const path of bases.flatMap((base) => ends.map((end) => base + end)))
+      for (const headers of [{ ...key }, { accept: 'text/html' }]) {
+        const { status, headers: answered } = await send(server.url, { path: path || '/', headers })
+        if (answered.location === undefined) expect([path, status < 500]).toEqual([path, true])
+        else expect([path, new URL(answered.location, server.url).origin]).toEqual([path, server.url])
+      }
+  })
+
   it('is a page that runs no script and is shown in no frame', async () => {
     const answer = await send(server.url, { path: '/login?next=%22%3E%3Cscript%3E' })
     expect(answer.headers['content-security-policy']).toMatch(/^default-src 'none'.*frame-ancestors 'none'/)
     expect(answer.headers['x-frame-options']).toBe('DENY')
-    expect(answer.text).toContain('value="/board"')
+    expect(answer.text).toContain('value="/"')
     expect(answer.text).not.toContain('<script')
   })
 })
 
 describe('a session', () => {
-  const secret = 'secret'
-  const id = '0123456789ab'
-  const signed = signSession(id, 2_000, secret)
+  const logIn = async (key: TestKey) => cookieOf(await post(`key=${key.text}`))
+  const board = async (cookie: string, { url } = server) =>
+    (await send(url, { path: '/board', headers: { cookie } })).status
+  const logOut = (cookie: string) =>
+    send(server.url, { method: 'POST', path: '/logout', headers: { ...FORM, origin: server.url, cookie } })
 
-  it('is known until it is over', () => {
-    expect(sessionKeyId(signed, secret, 1_999)).toBe(id)
-    expect(sessionKeyId(signed, secret, 2_000)).toBeUndefined()
+  it('cannot be made by whoever reads all that Redis keeps', async () => {
+    const cookie = await logIn(reader)
+    const token = cookie.split('=')[1] ?? ''
+    expect(JSON.stringify(await snapshotOf(server.redis))).not.toContain(token)
+    const kept = (await withRedis((client) => client.hgetall('gone:sessions'))) as Record<string, string>
+    for (const [digest, text] of Object.entries(kept))
+      for (const forged of [digest, text, `v1.${reader.id}.${Date.now()}.${digest}`])
+        expect(await board(`gone-session=${forged}`)).toBe(401)
   })
 
-  it.each([
-    ['another secret', signed, 'other'],
-    ['another key', signed.replace(id, 'ba9876543210'), secret],
-    ['more time', signed.replace('.2.', '.9.'), secret],
-    ['no signature', signed.slice(0, -43), secret],
-    ['a longer one', `${signed}A`, secret],
-    ['nothing', '', secret],
-  ])('is nobody with %s', (_, cookie, by) => {
-    expect(sessionKeyId(cookie, by, 0)).toBeUndefined()
+  it('is over everywhere when its owner logs out, and no other is', async () => {
+    const [one, two] = [await logIn(reader), await logIn(reader)]
+    expect([await board(one), await board(one, other)]).toEqual([200, 200])
+    expect((await logOut(one)).headers['set-cookie']?.[0]).toMatch(/^gone-session=; .*Max-Age=0/)
+    expect([await board(one), await board(one, other), await board(two)]).toEqual([401, 401, 200])
   })
+
+  it('is over with its time', async () => {
+    const cookie = await logIn(reader)
+    const digest = sessionDigest(cookie.split('=')[1] ?? '')
+    await withRedis(async (client) => {
+      const text = (await client.hget('gone:sessions', digest)) ?? ''
+      await client.hset('gone:sessions', digest, text.replace(/\d+$/, String(Date.now() - 1)))
+    })
+    expect(await board(cookie)).toBe(401)
+  })
+
+  it('is over when its key is replaced by another of the same id', async () => {
+    const cookie = await logIn(reader)
+    const kept = (await withRedis((client) => client.hget('gone:keys', reader.id))) as string
+    const rotated = kept.replace(/"h":"[0-9a-f]{64}"/, `"h":"${'0'.repeat(64)}"`)
+    await withRedis((client) => client.hset('gone:keys', reader.id, rotated))
+    await expect.poll(() => board(cookie), { timeout: 10_000, interval: 200 }).toBe(401)
+    await withRedis((client) => client.hset('gone:keys', reader.id, kept))
+    await expect.poll(() => board(cookie), { timeout: 10_000, interval: 200 }).toBe(200)
+  })
+
+  it('is one of a hundred of a key; the next ends the oldest', async () => {
+    const sessions = (client: RedisClient) => new RedisSessions(client)
+    await withRedis(async (client) => {
+      for (let n = 0; n < 105; n += 1)
+        await sessions(client).add({
+          digest: `of-blue-${n}`,
+          keyId: blue.id,
+          keyDigest: 'a',
+          untilMs: Date.now() + 60_000 + n,
+        })
+      const kept = (await sessions(client).list()).filter(({ keyId }) => keyId === blue.id)
+      expect(kept.map(({ digest }) => digest)).toContain('of-blue-104')
+      expect(kept.map(({ digest }) => digest)).not.toContain('of-blue-4')
+      expect(kept).toHaveLength(100)
+      expect(await sessions(client).endAll(blue.id)).toBe(100)
+    })
+  })
+
+  it('is ended by a command, of one key or of all', async () => {
+    const cookie = await logIn(reader)
+    expect(await runCli(['key', 'sessions', '--end', '--redis', server.redis.url])).toMatchObject({
+      code: 0,
+      stdout: expect.stringMatching(/^ended [1-9]\d* sessions?\n$/),
+    })
+    expect([await board(cookie), await board(cookie, other)]).toEqual([401, 401])
+  })
+
+  async function withRedis<T>(run: (client: RedisClient) => Promise<T>): Promise<T> {
+    const client = connect(server.redis.url, 'commands', 'sessions', silentLog)
+    try {
+      await whenReachable(client, undefined, () => {})
+      return await run(client)
+    } finally {
+      await disconnect(client)
+    }
+  }
 })

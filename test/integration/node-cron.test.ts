@@ -117,16 +117,16 @@ describe('a task of node-cron', () => {
       throw new Error('no paper')
     }
     for (let each = 0; each < 2; each++) start('throws', replica(), work)
-    await vi.waitFor(() => expect(runs.length).toBeGreaterThan(3), 15_000)
+    await vi.waitFor(() => expect(runs.length).toBeGreaterThan(3), 30_000)
     expect(new Set(runs).size).toBe(runs.length)
-    await vi.waitFor(async () => expect(await stateOf(`throws:${runs[0]}`)).toBe('completed'), 5_000)
+    await vi.waitFor(async () => expect(await stateOf(`throws:${runs[0]}`)).toBe('completed'), 30_000)
   })
 
   it('is skipped while no server answers', async () => {
     const down = createClient({ url: 'http://127.0.0.1:9', timeoutMs: 100 })
     const work = vi.fn()
     const { skipped } = start('down', replica({ client: down }), work)
-    await vi.waitFor(() => expect(skipped.length).toBeGreaterThan(1), 10_000)
+    await vi.waitFor(() => expect(skipped.length).toBeGreaterThan(1), 30_000)
     expect(skipped[0]?.reason).toBe('coordinator-error')
     expect(work).not.toHaveBeenCalled()
   })

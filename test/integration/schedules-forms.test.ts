@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { afterEach, describe, expect, it, vi } from 'vitest'
-import type { RoundJson } from '../../src/core/wire.ts'
+import type { RoundJson } from '../../src/core/rounds/round-wire.ts'
 import { startAlertReceiver } from '../support/alert-receiver.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { CLUSTER_NODE, formCluster, redisCli, startPair } from '../support/redis-forms.ts'

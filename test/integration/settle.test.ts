@@ -1,10 +1,11 @@
 import { afterEach, beforeEach, expect, it } from 'vitest'
-import { tokenIdentity } from '../../src/core/candidate.ts'
+import { tokenIdentity } from '../../src/core/rounds/candidate.ts'
+import { roundKey } from '../../src/core/rounds/round.ts'
 import { BullRoundQueue } from '../../src/queue/round-queue.ts'
 import { SettleWorker } from '../../src/queue/settle-worker.ts'
-import { RedisRecords } from '../../src/records/redis-records.ts'
 import { connect, disconnect, type RedisClient } from '../../src/redis/connections.ts'
 import { whenSettled } from '../../src/redis/readiness.ts'
+import { RedisRecords } from '../../src/store/records/redis-records.ts'
 import { type Board, lookAtBoard } from '../support/board.ts'
 import { silentLog } from '../support/log.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -30,7 +31,7 @@ beforeEach(async () => {
   clients = [commands, waiting]
   await whenSettled(clients)
   records = new CompletedMeanwhile(commands, 86_400_000)
-  queue = new BullRoundQueue(commands)
+  queue = new BullRoundQueue(commands, { jobRetentionMs: 60_000, jobRetentionCount: 100 })
   worker = new SettleWorker({
     client: waiting,
     records,
@@ -54,16 +55,16 @@ class CompletedMeanwhile extends RedisRecords {
   override async expire(id: typeof ROUND) {
     const ruling = await super.expire(id)
     if (ruling.verdict !== 'pending') return ruling
-    await this.complete(id, LEADER, { outcome: 'completed', detail: '' }, TERMS)
-    await queue.close(id)
+    const seen = await this.complete(id, LEADER, { outcome: 'completed', detail: '' }, TERMS)
+    expect(await queue.show([{ id, ...seen }])).toEqual([false])
     return ruling
   }
 }
 
-it('shows a round as completed whose job was due early when the report came', async () => {
-  const ruling = await records.decide(ROUND, LEADER, TERMS)
-  // Where the clock of the server that opens it is an hour slow, its job is due at once.
-  await queue.open(ROUND, { ...ruling, nowMs: ruling.nowMs + TERMS.deadlineMs })
+it('shows a round as completed whose job, of an older build, was due early when the report came', async () => {
+  await records.decide(ROUND, LEADER, TERMS)
+  // Where the clock of the server that added it was an hour slow, its job is due at once.
+  await queue.queue.add(ROUND.system, {}, { jobId: roundKey(ROUND) })
   worker.start()
-  await expect.poll(async () => (await board.job(ROUND))?.state, { timeout: 5_000 }).toBe('completed')
+  await expect.poll(async () => (await board.job(ROUND))?.state, { timeout: 30_000 }).toBe('completed')
 })

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { JobFailed } from '../../src/core/job-failed.ts'
+import { JobFailed } from '../../src/core/rounds/job-failed.ts'
 import hello from '../../workers/hello.ts'
 import { type ShellSettings, shellHandler, shellSettings } from '../../workers/shell.ts'
 import { failureOf, runHandler, workerContext } from '../support/worker-context.ts'
@@ -109,7 +109,8 @@ describe('a command', () => {
     const settings = await settingsWith({ it: { command: ['no-such-program'] } })
     const error = await failureOf(runHandler(shellHandler(settings), { command: 'it' }))
     expect(error).not.toBeInstanceOf(JobFailed)
-    expect(error.message).toBe('it: spawn no-such-program ENOENT')
+    // EACCES where PATH has a folder that this user may not read.
+    expect(error.message).toMatch(/^it: spawn no-such-program E(?:NOENT|ACCES)$/)
   })
 
   it('is not undone by a log that cannot be written', async () => {
@@ -155,7 +156,7 @@ describe('the end of an attempt', () => {
     const reason = new Error('the gate was lost')
     const context = workerContext({ signal: attempt.signal })
     const failure = failureOf(runScript(script, { entry: { cwd: folder }, context }))
-    await expect.poll(() => pidIn('child').catch(() => 0), { timeout: 5_000 }).toBeGreaterThan(0)
+    await expect.poll(() => pidIn('child').catch(() => 0), { timeout: 30_000 }).toBeGreaterThan(0)
     const startMs = performance.now()
     attempt.abort(reason)
     expect(await failure).toBe(reason)
@@ -170,7 +171,7 @@ describe('the end of an attempt', () => {
   it('kills what does not end by itself', async () => {
     const stubborn = 'trap "" TERM; (while :; do sleep 1; done) & printf $! > tmp; mv tmp child; wait'
     const { tookMs, child } = await abortWhenRunning(stubborn)
-    await expect.poll(() => isRunning(child), { timeout: 1_000 }).toBe(false)
+    await expect.poll(() => isRunning(child), { timeout: 30_000 }).toBe(false)
     expect(tookMs).toBeGreaterThan(3_900)
   })
 

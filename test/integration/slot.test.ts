@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
-import type { SlotNowJson } from '../../src/core/wire.ts'
+import type { SlotNowJson } from '../../src/core/rounds/round-wire.ts'
 import { createClient, slot } from '../../src/index.ts'
 import { expectProblem, send } from '../support/requests.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
@@ -46,7 +46,12 @@ describe('GET /api/v1/slot', () => {
   it.each([
     ['', /^cron: expected exactly one of cron, every and at$/],
     ['cron=0+8+*+*+*&every=1h', /^cron: expected exactly one/],
-    ['cron=61+*+*+*+*', /^cron: expected .* like 0 8 .*, got "61 \* \* \* \*": Invalid value for minute: 61/],
+    [
+      'cron=61+*+*+*+*',
+      /^cron: expected .* like 0 8 .*, got "61 \* \* \* \*": minute "61": expected 0 to 59/,
+    ],
+    ['cron=0+8+*+*+%3F+*', /: AWS writes the minute first and a year last; here it is "0 8 \* \* \*"$/],
+    ['every=1h&tz=BST', /^tz: expected a time zone like Europe\/Berlin, got "BST"; an abbreviation/],
     ['cron=0+0+30+2+*', /^cron: expected a day that comes/],
     [`cron=${'1,'.repeat(200)}1+*+*+*+*`, /^cron: expected at most 256 characters, got/],
     ['every=7', /^every: expected a duration like 15m or 1d, got "7"/],

@@ -1,9 +1,11 @@
+import { createHmac } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { afterEach, describe, expect, it } from 'vitest'
-import { JobFailed } from '../../src/core/job-failed.ts'
-import { verifySignature } from '../../src/core/signature.ts'
+import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { JobFailed } from '../../src/core/rounds/job-failed.ts'
 import { call } from '../../src/hook/http-call.ts'
+import { verifyWebhook, type WebhookRequest } from '../../src/hook/webhook.ts'
+import { redactor } from '../../src/secrets.ts'
 import { resolveDestination } from '../../workers/lib/destination.ts'
 import { type WebhookSettings, webhookHandler, webhookSettings } from '../../workers/webhook.ts'
 import { failureOf, runHandler, workerContext } from '../support/worker-context.ts'
@@ -17,6 +19,10 @@ afterEach(async () => {
     await new Promise((resolve) => server.close(resolve))
   }
 })
+
+function thrown(): never {
+  throw new Error('thrown')
+}
 
 interface Seen {
   readonly request: IncomingMessage
@@ -64,22 +70,107 @@ describe('the request', () => {
       '7',
     ])
     expect(header('content-type')).toBe('application/json')
-    const timestamp = header('gone-timestamp')
-    const signed = { secret, timestamp, signature: header('gone-signature'), body }
+    // Version 1, as receivers of before check it.
+    const v1 = createHmac('sha256', secret)
+      .update(`${header('gone-timestamp')}.${body}`)
+      .digest('hex')
+    expect(header('gone-signature')).toBe(`v1=${v1}`)
+  })
+
+  describe('signed with version 2', () => {
+    const secret = 'a secret'
     const nowS = Date.now() / 1_000
-    expect(verifySignature(signed, nowS)).toBe(true)
-    expect(verifySignature({ ...signed, body: Buffer.from(body) }, nowS)).toBe(true)
-    expect(verifySignature({ ...signed, body: `${body} ` }, nowS)).toBe(false)
-    expect(verifySignature({ ...signed, secret: 'another' }, nowS)).toBe(false)
-    expect(verifySignature({ ...signed, signature: '' }, nowS)).toBe(false)
-    expect(verifySignature({ ...signed, timestamp: String(Number(timestamp) - 1) }, nowS)).toBe(false)
-    expect(verifySignature(signed, nowS + 301)).toBe(false)
+    let sent: WebhookRequest
+
+    beforeAll(async () => {
+      const { url, seen } = await status(200)
+      await post({ url, body: { a: 1 } }, { ...OPEN, secret })
+      const [{ request, body } = { request: undefined, body: '' }] = seen
+      const { method = '', url: path = '', headers = {} } = request ?? {}
+      sent = { secret, method, host: new URL(url).host, path, headers, body }
+    })
+
+    it('is taken as it was sent, by its secret', () => {
+      expect(verifyWebhook(sent, nowS)).toBe(true)
+      expect(verifyWebhook({ ...sent, body: Buffer.from(String(sent.body)) })).toBe(true)
+      expect(verifyWebhook({ ...sent, headers: new Headers(sent.headers as Record<string, string>) })).toBe(
+        true,
+      )
+      expect(verifyWebhook({ ...sent, secret: ['old', secret] })).toBe(true)
+    })
+
+    it.each<[string, (request: WebhookRequest) => WebhookRequest]>([
+      ['secret', (request) => ({ ...request, secret: 'another' })],
+      ['no secret', (request) => ({ ...request, secret: '' })],
+      ['no secrets', (request) => ({ ...request, secret: [] })],
+      ['method', (request) => ({ ...request, method: 'PUT' })],
+      ['host', (request) => ({ ...request, host: 'other.example' })],
+      ['path', (request) => ({ ...request, path: '/other?key=hidden' })],
+      ['query', (request) => ({ ...request, path: '/hook' })],
+      ['body', (request) => ({ ...request, body: `${request.body} ` })],
+      ...['gone-timestamp', 'gone-system', 'gone-round', 'gone-fence', 'gone-signature-2'].flatMap(
+        (name): [string, (request: WebhookRequest) => WebhookRequest][] => [
+          [`${name} of another`, (request) => ({ ...request, headers: { ...request.headers, [name]: '8' } })],
+          [`no ${name}`, (request) => ({ ...request, headers: { ...request.headers, [name]: undefined } })],
+        ],
+      ),
+    ])('is refused with another %s', (_, change) => {
+      expect(verifyWebhook(change(sent), nowS)).toBe(false)
+    })
+
+    it('is refused five minutes later, and before', () => {
+      expect(verifyWebhook(sent, nowS + 310)).toBe(false)
+      expect(verifyWebhook(sent, nowS - 310)).toBe(false)
+      expect(verifyWebhook(sent, Number.NaN)).toBe(false)
+    })
+
+    it.each([undefined, null, 1, '', {}, [], { headers: null }, { headers: { get: thrown } }])(
+      'does not throw at %j',
+      (value) => {
+        expect(verifyWebhook(value as unknown as WebhookRequest)).toBe(false)
+        expect(
+          verifyWebhook({ ...sent, ...(value as object), headers: value } as unknown as WebhookRequest),
+        ).toBe(false)
+        expect(verifyWebhook({ ...sent, body: value as string, secret: value as string })).toBe(false)
+      },
+    )
+  })
+
+  it('is signed with the secret of its receiver, which no other receiver has', async () => {
+    const { url, seen } = await status(200)
+    const settings = webhookSettings({
+      GONE_WEBHOOK_SECRET: 'of all others',
+      GONE_WEBHOOK_SECRETS: '*.example.org=c, 127.0.0.1 = own=1',
+      GONE_WEBHOOK_ALLOW_PRIVATE: 'true',
+    })
+    await post({ url }, settings)
+    await post({ url: url.replace('127.0.0.1', 'localhost') }, settings)
+    const takenWith = (secret: string, index: number, host: string) => {
+      const { request, body } = seen[index] as Seen
+      const { method = '', url: path = '', headers } = request
+      return verifyWebhook({ secret, method, host, path, headers, body })
+    }
+    const port = new URL(url).port
+    expect(takenWith('own=1', 0, `127.0.0.1:${port}`)).toBe(true)
+    expect(takenWith('of all others', 0, `127.0.0.1:${port}`)).toBe(false)
+    expect(takenWith('of all others', 1, `localhost:${port}`)).toBe(true)
+    expect(() => webhookSettings({ GONE_WEBHOOK_SECRETS: 'hidden' })).toThrow(
+      /^GONE_WEBHOOK_SECRETS: [^\n]*got "\*\*\*"$/,
+    )
+    expect(() => webhookSettings({ GONE_WEBHOOK_SECRETS: 'a.example:1=hidden' })).toThrow(
+      /got "a\.example:1"$/,
+    )
   })
 
   it('is not signed without a secret', async () => {
     const { url, seen } = await status(204)
     expect(await post({ url })).toEqual({ status: 204, body: '' })
     expect(seen[0]?.request.headers['gone-signature']).toBeUndefined()
+  })
+
+  it('leaves no secret of a receiver in a log', () => {
+    const hide = redactor({ GONE_WEBHOOK_SECRETS: 'a.example=first-secret,*.b.example = second-secret' })
+    expect(hide('first-secret of a.example, second-secret')).toBe('*** of a.example, ***')
   })
 
   it('has its own method and headers, and a name that is not visible ASCII percent-encoded', async () => {

@@ -1,8 +1,8 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { vi } from 'vitest'
-import type { AlertNewsJson } from '../../src/core/alert-wire.ts'
-import { verifySignature } from '../../src/core/signature.ts'
+import type { AlertNewsJson } from '../../src/core/alerts/alert-wire.ts'
+import { verifyWebhook } from '../../src/hook/webhook.ts'
 
 export interface Delivery {
   readonly id: string
@@ -32,12 +32,13 @@ export async function startAlertReceiver(
     for await (const chunk of request) chunks.push(chunk as Buffer)
     const body = Buffer.concat(chunks)
     const header = (name: string) => String(request.headers[name])
-    const signed = { secret, timestamp: header('gone-timestamp'), signature: header('gone-signature'), body }
+    const { method = '', url: path = '', headers } = request
+    const host = `127.0.0.1:${(server.address() as AddressInfo).port}`
     const status = answer(deliveries.length + 1)
     deliveries.push({
       id: header('gone-delivery'),
       news: JSON.parse(body.toString()) as AlertNewsJson,
-      isSigned: verifySignature(signed, Date.now() / 1_000),
+      isSigned: verifyWebhook({ secret, method, host, path, headers, body }),
       status: status ?? 0,
     })
     if (status !== undefined) response.writeHead(status).end('as you wish')

@@ -1,6 +1,6 @@
 import { type Job, Queue } from 'bullmq'
-import { ROUNDS_QUEUE } from '../../src/core/job.ts'
-import { type RoundId, roundKey } from '../../src/core/round.ts'
+import { ROUNDS_QUEUE } from '../../src/core/rounds/job.ts'
+import { type RoundId, roundKey } from '../../src/core/rounds/round.ts'
 import { QUEUE_PREFIX } from '../../src/queue/open-queue.ts'
 import { connect, disconnect } from '../../src/redis/connections.ts'
 import { silentLog } from './log.ts'

@@ -5,6 +5,9 @@ import { promisify } from 'node:util'
 
 const run = promisify(execFile)
 
+/** What assembles the console, in src. */
+const CONSOLE = join('console', 'assemble.mjs')
+
 /**
  * What this tree's processes run, as JavaScript: one that is started through a loader spends twice the processor time.
  * Types are not checked.
@@ -28,4 +31,13 @@ export async function compileTo(built: string, tree: string): Promise<void> {
     'package.json',
   ]
   await Promise.all(asIs.map((file) => cp(join(tree, file), join(built, file))))
+  // An older tree may be from before there was one.
+  if (!files.includes(CONSOLE)) return
+  await compileConsole(tree)
+  await cp(join(tree, '.built/console'), join(built, 'console'), { recursive: true })
+}
+
+/** What servers of this tree show to browsers. Does nothing if it is there and newest. */
+export async function compileConsole(tree: string): Promise<void> {
+  await run(process.execPath, [join(tree, 'src', CONSOLE)])
 }

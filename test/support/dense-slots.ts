@@ -1,11 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import type { ScheduleJson } from '../../src/core/schedule-wire.ts'
-import type { RoundJson } from '../../src/core/wire.ts'
+import type { RoundJson } from '../../src/core/rounds/round-wire.ts'
+import type { ScheduleJson } from '../../src/core/schedules/schedule-wire.ts'
+import type { Process } from './processes.ts'
 import { builtPath } from './program.ts'
 import type { TestRedis } from './redis.ts'
 import { callSchedules, dueMs, type ScheduleCalls } from './schedules.ts'
-import { type ServeProcess, startServeProcess, startWorkProcess } from './serve-process.ts'
+import { startServeProcess, startWorkProcess } from './serve-process.ts'
 
 /** What became of slots that come each second, while one of three servers was killed again and again. */
 export interface DenseSlots {
@@ -40,7 +41,7 @@ export async function playDenseSlots(
   { lastsMs, signal }: { readonly lastsMs: number; readonly signal?: AbortSignal },
 ): Promise<DenseSlots> {
   const env = { REDIS_URL: redis.url }
-  const servers: ServeProcess[] = []
+  const servers: Process[] = []
   const worker = await startWorkProcess(builtPath('test/support/workers'), env)
   const admin = new Redis(redis.port)
   const names = Array.from({ length: SCHEDULES }, (_, n) => `dense-${n}`)

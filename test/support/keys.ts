@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { type Action, type ApiKey, formatKey, keyDigest } from '../../src/core/api-key.ts'
-import { RedisKeys } from '../../src/records/redis-keys.ts'
 import { connect, disconnect } from '../../src/redis/connections.ts'
+import { RedisKeys } from '../../src/store/redis-api-keys.ts'
 import { silentLog } from './log.ts'
 import type { TestRedis } from './redis.ts'
 
@@ -13,7 +13,9 @@ export interface TestKey {
   readonly headers: { readonly authorization: string }
 }
 
-type Terms = Partial<Pick<ApiKey, 'systems' | 'expiresAtMs'>> & { readonly actions?: readonly Action[] }
+type Terms = Partial<Pick<ApiKey, 'systems' | 'workers' | 'shares' | 'expiresAtMs'>> & {
+  readonly actions?: readonly Action[]
+}
 
 /** Makes a key as `gone key create` does. */
 export async function makeKey(redis: Pick<TestRedis, 'url'>, terms: Terms = {}): Promise<TestKey> {
@@ -25,11 +27,12 @@ export async function makeKey(redis: Pick<TestRedis, 'url'>, terms: Terms = {}):
       name: 'test',
       actions: ['elect', 'submit', 'read'],
       systems: ['*'],
+      workers: ['*'],
+      shares: {},
       digest: keyDigest(text),
       createdAtMs: Date.now(),
       ...terms,
     })
-    await keys.keepSessionSecret(randomBytes(32).toString('base64url'))
   })
   return { id, text, headers: { authorization: `Bearer ${text}` } }
 }

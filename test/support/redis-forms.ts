@@ -5,8 +5,8 @@ import { homedir, tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { promisify } from 'node:util'
-import { freeLoopbackPort } from '../../src/redis/child.ts'
-import { defaultCacheDir, findRedisServer } from '../../src/redis/redis-server.ts'
+import { freeLoopbackPort } from '../../src/embedded/redis-child.ts'
+import { defaultCacheDir, findRedisServer } from '../../src/embedded/redis-server.ts'
 import type { TestRedis } from './redis.ts'
 
 const run = promisify(execFile)
@@ -49,8 +49,16 @@ export async function formCluster(ports: readonly number[], tls?: Certificates):
   return addresses.join(',')
 }
 
-/** A Sentinel that watches a primary as `rounds`, and fails over to its replicas after a second of silence. */
-export async function startSentinel(primaryPort: number, tls?: Certificates): Promise<Form> {
+/**
+ * A Sentinel that watches a primary as `rounds`, and fails over to its replicas after a second of silence.
+ *
+ * @param password what it asks of whoever asks it
+ */
+export async function startSentinel(
+  primaryPort: number,
+  tls?: Certificates,
+  password?: string,
+): Promise<Form> {
   const port = await freeLoopbackPort()
   const folder = await mkdtemp(join(tmpdir(), 'gone-test-sentinel-'))
   const secured = tls
@@ -63,6 +71,7 @@ export async function startSentinel(primaryPort: number, tls?: Certificates): Pr
   const lines = [
     ...secured,
     'bind 127.0.0.1',
+    ...(password === undefined ? [] : [`requirepass ${password}`]),
     ...(tls ? ['sentinel resolve-hostnames yes', 'sentinel announce-hostnames yes'] : []),
     `sentinel monitor rounds ${tls ? 'localhost' : '127.0.0.1'} ${primaryPort} 1`,
     'sentinel down-after-milliseconds rounds 1000',
@@ -80,7 +89,10 @@ export async function startSentinel(primaryPort: number, tls?: Certificates): Pr
     if (sentinel.exitCode === null && sentinel.signalCode === null && sentinel.kill('SIGKILL')) await ended
     await rm(folder, { recursive: true, force: true })
   }
-  const flags = tls ? ['--tls', '--cacert', tls.ca] : []
+  const flags = [
+    ...(tls ? ['--tls', '--cacert', tls.ca] : []),
+    ...(password === undefined ? [] : ['--no-auth-warning', '-a', password]),
+  ]
   const ping = () => redisCli([...flags, '-p', String(port), 'ping']).catch(() => '')
   await until(10_000, async () => (await ping()) === 'PONG\n').catch(async (error: unknown) => {
     await stop()
@@ -96,7 +108,7 @@ export interface Pair {
   readonly url: string
   /** The replica hears nothing more; everybody else does. */
   cutOff(): Promise<void>
-  /** Resolves when the sentinel has made the replica the primary. */
+  /** Resolves when the sentinel has made the replica the primary, and names it so. */
   failedOver(): Promise<void>
   /** Ends the sentinel. */
   stop(): Promise<void>
@@ -127,7 +139,11 @@ export async function startPair(start: (args: readonly string[]) => Promise<Test
       await ask(primary.port, 'acl', 'setuser', 'follower', 'off')
       await ask(primary.port, 'client', 'kill', 'type', 'replica')
     },
-    failedOver: () => until(30_000, async () => (await ask(replica.port, 'role')).startsWith('master')),
+    failedOver: () =>
+      until(30_000, async () => {
+        const named = await ask(port, 'sentinel', 'get-master-addr-by-name', 'rounds')
+        return named.includes(String(replica.port)) && (await ask(replica.port, 'role')).startsWith('master')
+      }),
     stop: sentinel.stop,
   }
 }

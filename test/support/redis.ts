@@ -1,8 +1,8 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { freeLoopbackPort, type RedisChild, spawnRedis } from '../../src/redis/child.ts'
-import { defaultCacheDir, findRedisServer, type RedisServerBinary } from '../../src/redis/redis-server.ts'
+import { freeLoopbackPort, type RedisChild, spawnRedis } from '../../src/embedded/redis-child.ts'
+import { defaultCacheDir, findRedisServer, type RedisServerBinary } from '../../src/embedded/redis-server.ts'
 
 export interface TestRedis {
   readonly port: number

@@ -86,6 +86,6 @@ export function expectProblem(answer: Pick<Answer, 'status' | 'headers' | 'text'
     cache: 'no-store',
     body: { title, status, detail: expect.stringMatching(/^.{5,1000}$/s), code, retryable },
   })
-  expect(retryAfter).toBe(retryable ? '1' : undefined)
+  expect(retryAfter).toBe(code === 'QUOTA_EXCEEDED' ? '60' : retryable ? '1' : undefined)
   return String(body.detail)
 }

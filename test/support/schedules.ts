@@ -1,5 +1,5 @@
-import type { ScheduleJson } from '../../src/core/schedule-wire.ts'
-import type { RoundJson } from '../../src/core/wire.ts'
+import type { RoundJson } from '../../src/core/rounds/round-wire.ts'
+import type { ScheduleJson } from '../../src/core/schedules/schedule-wire.ts'
 
 /** When the slot that a round is named by was due. */
 export const dueMs = ({ round }: Pick<RoundJson, 'round'>) => Date.parse(round.replace(/^[^@]*@/, ''))

@@ -1,93 +1,46 @@
-import { type ChildProcess, spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { pathToFileURL } from 'node:url'
-import { builtPath, LOADER } from './program.ts'
+import { type Process, startProcess } from './processes.ts'
+import { builtPath, program } from './program.ts'
 
-export interface ServeProcess {
-  readonly url: string
-  readonly child: ChildProcess
-  /** SIGKILL; returns when it has ended. */
-  kill(): Promise<void>
-  /** SIGTERM, then waits for the end; returns the exit code. */
-  stop(): Promise<number | null>
-}
-
-const MAIN = builtPath('src/cli/main.ts')
-const WORKING = /"msg":"working"/
-const STARTED_WITHIN_MS = 20_000
+const MAIN = 'src/cli/main.ts'
 
 /**
- * A real `gone serve` of its own on a free port. `env` is added to this process' environment.
+ * A real `gone serve` of its own on a free port, with these settings.
  *
  * @param skewMs how far its clock is ahead
  */
-export function startServeProcess(env: Record<string, string>, skewMs = 0): Promise<ServeProcess> {
-  const serve = [MAIN, 'serve', '--port', '0']
-  if (skewMs === 0) return startProcess(serve, env)
-  const skew = pathToFileURL(builtPath('test/support/skew.ts')).href
-  return startProcess(['--import', skew, ...serve], { ...env, CLOCK_SKEW_MS: String(skewMs) })
+export function startServeProcess(env: Record<string, string>, skewMs = 0): Promise<Process> {
+  return startSkewed('gone serve', [...program(MAIN), 'serve', '--port', '0'], env, skewMs)
 }
 
 /** A facade that is killed at one await, see `dying-facade.ts`. */
 export function startDyingFacade(
-  at: 'open' | 'close' | 'alert' | 'deliver',
+  at: 'decide' | 'show' | 'alert' | 'deliver',
   env: Record<string, string>,
-): Promise<ServeProcess> {
-  return startProcess([builtPath('test/support/dying-facade.ts'), at], env)
+): Promise<Process> {
+  return start('dying facade', [...program('test/support/dying-facade.ts'), at], env)
 }
 
-/** A real `gone work` of its own; its `url` is empty. */
-export function startWorkProcess(folder: string, env: Record<string, string>): Promise<ServeProcess> {
-  return startProcess([MAIN, 'work', folder], env)
+/**
+ * A real `gone work` of its own.
+ *
+ * @param skewMs how far its clock is ahead
+ */
+export function startWorkProcess(folder: string, env: Record<string, string>, skewMs = 0): Promise<Process> {
+  return startSkewed('gone work', [...program(MAIN), 'work', folder], env, skewMs)
 }
 
-async function startProcess(args: string[], env: Record<string, string>): Promise<ServeProcess> {
-  const child = spawn(process.execPath, [...LOADER, ...args], {
-    env: { ...process.env, GONE_LOG_LEVEL: 'info', ...env },
-    stdio: ['ignore', 'pipe', 'pipe'],
-  })
-  // A test run that is killed takes its servers along.
-  const endWithUs = () => child.kill('SIGKILL')
-  process.once('exit', endWithUs)
-  child.once('exit', () => process.off('exit', endWithUs))
-
-  const end = async (signal: NodeJS.Signals) => {
-    if (child.exitCode !== null || child.signalCode !== null) return child.exitCode
-    const ended = once(child, 'exit')
-    child.kill(signal)
-    await ended
-    return child.exitCode
-  }
-  return {
-    url: await listeningUrl(child),
-    child,
-    kill: async () => void (await end('SIGKILL')),
-    stop: () => end('SIGTERM'),
-  }
+function startSkewed(
+  name: string,
+  args: readonly string[],
+  env: Record<string, string>,
+  skewMs: number,
+): Promise<Process> {
+  if (skewMs === 0) return start(name, args, env)
+  const skew = pathToFileURL(builtPath('test/support/skew.ts')).href
+  return start(name, ['--import', skew, ...args], { ...env, CLOCK_SKEW_MS: String(skewMs) })
 }
 
-/** The address in the log line that says it listens. */
-function listeningUrl(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
-    let output = ''
-    const fail = (why: string) => reject(new Error(`gone serve ${why}: ${output}`))
-    const timer = setTimeout(() => {
-      child.kill('SIGKILL')
-      fail('did not start in time')
-    }, STARTED_WITHIN_MS)
-    const read = (chunk: Buffer) => {
-      output += chunk
-      const url =
-        /"url":"([^"]+)".*"msg":"listening"/.exec(output)?.[1] ?? (WORKING.test(output) ? '' : undefined)
-      if (url === undefined) return
-      clearTimeout(timer)
-      resolve(url)
-    }
-    child.stdout?.on('data', read)
-    child.stderr?.on('data', read)
-    child.once('exit', () => {
-      clearTimeout(timer)
-      fail('ended')
-    })
-  })
+function start(name: string, args: readonly string[], env: Record<string, string>): Promise<Process> {
+  return startProcess({ name, args, env: { GONE_LOG_LEVEL: 'info', ...env } })
 }

@@ -1,6 +1,6 @@
 import pino, { type Logger } from 'pino'
 import { afterAll } from 'vitest'
-import { type GoneServer, startServer } from '../../src/app.ts'
+import { type GoneServer, startServer } from '../../src/app/server.ts'
 import { readConfig } from '../../src/config.ts'
 import { startRedis, type TestRedis } from './redis.ts'
 

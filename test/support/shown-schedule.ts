@@ -1,7 +1,7 @@
-import { scheduleId } from '../../src/core/schedule.ts'
-import { readScheduleBody } from '../../src/core/schedule-body.ts'
-import { type ScheduleBody, type ScheduleJson, scheduleJson } from '../../src/core/schedule-wire.ts'
-import { Timetable } from '../../src/core/timetable.ts'
+import { scheduleId } from '../../src/core/schedules/schedule.ts'
+import { readScheduleBody } from '../../src/core/schedules/schedule-body.ts'
+import { type ScheduleBody, type ScheduleJson, scheduleJson } from '../../src/core/schedules/schedule-wire.ts'
+import { Timetable } from '../../src/core/time/timetable.ts'
 
 /** A Sunday. */
 const NOW_MS = Date.parse('2026-11-22T11:00:00Z')

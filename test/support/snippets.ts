@@ -17,6 +17,8 @@ export function blocksOf(text: string, language: string): string[] {
 export function runnable(code: string, url: string): string {
   return code
     .replaceAll("from 'gone'", `from ${JSON.stringify(join(ROOT, 'src/index.ts'))}`)
+    .replaceAll("from 'gone/testing'", `from ${JSON.stringify(join(ROOT, 'src/testing/testing.ts'))}`)
+    .replaceAll("from 'gone/webhook'", `from ${JSON.stringify(join(ROOT, 'src/hook/webhook.ts'))}`)
     .replaceAll("from 'node-cron'", `from ${JSON.stringify(fileURLToPath(import.meta.resolve('node-cron')))}`)
     .replaceAll(WRITTEN_FOR, url)
 }

@@ -1,19 +1,20 @@
-import type { JobQueues, RoundQueue } from '../../src/core/ports.ts'
-import { parseRoundKey, type RoundId, roundKey } from '../../src/core/round.ts'
-import type { Alarms } from '../../src/core/schedule-ports.ts'
-import { MemoryRecords } from '../../src/records/memory-records.ts'
-import { MemorySchedules } from '../../src/schedules/memory-schedules.ts'
-import { Canceller } from '../../src/service/canceller.ts'
-import { Completer } from '../../src/service/completer.ts'
-import { Dispatcher } from '../../src/service/dispatcher.ts'
-import { RoundMemory } from '../../src/service/round-memory.ts'
-import { Schedules } from '../../src/service/schedules.ts'
-import { SlotTally } from '../../src/service/slot-tally.ts'
-import { Sweeper } from '../../src/service/sweeper.ts'
-import { Ticker } from '../../src/service/ticker.ts'
-import { Timetables } from '../../src/service/timetables.ts'
-import { Watchdog } from '../../src/service/watchdog.ts'
+import { parseRoundKey, type RoundId, roundKey } from '../../src/core/rounds/round.ts'
+import type { JobQueues, RoundQueue } from '../../src/core/rounds/round-ports.ts'
+import type { Wakes } from '../../src/core/schedules/schedule-ports.ts'
+import { Canceller } from '../../src/service/rounds/canceller.ts'
+import { Completer } from '../../src/service/rounds/completer.ts'
+import { Dispatcher } from '../../src/service/rounds/dispatcher.ts'
+import { RoundMemory } from '../../src/service/rounds/round-memory.ts'
+import { Sweeper } from '../../src/service/rounds/sweeper.ts'
+import { Schedules } from '../../src/service/schedules/schedules.ts'
+import { SlotTally } from '../../src/service/schedules/slot-tally.ts'
+import { Ticker } from '../../src/service/schedules/ticker.ts'
+import { Timetables } from '../../src/service/schedules/timetables.ts'
+import { Watchdog } from '../../src/service/schedules/watchdog.ts'
+import { MemoryRecords } from '../../src/store/records/memory-records.ts'
+import { MemorySchedules } from '../../src/store/schedules/memory-schedules.ts'
 import { silentLog } from './log.ts'
+import { directBoard } from './noted-rounds.ts'
 
 export const T0 = Date.parse('2026-11-22T08:00:00Z')
 export const scheduleId = { system: 'shop', name: 'tick' }
@@ -48,17 +49,20 @@ export function makeTickWorld({
   const store = makeStore(clock)
   const queued: string[] = []
   const jobs: JobQueues = {
+    async admit() {},
     async add(round) {
       if (!queued.includes(roundKey(round))) queued.push(roundKey(round))
     },
+    find: async () => undefined,
+    async hasten() {},
     async remove(round) {
       const index = queued.indexOf(roundKey(round))
       if (index >= 0) queued.splice(index, 1)
     },
     counts: async () => ({}),
   }
-  const rounds: RoundQueue = { async open() {}, async watch() {}, async close() {}, counts: async () => ({}) }
-  const alarms: Alarms = { async set() {}, async remove() {}, missing: async () => [] }
+  const rounds: RoundQueue = { show: async (seen) => seen.map(() => true), counts: async () => ({}) }
+  const wakes: Wakes = { async set() {}, async remove() {}, missing: async () => [] }
 
   function startProcess({ dieAt, before }: Death = IMMORTAL) {
     let calls = 0
@@ -86,24 +90,26 @@ export function makeTickWorld({
       })
     }
 
-    const parts = { records: mortal(records), jobs: mortal(jobs), rounds: mortal(rounds), log: silentLog }
-    const dispatcher = new Dispatcher(parts)
-    const memory = new RoundMemory(100, clock)
-    const completer = new Completer({ ...parts, queue: parts.rounds, memory, nowMs: clock })
+    const deadlines = { expect() {} }
+    const ports = { records: mortal(records), queue: mortal(rounds), log: silentLog }
+    const parts = { ...ports, jobs: mortal(jobs), deadlines, board: directBoard(ports) }
+    const dispatcher = new Dispatcher({ ...parts, submissionDeadlineMs: 0 })
+    const memory = new RoundMemory(100, 0, clock)
+    const completer = new Completer({ ...parts, memory, nowMs: clock })
     const canceller = new Canceller({ ...parts, completer })
     const timetables = new Timetables()
     const observer = new SlotTally()
     const shared = { store: mortal(store), dispatcher, timetables, log: silentLog }
     const ticker = new Ticker({
       ...shared,
-      alarms: mortal(alarms),
+      wakes: mortal(wakes),
       records: parts.records,
       canceller,
       observer,
     })
     const watchman = { async heed() {} }
-    const schedules = new Schedules({ ...shared, ticker, watchman })
-    const watchdog = new Watchdog(shared.store, alarms, ticker, silentLog)
+    const schedules = new Schedules({ ...shared, records: parts.records, ticker, watchman })
+    const watchdog = new Watchdog(shared.store, wakes, ticker, silentLog)
     return { ticker, observer, schedules, watchdog, calls: () => calls }
   }
 

@@ -1,8 +1,8 @@
 import pino from 'pino'
 import { afterEach } from 'vitest'
+import { type RunningWorkers, startWorkers } from '../../src/app/workers.ts'
 import type { WorkerDefinition } from '../../src/client/define-worker.ts'
 import { readConfig } from '../../src/config.ts'
-import { type RunningWorkers, startWorkers } from '../../src/work.ts'
 import type { TestRedis } from './redis.ts'
 
 const open = new Set<RunningWorkers>()
@@ -19,16 +19,19 @@ export async function startTestWorkers(
   options: {
     readonly env?: Readonly<Record<string, string>>
     readonly attempts?: number
+    readonly concurrency?: number
     readonly timeoutMs?: number
+    readonly parseConfig?: (config: unknown) => unknown
   } = {},
 ): Promise<RunningWorkers> {
   const config = readConfig({ REDIS_URL: redis.url, GONE_LOG_LEVEL: 'silent', ...options.env })
-  const { attempts = 3, timeoutMs } = options
+  const { attempts = 3, timeoutMs, parseConfig } = options
   const workers = Object.entries(handlers).map(([name, handler]) => ({
     name,
     handler,
+    ...(parseConfig && { parseConfig }),
     terms: {
-      concurrency: 4,
+      concurrency: options.concurrency ?? 4,
       attempts,
       backoff: { type: 'fixed', delayMs: 20 } as const,
       lockMs: 2_000,

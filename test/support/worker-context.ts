@@ -8,6 +8,13 @@ export interface TestContext extends WorkerContext {
 export function workerContext(over: Partial<WorkerContext> = {}): TestContext {
   const lines: string[] = []
   return {
+    config: undefined,
+    call: async () => {
+      throw new Error('no call is expected')
+    },
+    callOnce: async () => {
+      throw new Error('no call is expected')
+    },
     system: 'reports',
     round: '2026-11-22',
     fence: 7,

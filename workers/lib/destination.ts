@@ -1,7 +1,7 @@
 import type { LookupAddress } from 'node:dns'
 import { lookup } from 'node:dns/promises'
 import { domainToASCII } from 'node:url'
-import { JobFailed } from '../../src/core/job-failed.ts'
+import { JobFailed } from '../../src/core/rounds/job-failed.ts'
 import { isPublicAddress } from './addresses.ts'
 
 /** Where calls may go. */
@@ -52,7 +52,8 @@ export async function resolveDestination(
   )
 }
 
-function matches(pattern: string, hostname: string): boolean {
+/** True if the pattern is of this host. */
+export function matches(pattern: string, hostname: string): boolean {
   const host = withoutDot(hostname)
   return pattern.startsWith('*.') ? host.endsWith(pattern.slice(1)) : host === pattern
 }

@@ -1,4 +1,4 @@
-import { formatDuration, parseDuration } from '../../src/core/duration.ts'
+import { formatDuration, parseDuration } from '../../src/core/time/duration.ts'
 
 /** An object from outside, read member by member. What is wrong with a member is an error that names it. */
 export class Fields {

@@ -1,5 +1,5 @@
 import { validateHeaderName, validateHeaderValue } from 'node:http'
-import { JobFailed } from '../../src/core/job-failed.ts'
+import { JobFailed } from '../../src/core/rounds/job-failed.ts'
 import { Fields } from './fields.ts'
 
 /** A call as it was submitted, checked. */

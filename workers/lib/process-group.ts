@@ -1,6 +1,7 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process'
-import { setTimeout as sleep } from 'node:timers/promises'
-import { LinesInto, Tail } from '../../src/hook/tail.ts'
+import { endKin } from '../../src/process/group.ts'
+import { LinesInto, Tail } from '../../src/process/tail.ts'
+import { endsWithin } from '../../src/waiting.ts'
 
 export interface Command {
   /** The program and its arguments. No shell reads them. */
@@ -26,7 +27,6 @@ const TAIL_BYTES = 8_192
 const TAIL_LINES = 50
 /** Sooner than the 5 s after which an aborted handler is no longer waited for, and its round is given to another. */
 const KILL_AFTER_MS = 4_000
-const LOOK_MS = 25
 /** How long output may take to arrive once everybody is gone: a daemon that left the group may hold the pipe open. */
 const DRAIN_MS = 500
 
@@ -53,14 +53,14 @@ export async function runInGroup(
   const closed = new Promise<void>((resolve) => child.once('close', () => resolve()))
   let ending: Promise<void> | undefined
   const end = () => {
-    ending ??= endGroup(child.pid)
+    if (child.pid !== undefined) ending ??= endKin({ pid: child.pid }, KILL_AFTER_MS)
   }
   signal.addEventListener('abort', end, { once: true })
   try {
     const exit = await exitOf(child, stdin)
     end()
     await ending
-    await Promise.race([closed, sleep(DRAIN_MS)])
+    await endsWithin(DRAIN_MS, closed)
     for (const output of outputs) output.end()
     const lines = tail.text().replace(/\n$/, '').split('\n').slice(-TAIL_LINES)
     return { ...exit, lines: lines.join('') === '' ? [] : lines }
@@ -81,23 +81,4 @@ function exitOf(child: ChildProcessWithoutNullStreams, stdin: string): Promise<O
     child.stdin.on('error', () => undefined)
     child.stdin.end(stdin)
   })
-}
-
-async function endGroup(pid: number | undefined): Promise<void> {
-  if (pid === undefined || !signalGroup(pid, 'SIGTERM')) return
-  const killAtMs = performance.now() + KILL_AFTER_MS
-  while (performance.now() < killAtMs) {
-    await sleep(LOOK_MS)
-    if (!signalGroup(pid, 0)) return
-  }
-  signalGroup(pid, 'SIGKILL')
-}
-
-/** False if there is nobody left in the group. */
-function signalGroup(pid: number, signal: NodeJS.Signals | 0): boolean {
-  try {
-    return process.kill(-pid, signal)
-  } catch {
-    return false
-  }
 }

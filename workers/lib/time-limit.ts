@@ -1,10 +1,12 @@
+import { callAfter } from '../../src/waiting.ts'
+
 /**
  * An attempt's signal, with a time limit of the worker's own. `AbortSignal.any` with `AbortSignal.timeout` would be
  * shorter, but Node may collect the timeout before it fires (nodejs/node#57736).
  */
 export class TimeLimit {
   private readonly ending = new AbortController()
-  private readonly timer: NodeJS.Timeout | undefined
+  private readonly callOff: (() => void) | undefined
   private hasPassed = false
   private readonly forward = () => this.ending.abort(this.attempt.reason)
 
@@ -14,7 +16,7 @@ export class TimeLimit {
   ) {
     if (attempt.aborted) this.forward()
     attempt.addEventListener('abort', this.forward, { once: true })
-    if (limitMs !== undefined) this.timer = setTimeout(() => this.pass(), limitMs)
+    if (limitMs !== undefined) this.callOff = callAfter(limitMs, () => this.pass())
   }
 
   get signal(): AbortSignal {
@@ -27,7 +29,7 @@ export class TimeLimit {
   }
 
   lift(): void {
-    clearTimeout(this.timer)
+    this.callOff?.()
     this.attempt.removeEventListener('abort', this.forward)
   }
 

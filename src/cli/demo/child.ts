@@ -6,7 +6,7 @@ export function liveAsChild(dataDir: string, begin: (orders: Orders) => void): v
   // A Ctrl-C in the terminal reaches this process too; when to end is the demo's to say.
   process.on('SIGINT', () => {})
   process.on('disconnect', () => {
-    // The demo was killed. What it would have removed is removed by who is left.
+    // The demo was killed. What it would have removed is removed by those that are left.
     rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 })
     process.exit()
   })

@@ -1,7 +1,7 @@
-import { type ChildProcess, fork } from 'node:child_process'
-import { once } from 'node:events'
-import { fileURLToPath } from 'node:url'
+import type { ChildProcess } from 'node:child_process'
 import { GoneError } from '../../errors.ts'
+import { endsOrIsKilled, forkProgram } from '../../process/program.ts'
+import { Tail } from '../../process/tail.ts'
 import type { JobTold, Order, Orders, RoundTold, Told } from './protocol.ts'
 
 interface ChildrenOptions {
@@ -24,6 +24,7 @@ const PROGRAMS = {
   worker: new URL('./worker.ts', import.meta.url),
 }
 const END_WITHIN_MS = 1_000
+const COMPLAINT_BYTES = 2_000
 
 /** Processes that take part, from 1 on. They end with this one, however it ends; one that is killed is started again. */
 export class Children {
@@ -52,6 +53,10 @@ export class Children {
     return this.ready.has(number)
   }
 
+  pidOf(number: number): number | undefined {
+    return this.children.get(number)?.pid
+  }
+
   /** Sends all into their rounds; also those that are started later. */
   begin(orders: Orders): void {
     this.orders = orders
@@ -67,33 +72,28 @@ export class Children {
   async stop(): Promise<void> {
     this.isStopping = true
     await Promise.all(
-      [...this.children.values()].map(async (child) => {
-        if (child.exitCode !== null || child.signalCode !== null) return
-        const ended = once(child, 'exit')
+      [...this.children.values()].map((child) => {
         order(child, { kind: 'end' })
-        const force = setTimeout(() => child.kill('SIGKILL'), END_WITHIN_MS)
-        await ended
-        clearTimeout(force)
+        return endsOrIsKilled(child, END_WITHIN_MS)
       }),
     )
   }
 
   private start(number: number): void {
     const { kind, dataDir, onFailed } = this.options
-    let complaint = ''
-    // Under tsx its loader is in process.execArgv, and fork hands it on.
-    const child = fork(programOf(kind), [dataDir], { stdio: ['ignore', 'ignore', 'pipe', 'ipc'] })
+    const complaint = new Tail(COMPLAINT_BYTES)
+    const child = forkProgram(PROGRAMS[kind], [dataDir])
     this.children.set(number, child)
-    child.stderr?.on('data', (chunk) => {
-      complaint = `${complaint}${chunk}`.slice(-2_000)
-    })
+    child.stderr?.on('data', (chunk: Buffer) => complaint.add(chunk))
     child.on('message', (told) => this.hear(number, told as Told))
     child.on('error', onFailed)
     child.on('close', (code, signal) => {
       if (this.isStopping) return
       if (signal !== null) void this.restart(number)
       else
-        onFailed(new GoneError('INTERNAL', `${kind} ${number} ended (code ${code}): ${lastLine(complaint)}`))
+        onFailed(
+          new GoneError('INTERNAL', `${kind} ${number} ended (code ${code}): ${lastLine(complaint.text())}`),
+        )
     })
     if (this.orders) order(child, { kind: 'begin', ...this.orders })
   }
@@ -111,12 +111,6 @@ export class Children {
     await this.options.pauseAfterKill(number)
     if (!this.isStopping) this.start(number)
   }
-}
-
-/** As this file: `.ts` where tsx runs the sources, `.js` in what `tsc` made of them. */
-function programOf(kind: ChildrenOptions['kind']): string {
-  const program = fileURLToPath(PROGRAMS[kind])
-  return import.meta.url.endsWith('.ts') ? program : program.replace(/\.ts$/, '.js')
 }
 
 function order(child: ChildProcess, order: Order): void {

@@ -1,4 +1,4 @@
-import type { RoundJson } from '../../core/wire.ts'
+import type { RoundJson } from '../../core/rounds/round-wire.ts'
 import { count } from './ledger.ts'
 import type { JobTold } from './protocol.ts'
 

@@ -1,4 +1,4 @@
-import type { LedRoundJson } from '../../core/wire.ts'
+import type { LedRoundJson } from '../../core/rounds/round-wire.ts'
 import type { RoundTold } from './protocol.ts'
 
 interface Leadership {

@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import type { GoneClient } from '../../client/client.ts'
+import { pause } from '../../waiting.ts'
 import { JobLedger, jobFaultsOf, type LedgerJob } from './job-ledger.ts'
 import { faultsOf, isOver, Ledger, type LedgerRound } from './ledger.ts'
 import { JOB_SYSTEM, type JobTold, type RoundTold, SYSTEM } from './protocol.ts'
@@ -9,6 +9,10 @@ interface RefereeOptions {
   readonly max: number
   readonly killReplica: (replica: number) => void
   readonly killWorker: (worker: number) => void
+  /** Has a worker take no jobs. */
+  readonly unregister: (worker: number) => void
+  /** Has it take jobs again. */
+  readonly register: (worker: number) => void
   /** There is a verdict on all of them, and on their jobs. */
   readonly onEnough: () => void
 }
@@ -17,6 +21,8 @@ interface RefereeOptions {
 const isDeadlyToLeader = (index: number) => index % 3 === 1
 /** The worker dies in the third, because one death at a time is enough to follow. */
 const isDeadlyToWorker = (index: number) => index % 3 === 2
+/** After the first, whoever ran its job is unregistered until another has run the next. */
+const isRestedAfter = (index: number) => index % 3 === 0
 const KILL_AFTER_MS = 400
 const OVER_WITHIN_MS = 20_000
 const RECORDED_WITHIN_MS = 5_000
@@ -29,6 +35,7 @@ export class Referee {
   readonly jobs: JobLedger
   private client: GoneClient | undefined
   private hasEnded = false
+  private resting: number | undefined
 
   constructor(private readonly options: RefereeOptions) {
     this.rounds = new Ledger(options.max)
@@ -70,7 +77,7 @@ export class Referee {
   /** Returns when another has the job that this worker died at, or does not take it. */
   async untilSucceeded(worker: number): Promise<void> {
     const endMs = performance.now() + SUCCEEDED_WITHIN_MS
-    do await sleep(LOOK_AGAIN_MS)
+    do await pause(LOOK_AGAIN_MS)
     while (this.jobs.awaitsSuccessor(worker) && performance.now() < endMs)
   }
 
@@ -89,7 +96,9 @@ export class Referee {
     if (job === undefined) return
     if (this.jobs.jobs.length > known) setTimeout(() => this.giveUpJob(job), OVER_WITHIN_MS).unref()
     if (told.kind === 'runs' && job.runs.length === 1) this.killWorkerSometimes(number, job)
-    if (told.kind === 'ran') void this.judgeJob(job)
+    if (told.kind !== 'ran') return
+    this.restSometimes(number, job)
+    void this.judgeJob(job)
   }
 
   private killLeaderSometimes(replica: number, round: LedgerRound): void {
@@ -104,6 +113,14 @@ export class Referee {
     setTimeout(() => {
       if (job.ranUnder.length === 0) this.options.killWorker(worker)
     }, KILL_AFTER_MS).unref()
+  }
+
+  private restSometimes(worker: number, job: LedgerJob): void {
+    const index = this.jobs.jobs.indexOf(job)
+    if (this.resting !== undefined) this.options.register(this.resting)
+    // After the last nobody would see it come back.
+    this.resting = isRestedAfter(index) && index + 1 < this.options.max ? worker : undefined
+    if (this.resting !== undefined) this.options.unregister(this.resting)
   }
 
   private async judge(round: LedgerRound): Promise<void> {

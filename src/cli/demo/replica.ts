@@ -1,5 +1,5 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import { createClient, type GoneClient } from '../../client/client.ts'
+import { pause } from '../../waiting.ts'
 import { liveAsChild, tell } from './child.ts'
 import { JOB_SYSTEM, JOB_WORKER, LEASE_MS, type Orders, SYSTEM, WARM_UP_MS, WORK_MS } from './protocol.ts'
 
@@ -17,7 +17,7 @@ async function takePartInEvery({ url, everyMs, notBeforeMs }: Orders): Promise<n
   for (;;) {
     // Like a cron: the nominal moment names the round, so that all replicas name it alike.
     const slotMs = Math.max(notBeforeMs, (Math.floor(Date.now() / everyMs) + 1) * everyMs)
-    while (Date.now() < slotMs) await sleep(slotMs - Date.now())
+    while (Date.now() < slotMs) await pause(slotMs - Date.now())
     void takePart(client, roundAt(slotMs))
     void submit(client, roundAt(slotMs))
   }
@@ -51,7 +51,7 @@ async function takePart(client: GoneClient, round: string): Promise<void> {
 async function work(client: GoneClient, round: string, fence: number): Promise<void> {
   const doneMs = performance.now() + WORK_MS
   for (let restMs = WORK_MS; restMs > 0; restMs = doneMs - performance.now()) {
-    await sleep(Math.min(restMs, RENEW_EVERY_MS))
+    await pause(Math.min(restMs, RENEW_EVERY_MS))
     const renewal = await client.renew(SYSTEM, round, { fence })
     if (renewal.kind !== 'renewed') return
   }
@@ -61,7 +61,7 @@ async function work(client: GoneClient, round: string, fence: number): Promise<v
 
 /** The other way: whoever leads, a worker is to do it. */
 async function submit(client: GoneClient, round: string): Promise<void> {
-  await sleep(SUBMIT_AFTER_MS)
+  await pause(SUBMIT_AFTER_MS)
   try {
     const { isFirst } = await client.submit(JOB_SYSTEM, round, {
       worker: JOB_WORKER,

@@ -1,13 +1,14 @@
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { setTimeout as sleep } from 'node:timers/promises'
-import type { GoneServer } from '../../app.ts'
+import type { GoneServer } from '../../app/server.ts'
 import { createClient, type GoneClient } from '../../client/client.ts'
+import { lockFileIn } from '../../embedded/data-folder.ts'
 import { GoneError } from '../../errors.ts'
-import { lockFileIn } from '../../redis/data-folder.ts'
+import { endsWithin, pause } from '../../waiting.ts'
 import { EXIT } from '../terminal.ts'
 import { Children } from './children.ts'
+import { DemoFleet } from './demo-fleet.ts'
 import { jobSummaryOf } from './job-ledger.ts'
 import { summaryOf } from './ledger.ts'
 import { type JobTold, type RoundTold, WARM_UP_MS } from './protocol.ts'
@@ -52,7 +53,7 @@ class Demo {
   private readonly workers: Children
   private status: string | undefined =
     `starting Redis, the server, ${REPLICAS} replicas and ${WORKERS} workers ...`
-  private server: { readonly url: string; readonly client: GoneClient } | undefined
+  private server: { readonly url: string; readonly client: GoneClient; readonly fleet: DemoFleet } | undefined
   private ending: Ending | undefined
   private readonly ended: Promise<Ending>
   private finish: (ending: Ending) => void = () => {}
@@ -73,6 +74,8 @@ class Demo {
       max: options.rounds ?? Number.POSITIVE_INFINITY,
       killReplica: (replica) => this.replicas.kill(replica),
       killWorker: (worker) => this.workers.kill(worker),
+      unregister: (worker) => this.server?.fleet.tell('unregister', this.workers.pidOf(worker)),
+      register: (worker) => this.server?.fleet.tell('register', this.workers.pidOf(worker)),
       onEnough: () => this.finish('enough'),
     })
     const shared = {
@@ -86,7 +89,7 @@ class Demo {
       kind: 'replica',
       count: REPLICAS,
       onKilled: (replica) => this.referee.hearReplicaKilled(replica),
-      pauseAfterKill: () => sleep(RESTART_AFTER_MS),
+      pauseAfterKill: () => pause(RESTART_AFTER_MS),
     })
     this.workers = new Children({
       ...shared,
@@ -109,7 +112,7 @@ class Demo {
 
     this.status = 'ending the replicas, the workers, the server and Redis ...'
     this.screen.show(this.view())
-    await Promise.race([this.stop(starting), sleep(STOP_WITHIN_MS, undefined, { ref: false })])
+    await endsWithin(STOP_WITHIN_MS, this.stop(starting))
     clearInterval(redraw)
     this.stopWatching()
 
@@ -125,7 +128,7 @@ class Demo {
   private async start(): Promise<GoneServer> {
     // The largest part of the program, after the first picture.
     const [{ startServer }, { readConfig }, { default: pino }] = await Promise.all([
-      import('../../app.ts'),
+      import('../../app/server.ts'),
       import('../../config.ts'),
       import('pino'),
     ])
@@ -143,7 +146,8 @@ class Demo {
     }).catch((error: unknown) => {
       throw withoutRedisUrl(error)
     })
-    this.server = { url: server.url, client: createClient({ url: server.url }) }
+    const client = createClient({ url: server.url })
+    this.server = { url: server.url, client, fleet: new DemoFleet(client) }
     this.referee.begin(this.server.client)
     this.status = `starting ${REPLICAS} replicas and ${WORKERS} workers ...`
     setTimeout(() => this.finishUnlessReady(), ALL_READY_WITHIN_MS).unref()
@@ -154,6 +158,7 @@ class Demo {
   private async stop(starting: Promise<GoneServer>): Promise<void> {
     await Promise.all([this.replicas.stop(), this.workers.stop()])
     const server = await starting.catch(() => undefined)
+    await this.server?.fleet.stop()
     await server?.stop()
   }
 
@@ -177,7 +182,7 @@ class Demo {
   private async untilAllAreBack(): Promise<void> {
     const giveUpMs = performance.now() + BACK_WITHIN_MS
     while (!(this.replicas.areReady && this.workers.areReady) && performance.now() < giveUpMs) {
-      await sleep(REDRAW_MS)
+      await pause(REDRAW_MS)
     }
   }
 
@@ -212,7 +217,9 @@ class Demo {
 
   private worker(worker: number): WorkerView {
     if (!this.workers.isReady(worker)) return { worker, doing: 'down' }
-    return { worker, doing: this.referee.jobs.isAtWork(worker) ? 'working' : 'waiting' }
+    if (this.referee.jobs.isAtWork(worker)) return { worker, doing: 'working' }
+    const isUnregistered = this.server?.fleet.isUnregistered(this.workers.pidOf(worker))
+    return { worker, doing: isUnregistered ? 'unregistered' : 'waiting' }
   }
 }
 

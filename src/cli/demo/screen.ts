@@ -25,7 +25,7 @@ export interface ReplicaView {
 
 export interface WorkerView {
   readonly worker: number
-  readonly doing: 'down' | 'waiting' | 'working'
+  readonly doing: 'down' | 'waiting' | 'working' | 'unregistered'
 }
 
 /** Where the demo shows itself: a picture that is redrawn on a terminal, lines that are added elsewhere. */
@@ -91,7 +91,7 @@ class Picture implements Screen {
     if (view.status !== undefined) lines.push(...wrapped(view.status))
     if (view.url === undefined) return lines
     if (view.status === undefined) {
-      lines.push(`${dim('replicas')}  ${this.replicas(view)}`, `${dim('workers')}   ${this.workers(view)}`)
+      lines.push(`${dim('replicas')}  ${this.replicas(view)}`, `${dim('fleet')}     ${this.workers(view)}`)
     }
     return [
       ...lines,
@@ -117,11 +117,12 @@ class Picture implements Screen {
   }
 
   private workers({ workers }: View): string {
-    const { green, red, dim } = this.colors
+    const { green, red, yellow, dim } = this.colors
     return workers
       .map(({ worker, doing }) => {
-        if (doing === 'working') return green(`${worker} works`)
-        return doing === 'down' ? red(`${worker} is down`) : dim(`${worker} waits`)
+        if (doing === 'working') return green(`worker ${worker} works`)
+        if (doing === 'unregistered') return yellow(`worker ${worker} is unregistered`)
+        return doing === 'down' ? red(`worker ${worker} is down`) : dim(`worker ${worker} waits`)
       })
       .join('  ')
   }
@@ -134,13 +135,15 @@ class Lines implements Screen {
   private said = ''
   private hasBegun = false
   private hasHeader = false
+  private readonly unregistered = new Set<number>()
 
   constructor(private readonly stream: NodeJS.WriteStream) {}
 
   show(view: View): void {
     this.begin(view)
     this.sayRows(view)
-    if (view.status !== undefined && view.status !== this.said) this.say(view.status)
+    this.sayFleet(view)
+    if (view.status !== undefined && view.status !== this.said) this.say(wrapped(view.status).join('\n'))
     this.said = view.status ?? ''
   }
 
@@ -162,6 +165,17 @@ class Lines implements Screen {
     this.shownJobs = jobRows.length
   }
 
+  private sayFleet({ workers }: View): void {
+    for (const { worker, doing } of workers) {
+      if (doing === 'unregistered' && !this.unregistered.has(worker)) {
+        this.unregistered.add(worker)
+        this.say(`fleet: worker ${worker} is unregistered, and takes no jobs`)
+      } else if ((doing === 'waiting' || doing === 'working') && this.unregistered.delete(worker)) {
+        this.say(`fleet: worker ${worker} is registered again`)
+      }
+    }
+  }
+
   private begin({ everyMs }: View): void {
     if (this.hasBegun) return
     this.hasBegun = true
@@ -175,10 +189,10 @@ class Lines implements Screen {
 
 function intro(everyMs: number): string[] {
   return [
-    `Every ${everyMs / 1_000} s five replicas ask to lead the same round: one is told yes (202) and`,
-    'works for a second, the others no (204). All submit it as a job, too: one job',
-    'results, and one of two workers runs it. In every third round the leader dies',
-    'at work, in the next one the worker: another takes over, under a higher fence.',
+    `Every ${everyMs / 1_000} s five replicas ask to lead a round: one is told yes (202) and works`,
+    'a second, the others no (204). All submit it as a job: one results, and one of',
+    'two workers runs it, and rests for a round now and then. In every third round',
+    'the leader dies, in the next the worker: another takes over, higher fence.',
   ]
 }
 

@@ -1,5 +1,5 @@
-import { tableOf } from '../table.ts'
 import type { Colors } from '../terminal.ts'
+import { tableOf } from '../text/table.ts'
 import { type LedgerJob, tookMs } from './job-ledger.ts'
 import { count, type LedgerRound, median } from './ledger.ts'
 

@@ -15,11 +15,11 @@ export function watchForTheEnd(onEnd: () => void): () => void {
   for (const signal of signals) process.on(signal, onSignal)
   process.stdout.on('error', onEnd)
   const parentPid = process.ppid
-  const look = setInterval(() => {
+  const timer = setInterval(() => {
     if (process.ppid !== parentPid) onEnd()
   }, 500)
   return () => {
-    clearInterval(look)
+    clearInterval(timer)
     for (const signal of signals) process.off(signal, onSignal)
   }
 }

@@ -1,9 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises'
 import pino from 'pino'
+import type { LoadedWorker } from '../../app/worker-files.ts'
+import { startWorkers } from '../../app/workers.ts'
 import type { WorkerContext, WorkerJob } from '../../client/define-worker.ts'
 import { readConfig } from '../../config.ts'
-import { startWorkers } from '../../work.ts'
-import type { LoadedWorker } from '../../worker-files.ts'
+import { pause } from '../../waiting.ts'
 import { liveAsChild, tell } from './child.ts'
 import { JOB_WORKER, type Orders, WORK_MS } from './protocol.ts'
 
@@ -32,7 +32,8 @@ async function begin({ redisUrl }: Orders): Promise<void> {
 async function handler(_: WorkerJob<unknown>, { round, fence, signal, log }: WorkerContext): Promise<object> {
   tell({ kind: 'runs', round, fence })
   await log(`runs under fence ${fence}`)
-  await sleep(WORK_MS, undefined, { signal })
+  await pause(WORK_MS, signal)
+  signal.throwIfAborted()
   tell({ kind: 'ran', round, fence })
   return { workedMs: WORK_MS }
 }

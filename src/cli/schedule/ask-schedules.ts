@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import type { GoneClient } from '../../client/client.ts'
 import type { Schedules } from '../../client/schedules.ts'
 import { GoneError } from '../../errors.ts'
 import { type Answer, type AskOptions, addAskOptions, ask, helpText } from '../ask.ts'
@@ -16,7 +17,13 @@ interface NamedCommand<Options extends AskOptions> {
   /** What exit code 0 means. */
   readonly done: string
   readonly addOptions?: (command: Command) => void
-  readonly run: (schedules: Schedules, id: Named, options: Options, colors: Colors) => Promise<Answer>
+  readonly run: (
+    schedules: Schedules,
+    id: Named,
+    options: Options,
+    colors: Colors,
+    client: GoneClient,
+  ) => Promise<Answer>
 }
 
 /** A command on one schedule: `gone schedule <command> <system> <name>`. */
@@ -30,8 +37,8 @@ export function addNamed<Options extends AskOptions>(schedule: Command, named: N
   addAskOptions(command)
     .addHelpText('after', helpText(named.examples, [named.done, 'there is no such schedule']))
     .action((system: string, name: string, options: Options) =>
-      ask(options, ({ schedules }, colors) =>
-        named.run(schedules, { system, name }, options, colors).catch(notThere(colors)),
+      ask(options, (client, colors) =>
+        named.run(client.schedules, { system, name }, options, colors, client).catch(notThere(colors)),
       ),
     )
 }

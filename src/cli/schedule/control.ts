@@ -1,10 +1,10 @@
 import { type Command, Option } from 'commander'
-import type { BackfillJson } from '../../core/schedule-wire.ts'
+import type { BackfillJson } from '../../core/schedules/schedule-wire.ts'
 import { type AskOptions, given } from '../ask.ts'
 import { whole } from '../option-values.ts'
 import type { Colors } from '../terminal.ts'
+import { nextText } from '../text/words.ts'
 import { addNamed, noSuchSchedule } from './ask-schedules.ts'
-import { nextText } from './words.ts'
 
 interface BackfillCommandOptions extends AskOptions {
   readonly from: string

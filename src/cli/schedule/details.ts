@@ -1,16 +1,19 @@
-import type { ScheduleJson } from '../../core/schedule-wire.ts'
-import { detailsOf } from '../table.ts'
+import { visible } from '../../core/printable.ts'
+import type { RoundJson } from '../../core/rounds/round-wire.ts'
+import type { ScheduleJson } from '../../core/schedules/schedule-wire.ts'
+import { endOf } from '../rounds/round-commands.ts'
 import type { Colors } from '../terminal.ts'
-import { unusualMembers } from './members.ts'
+import { unusualMembers } from '../text/members.ts'
+import { detailsOf } from '../text/table.ts'
+import { bothTimes } from '../text/times.ts'
+import { jobText, nextText, whenText } from '../text/words.ts'
 import { titleOf } from './plan.ts'
-import { bothTimes } from './times.ts'
-import { jobText, nextText, whenText } from './words.ts'
 
 /** Said in lines of their own. */
 const SAID = ['cron', 'every', 'at', 'tz', 'job.worker', 'job.data']
 
-/** A schedule for people: a line for each thing that is not as usual. */
-export function detailsText(schedule: ScheduleJson, colors: Colors): string {
+/** A schedule for people: a line for each thing that is not as usual. @param lastRound what became of its last run */
+export function detailsText(schedule: ScheduleJson, colors: Colors, lastRound?: RoundJson): string {
   const { system, last, held, createdAt, updatedAt } = schedule
   const terms = unusualMembers(schedule, system)
     .filter(([member]) => !SAID.includes(member))
@@ -24,6 +27,7 @@ export function detailsText(schedule: ScheduleJson, colors: Colors): string {
     ...terms,
     ['next', nextOf(schedule, colors)],
     ['last', last === null ? 'none yet' : lastText(last)],
+    ...(lastRound === undefined ? [] : [['', visible(endOf(lastRound))] as [string, string]]),
     ['slots', countsText(schedule)],
     ...(held === 0 ? [] : [['held', `${held} waiting for the round before to end`] as [string, string]]),
     ['made', `${createdAt}${updatedAt === createdAt ? '' : `, changed ${updatedAt}`}`],

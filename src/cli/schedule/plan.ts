@@ -1,8 +1,8 @@
 import type { ListedScheduleJson } from '../../client/schedules.ts'
 import type { Colors } from '../terminal.ts'
-import { changeText, type MemberChange, memberChanges } from './members.ts'
+import { changeText, type MemberChange, memberChanges } from '../text/members.ts'
+import { jobText, whenText } from '../text/words.ts'
 import type { ScheduleFile, WantedSchedule } from './schedule-file.ts'
-import { jobText, whenText } from './words.ts'
 
 /** What an apply does, or would do, with one schedule. */
 export type PlannedStep = { readonly system: string; readonly name: string } & (

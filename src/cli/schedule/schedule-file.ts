@@ -7,12 +7,15 @@ import {
   LineCounter,
   type Pair,
   parseAllDocuments,
+  type Scalar,
+  visit,
   type YAMLMap,
 } from 'yaml'
-import { checkIdentifier } from '../../core/round.ts'
-import { scheduleId } from '../../core/schedule.ts'
-import { readScheduleBody } from '../../core/schedule-body.ts'
-import { type FullScheduleBody, fullBody, type ScheduleBody } from '../../core/schedule-wire.ts'
+import { inexact, isKept } from '../../core/exact-json.ts'
+import { checkIdentifier } from '../../core/rounds/round.ts'
+import { scheduleId } from '../../core/schedules/schedule.ts'
+import { readScheduleBody } from '../../core/schedules/schedule-body.ts'
+import { type FullScheduleBody, fullBody, type ScheduleBody } from '../../core/schedules/schedule-wire.ts'
 import { GoneError } from '../../errors.ts'
 
 /** The schedules that a file wants, in its order. */
@@ -76,6 +79,7 @@ class Reader {
   private readDocument(document: Document): void {
     const [error] = document.errors
     if (error) throw this.mistake(error.pos[0], `not YAML: ${this.advice(error.pos[0], error.message)}`)
+    this.checkNumbers(document)
     const parts = this.pairsOf(document.contents, '', offsetOf(document.contents))
     for (const [name, pair] of parts) {
       if (name !== 'system' && name !== 'schedules' && !name.startsWith('x-'))
@@ -91,6 +95,16 @@ class Reader {
     const system = this.systemOf(systemPair)
     const schedules = this.pairsOf(schedulesPair.value, 'schedules: ', offsetOf(schedulesPair.key))
     for (const [name, pair] of schedules) this.schedules.push(this.scheduleOf(document, system, name, pair))
+  }
+
+  /** Wherever they stand: an alias may lead to any of them. */
+  private checkNumbers(document: Document): void {
+    visit(document, {
+      Scalar: (_, scalar) => {
+        const loss = numberLoss(scalar)
+        if (loss !== undefined) throw this.mistake(offsetOf(scalar), loss)
+      },
+    })
   }
 
   private systemOf({ key, value }: MapPair): string {
@@ -154,6 +168,17 @@ class Reader {
     const hint = /:\s+\*/.test(line) ? '; a value that begins with "*" needs quotes' : ''
     return `${message}, in ${shown(line)}${hint}`
   }
+}
+
+/** Why JSON has no such number, if it is one. YAML has more of them, and more ways to write them. */
+function numberLoss({ value, source = '' }: Scalar): string | undefined {
+  if (typeof value !== 'number') return undefined
+  const decimal = source
+    .replace(/^\+/, '')
+    .replace(/^(-?)\./, '$10.')
+    .replace(/\.(?=$|e)/i, '')
+  const isSame = /^0[xo]/i.test(source) ? Number.isSafeInteger(value) : isKept(decimal)
+  return Number.isFinite(value) && isSame ? undefined : `${inexact(source)}, in quotes`
 }
 
 /** What is wrong with a schedule, with its line in the file. Messages begin with the member that they are about. */

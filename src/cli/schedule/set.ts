@@ -2,8 +2,8 @@ import { type Command, Option } from 'commander'
 import type { ScheduleOptions } from '../../client/schedule-body.ts'
 import { type AskOptions, addAskOptions, ask, given, helpText } from '../ask.ts'
 import { backoff, json, whole } from '../option-values.ts'
+import { nextText } from '../text/words.ts'
 import { addTimetable, some, type TimetableOptions, timetableOf } from '../timetable-options.ts'
-import { nextText } from './words.ts'
 
 interface SetOptions extends AskOptions, TimetableOptions {
   readonly at?: string
@@ -93,7 +93,7 @@ function addJob(command: Command): void {
 
 function set(system: string, name: string, options: SetOptions): Promise<void> {
   return ask(options, async ({ schedules }, colors) => {
-    const { changeText, memberChanges } = await import('./members.ts')
+    const { changeText, memberChanges } = await import('../text/members.ts')
     // The server checks it, also that there is one of cron, every and at.
     const wanted = scheduleOf(options) as unknown as ScheduleOptions
     const before = await schedules.get(system, name)

@@ -1,5 +1,9 @@
 import { type Command, Option } from 'commander'
-import type { NextSlotsJson, ScheduleJson } from '../../core/schedule-wire.ts'
+import type { GoneClient } from '../../client/client.ts'
+import type { ListedScheduleJson } from '../../client/schedules.ts'
+import type { RoundJson } from '../../core/rounds/round-wire.ts'
+import type { NextSlotsJson, ScheduleJson } from '../../core/schedules/schedule-wire.ts'
+import { eachAtOnce } from '../../waiting.ts'
 import { type Answer, type AskOptions, addAskOptions, ask, given, helpText } from '../ask.ts'
 import { whole } from '../option-values.ts'
 import { type Colors, columnsOf } from '../terminal.ts'
@@ -9,14 +13,15 @@ import { addNamed, noSuchSchedule } from './ask-schedules.ts'
 export function addShow(schedule: Command): void {
   addNamed(schedule, {
     name: 'get',
-    about: 'show a schedule: what was set, its next run and its latest',
+    about: 'show a schedule: what was set, its next run, and how its latest ended',
     examples: ['gone schedule get cleaner nightly', 'gone schedule get cleaner nightly --json'],
     done: 'shown',
-    async run(schedules, id, _, colors) {
+    async run(schedules, id, _, colors, client) {
       const found = await schedules.get(id.system, id.name)
       if (!found) return { isDone: false, text: colors.yellow(noSuchSchedule(id)), json: null }
       const { detailsText } = await import('./details.ts')
-      return { isDone: true, text: detailsText(found, colors), json: found }
+      const last = (await lastRuns(client, [found])).get(found)
+      return { isDone: true, text: detailsText(found, colors, last), json: withState(found, last) }
     },
   })
   addList(schedule)
@@ -40,7 +45,7 @@ export function addShow(schedule: Command): void {
 function addList(schedule: Command): void {
   const command = schedule
     .command('list')
-    .description('show all schedules and their next runs, by system and name')
+    .description('show all schedules, their next runs, and how the latest ended')
     .argument('[system]', 'only those of this system')
   addAskOptions(command)
     .addHelpText(
@@ -51,14 +56,40 @@ function addList(schedule: Command): void {
       ),
     )
     .action((system: string | undefined, options: AskOptions) =>
-      ask(options, async ({ schedules }, colors): Promise<Answer> => {
+      ask(options, async (client, colors): Promise<Answer> => {
         const { scheduleTable } = await import('./tables.ts')
-        const all = await schedules.list(given({ system }))
+        const all = await client.schedules.list(given({ system }))
+        const lasts = await lastRuns(client, all)
         const none = system === undefined ? 'no schedules' : `${system} has no schedules`
-        const text = all.length === 0 ? none : scheduleTable(all, colors, columnsOf(process.stdout))
-        return { isDone: true, text, json: all }
+        const text = all.length === 0 ? none : scheduleTable(all, colors, columnsOf(process.stdout), lasts)
+        return { isDone: true, text, json: all.map((one) => withState(one, lasts.get(one))) }
       }),
     )
+}
+
+/** Of more schedules nobody looks at each. */
+const MAX_LASTS = 200
+const ASKED_AT_ONCE = 16
+
+/** What became of the last run of each that has had one. Whoever may not read it is not told. */
+async function lastRuns<Listed extends ListedScheduleJson>(
+  client: GoneClient,
+  schedules: readonly Listed[],
+): Promise<ReadonlyMap<Listed, RoundJson>> {
+  if (schedules.length > MAX_LASTS) return new Map()
+  const found = await eachAtOnce(ASKED_AT_ONCE, schedules, async (schedule) => {
+    const round = schedule.last && (await client.round(schedule.system, schedule.last.round))
+    return round ? [[schedule, round] as const] : []
+  })
+  return new Map(found.flat())
+}
+
+function withState<Listed extends ListedScheduleJson>(
+  schedule: Listed,
+  round: RoundJson | undefined,
+): Listed {
+  if (schedule.last === null || round === undefined) return schedule
+  return { ...schedule, last: { ...schedule.last, state: round.state } }
 }
 
 async function answerNext(

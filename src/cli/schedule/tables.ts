@@ -1,26 +1,38 @@
 import type { ListedScheduleJson } from '../../client/schedules.ts'
-import type { SlotJson } from '../../core/schedule-wire.ts'
-import { endWithin, tableOf, widthsWithin } from '../table.ts'
+import type { RoundJson } from '../../core/rounds/round-wire.ts'
+import type { SlotJson } from '../../core/schedules/schedule-wire.ts'
+import { stateText } from '../rounds/round-tables.ts'
 import type { Colors } from '../terminal.ts'
+import { endWithin, tableOf, widthsWithin } from '../text/table.ts'
+import { localTime, utcTime } from '../text/times.ts'
+import { shortWhen } from '../text/words.ts'
 import { titleOf } from './plan.ts'
-import { localTime, utcTime } from './times.ts'
-import { shortWhen } from './words.ts'
 
 const MIN_WHEN = 12
 const MIN_NAME = 12
 
-/** One schedule a line. Where `columns` are too few, expressions are shortened first, then names. */
+/**
+ * One schedule a line. Where `columns` are too few, expressions are shortened first, then names.
+ *
+ * @param lasts how the last runs are or ended, where that is known; of none: without that column
+ */
 export function scheduleTable(
   schedules: readonly ListedScheduleJson[],
   colors: Colors,
   columns = Number.POSITIVE_INFINITY,
+  lasts: ReadonlyMap<ListedScheduleJson, RoundJson> = new Map(),
 ): string {
-  const titles = ['schedule', 'when', 'next run, local', 'in UTC']
-  const rows = schedules.map((schedule) => [
-    titleOf(schedule),
-    whenOf(schedule),
-    ...nextCells(schedule, colors),
-  ])
+  const hasRun = lasts.size > 0
+  const titles = ['schedule', 'when', 'next run, local', 'in UTC', ...(hasRun ? ['last run'] : [])]
+  const rows = schedules.map((schedule) => {
+    const last = lasts.get(schedule)
+    return [
+      titleOf(schedule),
+      whenOf(schedule),
+      ...nextCells(schedule, colors),
+      ...(hasRun ? [last === undefined ? '' : stateText(last.state, colors)] : []),
+    ]
+  })
   const widths = widthsWithin(
     columns,
     [titles, ...rows],

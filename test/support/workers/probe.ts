@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Redis } from 'ioredis'
-import { defineWorker, type WorkerJob } from '../../../src/index.ts'
+import { defineWorker, type WorkerContext, type WorkerJob } from '../../../src/index.ts'
 
 /** What a test asks of the probe. */
 export interface ProbeData {
@@ -8,6 +8,8 @@ export interface ProbeData {
   readonly sleepMs?: number
   /** Fails the first so many attempts. */
   readonly failures?: number
+  /** Starts something that it does not await, and that is rejected. */
+  readonly leaves?: 'progress' | 'log' | 'promise'
 }
 
 // A worker whose every start and end can be counted from outside, in Redis itself.
@@ -15,12 +17,21 @@ const redis = new Redis(process.env.REDIS_URL ?? '')
 
 export default defineWorker(
   { concurrency: 20, attempts: 3, backoff: { type: 'fixed', delay: 50 }, lock: '1s' },
-  async (job: WorkerJob<ProbeData | null>, { fence, attempt }) => {
+  async (job: WorkerJob<ProbeData | null>, context) => {
+    const { fence, attempt } = context
     await redis.rpush(`probe:started:${job.id}`, `${process.pid}:${fence}`)
-    const { sleepMs = 0, failures = 0 } = job.data ?? {}
+    const { sleepMs = 0, failures = 0, leaves } = job.data ?? {}
+    if (leaves) void leave(leaves, context)
     if (sleepMs > 0) await sleep(sleepMs)
     if (attempt <= failures) throw new Error(`attempt ${attempt} fails as asked`)
     await redis.rpush(`probe:ended:${job.id}`, `${process.pid}:${fence}`)
     return { fence, pid: process.pid }
   },
 )
+
+function leave(what: 'progress' | 'log' | 'promise', context: WorkerContext): Promise<unknown> {
+  const unwritable = { sent: 7n }
+  if (what === 'progress') return context.progress(unwritable)
+  if (what === 'log') return context.log(unwritable as unknown as string)
+  return Promise.reject(unwritable)
+}

@@ -1,0 +1,184 @@
+import { createClient } from '../../src/client/client.ts'
+import type { InstanceJson } from '../../src/core/fleet/fleet-wire.ts'
+import { names } from '../load.ts'
+import type { Scenario } from '../scenario.ts'
+import type { World } from '../world.ts'
+
+/** Longer than any of these scenarios: that BullMQ finds a job stalled is not what is tried here. */
+const LOCK = { CHAOS_LOCK: '60s' }
+/** So soon others are to run what a dead instance ran, and another is to be registered in its place. */
+const SOON_MS = 3_000
+
+/** What the instances of a supervisor may suffer. */
+export const SUPERVISED: readonly Scenario[] = [
+  {
+    name: 'handed-back',
+    proves:
+      'what a killed instance ran starts elsewhere within 3 s under a higher fence, another is registered within 3 s or as soon as one starts on this machine, and nothing else is started again',
+    isShort: true,
+    async run(world) {
+      const redis = await world.redis({ aof: 'always' })
+      const facade = await world.facade(redis)
+      const fleet = createClient({ url: facade.url }).fleet
+      const askedMs = performance.now()
+      await world.goneWork(redis, { env: LOCK, instances: 3 })
+      const registered = async () => fleet.instances({ state: 'registered' })
+      await world.until(async () => (await registered()).length === 3, 'three instances are registered')
+      const replacedMs = Math.max(SOON_MS, performance.now() - askedMs)
+      const rounds = names('round', 30)
+      for (const round of rounds) await world.submit(facade, round, { sleepMs: 12_000 })
+      await world.until(() => startsOf(world).length === rounds.length, 'all rounds have begun')
+      let cut = 0
+      for (const victim of (await registered()).slice(0, 2)) {
+        const ran = lastStarts(world).filter(({ pid }) => pid === victim.pid)
+        cut += ran.length
+        world.fault(`SIGKILL of an instance that runs ${ran.length} rounds`)
+        const killedMs = performance.now()
+        process.kill(victim.pid, 'SIGKILL')
+        const isBack = (one: (typeof ran)[number]) =>
+          lastStarts(world).some(({ round, fence }) => round === one.round && fence > one.fence)
+        await world.until(() => ran.every(isBack), 'what it ran has begun elsewhere', SOON_MS)
+        const isReplaced = async () =>
+          (await registered()).some(({ place, id }) => place === victim.place && id !== victim.id)
+        const leftMs = Math.round(killedMs + replacedMs - performance.now())
+        await world.until(isReplaced, 'another is registered in its place', leftMs)
+      }
+      await world.until(() => endsOf(world) >= rounds.length, 'all rounds have ended', 30_000)
+      const starts = startsOf(world).length
+      world.claim(
+        starts === rounds.length + cut,
+        `${rounds.length} rounds, of which ${cut} were cut off, were started ${starts} times`,
+      )
+    },
+  },
+  {
+    name: 'hung-instance',
+    proves:
+      'an instance that stands still is listed so within 6 s, killed once it is hung, and what it ran starts elsewhere; one that goes on before is left alone',
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      const fleet = createClient({ url: facade.url }).fleet
+      await world.goneWork(redis, { env: LOCK, instances: 2, hung: '9s' })
+      const registered = async () => fleet.instances({ state: 'registered' })
+      const stateOf = async (id: string) => (await fleet.instance(id))?.state
+      await world.until(async () => (await registered()).length === 2, 'two instances are registered')
+      const [sleeper, victim] = (await registered()) as [InstanceJson, InstanceJson]
+      world.fault('SIGSTOP of an instance, and SIGCONT before it is hung')
+      process.kill(sleeper.pid, 'SIGSTOP')
+      await world.until(async () => (await stateOf(sleeper.id)) === 'unresponsive', 'it is listed so', 7_000)
+      process.kill(sleeper.pid, 'SIGCONT')
+      await world.until(async () => (await stateOf(sleeper.id)) === 'registered', 'it is well again', SOON_MS)
+      const rounds = names('round', 20)
+      for (const round of rounds) await world.submit(facade, round, { sleepMs: 2_000 })
+      await world.until(() => startsOf(world).length === rounds.length, 'all rounds have begun')
+      const ran = lastStarts(world).filter(({ pid }) => pid === victim.pid)
+      world.fault(`SIGSTOP of an instance that runs ${ran.length} rounds, for good`)
+      process.kill(victim.pid, 'SIGSTOP')
+      // Where nobody ends it, it hears of no other end.
+      world.onEnd(() => endOf(victim.pid))
+      await world.until(async () => (await stateOf(victim.id)) === 'died', 'it is killed', 9_000 + SOON_MS)
+      const isBack = (one: (typeof ran)[number]) =>
+        lastStarts(world).some(({ round, fence }) => round === one.round && fence > one.fence)
+      await world.until(() => ran.every(isBack), 'what it ran has begun elsewhere', SOON_MS)
+      await world.until(
+        async () => (await registered()).length === 2,
+        'two instances are registered',
+        SOON_MS,
+      )
+      world.claim((await stateOf(sleeper.id)) === 'registered', 'the other was ended too')
+    },
+  },
+  {
+    name: 'rolling-under-load',
+    proves:
+      'a restart of three instances under load: nothing is lost or run twice, no attempt is spent, and never fewer than three are registered',
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      const fleet = createClient({ url: facade.url }).fleet
+      await world.goneWork(redis, { env: LOCK, instances: 3 })
+      const registered = async () => (await fleet.instances({ state: 'registered' })).length
+      await world.until(async () => (await registered()) === 3, 'three instances are registered')
+      let [submitted, fewest, isDone] = [1, 3, false]
+      await world.submit(facade, 'long', { sleepMs: 20_000 })
+      const load = async (lane: number) => {
+        for (let n = 0; !isDone; n += 1) {
+          await world.submit(facade, `${lane}-${n}`, { sleepMs: 50 })
+          submitted += 1
+          await world.pause(20)
+        }
+      }
+      const watch = async () => {
+        while (!isDone) {
+          fewest = Math.min(fewest, await registered())
+          await world.pause(50)
+        }
+      }
+      const underway = Promise.all([load(1), load(2), watch()])
+      world.fault('an order restarts all three')
+      const { id } = await fleet.order({ do: 'restart', select: { worker: 'probe' }, count: 3 })
+      const isObeyed = async () =>
+        (await fleet.orderOf(id))?.instances.every(({ outcome }) => outcome === 'done') === true
+      await world.until(isObeyed, 'the order is obeyed by all', 90_000).finally(() => {
+        isDone = true
+      })
+      await underway
+      await world.until(() => endsOf(world) >= submitted, 'all rounds have ended', 30_000)
+      const starts = startsOf(world).length
+      world.claim(starts === submitted, `${submitted} rounds were started ${starts} times`)
+      world.claim(fewest >= 3, `${fewest} instances were registered for a while`)
+    },
+  },
+  {
+    name: 'crash-loop',
+    proves:
+      'an instance that dies again and again is started at most five times, and its place is listed as crash-looping',
+    isShort: true,
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      const fleet = createClient({ url: facade.url }).fleet
+      await world.goneWork(redis, { env: LOCK, instances: 1 })
+      const killed = new Set<string>()
+      const isLooping = async () => {
+        const all = await fleet.instances({})
+        for (const { id, pid } of all.filter((one) => isNew(one, killed))) {
+          killed.add(id)
+          world.fault('SIGKILL of the instance as soon as it is there')
+          process.kill(pid, 'SIGKILL')
+        }
+        return all.some(({ state }) => state === 'crash-looping')
+      }
+      await world.until(isLooping, 'the place is crash-looping', 40_000)
+      await world.pause(3_000)
+      await isLooping()
+      world.claim(killed.size === 5, `${killed.size} instances were started`)
+    },
+  },
+]
+
+function endOf(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL')
+  } catch {
+    // It has ended.
+  }
+}
+
+function isNew({ id, state }: InstanceJson, killed: ReadonlySet<string>): boolean {
+  return state === 'registered' && !killed.has(id)
+}
+
+function startsOf(world: World) {
+  return world.readEffects().filter(({ phase }) => phase === 'start')
+}
+
+/** Of each round where it was begun last. */
+function lastStarts(world: World) {
+  return [...new Map(startsOf(world).map((start) => [start.round, start])).values()]
+}
+
+function endsOf(world: World): number {
+  return world.readEffects().filter(({ phase }) => phase === 'end').length
+}

@@ -1,0 +1,319 @@
+#!/usr/bin/env python3
+"""A worker of gone over HTTP alone, with nothing but Python's standard library.
+
+    worker.py WORKER COMMAND [ARGUMENT...]      run the command for each job: its data comes as JSON on stdin
+
+    from worker import Worker
+    Worker("mailer", lambda job: {"sent": send(job.data, job.fence)}, slots=4).run()
+
+What the command prints last is the result, if it is JSON; if it fails, so does the attempt, with the last line of its stderr. What is
+set of the worker from one place (gone fleet config) it reads as JSON in GONE_CONFIG, a handler as job.config. Takes
+jobs, renews them while they run, reports, is listed by `gone fleet`, does what it is told there, and drains at SIGTERM: what has
+not ended by GONE_DRAIN seconds (10) is given back. GONE_URL and GONE_KEY say where the server is; GONE_SLOTS how many jobs it
+runs at once, GONE_LEASE for how long it may keep one in silence. Exits 0, or 75 where it was told to be started again.
+"""
+
+import json
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+
+
+class Unanswered(Exception):
+    """Nobody could tell; the same call may be made again."""
+
+
+class Refused(Exception):
+    """The server has answered, and it is no."""
+
+
+class Server:
+    def __init__(self, url=None, key=None, patience=20.0):
+        self.url = (url or os.environ.get("GONE_URL") or "http://127.0.0.1:8080").rstrip("/")
+        self.key = key or os.environ.get("GONE_KEY")
+        self.patience = patience  # seconds for which an unanswered call is made again
+
+    def post(self, path, body=None, wait=0.0, **headers):
+        """The answer's JSON, or None where there is none to give."""
+        give_up = time.monotonic() + self.patience + wait
+        while True:
+            try:
+                return self.once(path, body, wait, headers)
+            except Unanswered:
+                if time.monotonic() > give_up:
+                    raise
+                time.sleep(0.5)
+
+    def once(self, path, body, wait, headers):
+        if self.key:
+            headers["Authorization"] = "Bearer " + self.key
+        data = None
+        if body is not None:
+            data = json.dumps(body).encode()
+            headers["Content-Type"] = "application/json"
+        headers["Accept"] = "application/json"
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        request = urllib.request.Request(self.url + path, data=data or b"", headers=named, method="POST")
+        try:
+            with urllib.request.urlopen(request, timeout=wait + 5) as answer:
+                text = answer.read()
+                return json.loads(text) if text else None
+        except urllib.error.HTTPError as error:
+            if error.code >= 500 or error.code in (408, 429):
+                raise Unanswered(str(error)) from None
+            raise Refused(error.read().decode(errors="replace")) from None
+        except (OSError, ValueError) as error:
+            raise Unanswered(str(error)) from None
+
+
+class Job:
+    """What a handler is given."""
+
+    def __init__(self, server, taken):
+        self.server = server
+        self.system, self.round = taken["system"], taken["round"]
+        self.data, self.attempt, self.fence = taken["data"], taken["attempt"], taken["fence"]
+        self.lease = seconds(taken["lease"])
+        self.lost = threading.Event()  # set when the handler must stop: what it says then does not count
+        self.ended = threading.Event()
+
+    def report(self, verb, body=None):
+        return self.server.post(self.path(verb), body, Gone_Fence=str(self.fence))
+
+    def path(self, verb):
+        names = "/".join(urllib.parse.quote(name, safe="") for name in (self.system, self.round))
+        return f"/api/v1/{verb}/{names}"
+
+    def renew(self):
+        """Keeps the job while it runs."""
+        last = time.monotonic()
+        while not self.ended.wait(self.lease / 3):
+            asked = time.monotonic()
+            try:
+                self.server.once(self.path("renew"), None, 0, {"Gone_Fence": str(self.fence)})
+                last = asked
+            except Refused:
+                self.lost.set()
+                return
+            except Unanswered:
+                # Another may have it, once the lease has ended that was last heard of.
+                if time.monotonic() > last + self.lease:
+                    self.lost.set()
+                    return
+
+
+class Worker:
+    def __init__(self, name, handler, slots=1, server=None, drain=10.0):
+        self.name, self.handler, self.slots = name, handler, slots
+        self.server, self.drain = server or Server(), drain
+        self.id = "py-" + secrets.token_hex(5)
+        self.lock = threading.Lock()
+        self.jobs, self.threads = set(), 0
+        self.done = self.failed = 0
+        self.taken = None
+        self.config, self.settings, self.usual_slots = None, {"revision": 0}, slots
+        self.mode, self.code = "registered", 0
+        self.stopping, self.pulse_now = threading.Event(), threading.Event()
+
+    def run(self):
+        """Runs jobs until it is told to stop; the exit code."""
+        reports = []
+        while not self.stopping.is_set():
+            self.fill()
+            try:
+                reports = self.pulse(reports)
+            except (Unanswered, Refused) as error:
+                print(f"worker: not heard: {error}", file=sys.stderr)
+            self.pulse_now.wait(2)
+            self.pulse_now.clear()
+        self.end(reports)
+        return self.code
+
+    def stop(self, code=0):
+        self.code = code
+        self.stopping.set()
+        self.pulse_now.set()
+
+    def fill(self):
+        with self.lock:
+            while self.threads < self.slots:
+                self.threads += 1
+                threading.Thread(target=self.slot, daemon=True).start()
+
+    def slot(self):
+        while True:
+            with self.lock:
+                if self.threads > self.slots or self.stopping.is_set():
+                    self.threads -= 1
+                    return
+            if self.mode != "registered":
+                time.sleep(0.1)
+                continue
+            try:
+                self.one()
+            except (Unanswered, Refused) as error:
+                print(f"worker: {error}", file=sys.stderr)
+                time.sleep(1)
+
+    def one(self):
+        path = f"/api/v1/take/{urllib.parse.quote(self.name, safe='')}?wait=2s&lease={LEASE}"
+        # The same token again is given the same job, where the answer got lost.
+        taken = self.server.post(path, wait=2, Gone_Candidate=secrets.token_hex(16))
+        if taken is None:
+            return
+        job = Job(self.server, taken)
+        job.config = self.config
+        with self.lock:
+            is_wanted = self.mode == "registered" and not self.stopping.is_set()
+            if is_wanted:
+                self.jobs.add(job)
+                self.taken = time.monotonic()
+        if not is_wanted:
+            job.report("give-back")
+            return
+        threading.Thread(target=job.renew, daemon=True).start()
+        try:
+            self.work(job)
+        finally:
+            job.ended.set()
+            with self.lock:
+                self.jobs.discard(job)
+
+    def work(self, job):
+        try:
+            result = self.handler(job)
+        except Exception as error:
+            if not job.lost.is_set():
+                self.failed += 1
+                job.report("fail", {"reason": (str(error) or type(error).__name__)[:1000]})
+            return
+        if job.lost.is_set():
+            return
+        try:
+            job.report("complete", {"result": result})
+            self.done += 1
+        except Refused:
+            print(f"worker: {job.system}/{job.round}: another has it", file=sys.stderr)
+
+    def pulse(self, reports):
+        """Says that it lives, and does what it is told; what to report next."""
+        with self.lock:
+            worker = {"name": self.name, "slots": self.slots, "running": len(self.jobs)}
+            worker.update(done=self.done, failed=self.failed, settings=self.settings)
+            if self.taken is not None:
+                worker["taken"] = f"{int((time.monotonic() - self.taken) * 1000)}ms"
+        used = os.times()
+        body = {
+            "id": self.id, "host": os.environ.get("GONE_HOST_LABEL") or socket.gethostname(), "pid": os.getpid(),
+            "release": os.environ.get("GONE_RELEASE", "none"), "region": os.environ.get("GONE_REGION", "none"),
+            "version": "worker.py", "mode": self.mode, "workers": [worker], "reports": reports,
+            "rssBytes": rss(), "cpuPercent": int(100 * (used.user + used.system) / max(1, used.elapsed - STARTED)),
+        }
+        answer = self.server.post("/api/v1/fleet/pulse", body)
+        if self.mode == "ended":
+            return []
+        for told in answer.get("settings", []):
+            self.configure(told)
+        return [self.obey(order) for order in answer["orders"]]
+
+    def configure(self, told):
+        """Takes what is set of it from one place; a handler reads it as job.config."""
+        self.slots = told["settings"].get("concurrency", self.usual_slots)
+        self.config = told["settings"].get("config")
+        self.settings = {"revision": told["revision"]}
+        self.pulse_now.set()
+
+    def obey(self, order):
+        verb = order["do"]
+        if verb in ("register", "unregister"):
+            with self.lock:  # not one job begins after this
+                self.mode = verb + "ed"
+        elif verb == "concurrency":
+            self.slots = order["slots"]
+        elif verb in ("restart", "stop"):
+            self.stop(75 if verb == "restart" else 0)
+        self.pulse_now.set()
+        return {"order": order["id"], "outcome": "done"}
+
+    def end(self, reports):
+        """Lets what runs end, or gives it back."""
+        give_up = time.monotonic() + self.drain
+        while self.jobs and time.monotonic() < give_up:
+            time.sleep(0.05)
+        for job in list(self.jobs):
+            job.lost.set()
+            try:
+                job.report("give-back")
+            except (Unanswered, Refused) as error:
+                print(f"worker: not given back: {error}", file=sys.stderr)
+        # A take that is under way gives back what it is still answered.
+        while self.threads and time.monotonic() < give_up + 3:
+            time.sleep(0.05)
+        self.mode = "ended"
+        try:
+            self.pulse(reports)
+        except (Unanswered, Refused):
+            pass  # it is lost in ten seconds
+
+
+STARTED = os.times().elapsed
+LEASE = os.environ.get("GONE_LEASE", "30s")  # how long a job may be kept in silence
+
+
+def rss():
+    try:
+        with open("/proc/self/statm") as statm:
+            return int(statm.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return 0
+
+
+def seconds(text):
+    for unit, factor in (("ms", 0.001), ("s", 1), ("m", 60), ("h", 3600), ("d", 86400)):
+        if text.endswith(unit) and text[: -len(unit)].isdigit():
+            return int(text[: -len(unit)]) * factor
+    return 30.0
+
+
+def command(words):
+    """A handler that runs a command."""
+
+    def handle(job):
+        child = subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            env={**os.environ, "GONE_CONFIG": json.dumps(job.config), "GONE_SYSTEM": job.system, "GONE_ROUND": job.round, "GONE_FENCE": str(job.fence)},
+        )
+        threading.Thread(target=lambda: job.lost.wait() and child.kill(), daemon=True).start()
+        out, err = child.communicate(json.dumps(job.data))
+        if child.returncode != 0:
+            lines = err.strip().splitlines()
+            raise RuntimeError(lines[-1] if lines else f"exit code {child.returncode}")
+        try:
+            return json.loads(out.strip().splitlines()[-1])
+        except (ValueError, IndexError):
+            return None
+
+    return handle
+
+
+def main():
+    if len(sys.argv) < 3:
+        print(__doc__, file=sys.stderr)
+        return 2
+    slots = int(os.environ.get("GONE_SLOTS", "1"))
+    worker = Worker(sys.argv[1], command(sys.argv[2:]), slots, drain=float(os.environ.get("GONE_DRAIN", "10")))
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: worker.stop())
+    return worker.run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

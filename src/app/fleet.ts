@@ -1,0 +1,40 @@
+import { randomBytes } from 'node:crypto'
+import type { Alerts } from '../core/alerts/alert-ports.ts'
+import type { SeriesStore } from '../core/fleet/series-ports.ts'
+import { BullJobsInHand } from '../queue/jobs-in-hand.ts'
+import { BullQueueLooks } from '../queue/queue-looks.ts'
+import { FleetWatch } from '../service/fleet/fleet-watch.ts'
+import { FleetFollower } from '../service/fleet/follower.ts'
+import { Orders } from '../service/fleet/orders.ts'
+import { OutsidePulses } from '../service/fleet/outside-pulses.ts'
+import { ServedWorkers } from '../service/fleet/served-workers.ts'
+import { WorkerConfigs } from '../service/fleet/worker-configs.ts'
+import { RedisFleet } from '../store/fleet/redis-fleet.ts'
+import { RedisPokes } from '../store/fleet/redis-pokes.ts'
+import { type Ground, nowMs } from './assembly.ts'
+import type { assembleRounds } from './rounds.ts'
+
+/** Who runs workers, and what they are told. */
+export function assembleFleet(
+  { config, lines, log }: Ground,
+  { jobs }: Pick<ReturnType<typeof assembleRounds>, 'jobs'>,
+  { alerts, store }: { readonly alerts: Alerts; readonly store: SeriesStore },
+) {
+  const fleet = new RedisFleet(lines.commands)
+  const queues = new BullQueueLooks(() => jobs.states())
+  const watch = new FleetWatch({ fleet, queues, log, alerts, tells: config.alertUrls.length > 0 })
+  const follower = new FleetFollower(fleet, nowMs)
+  return {
+    works: [watch.loop],
+    metrics: { fleet: follower },
+    http: {
+      configs: new WorkerConfigs(fleet, new RedisPokes(lines.commands)),
+      served: new ServedWorkers({ fleet, consumers: (worker) => jobs.consumers(worker), nowMs }),
+      pulses: new OutsidePulses({ fleet, series: store, log, nowMs }),
+      follower,
+      inHand: new BullJobsInHand(lines.commands),
+      series: store,
+      orders: new Orders(fleet, new RedisPokes(lines.commands), () => randomBytes(4).toString('hex')),
+    },
+  }
+}

@@ -1,0 +1,161 @@
+import { randomBytes } from 'node:crypto'
+import { availableParallelism, hostname } from 'node:os'
+import type { Logger } from 'pino'
+import type { Config } from '../config.ts'
+import { heapMib, type Limits } from '../core/fleet/limits.ts'
+import type { FromInstance, InstanceListener, ToInstance } from '../core/fleet/supervised.ts'
+import { startInstance } from '../process/instance-process.ts'
+import { rssOf } from '../process/memory.ts'
+import { BullHandBack } from '../queue/hand-back.ts'
+import { Aftermath } from '../service/fleet/aftermath.ts'
+import type { Life } from '../service/fleet/life.ts'
+import { Supervisor } from '../service/fleet/supervisor.ts'
+import { RedisFleet } from '../store/fleet/redis-fleet.ts'
+import { RedisPokes } from '../store/fleet/redis-pokes.ts'
+import { nowMs } from './assembly.ts'
+import { Closing } from './closing.ts'
+import { openLines, redisOfWorkers, type Surroundings } from './lines.ts'
+import { PlaceRows } from './place-rows.ts'
+import { openProbe } from './probe.ts'
+
+export interface SupervisorStart extends Surroundings {
+  readonly log: Logger
+  readonly instances: number
+  /** The names of the workers that each instance runs. */
+  readonly workers: readonly string[]
+  readonly program: URL
+  readonly args: (place: string) => readonly string[]
+  readonly env: NodeJS.ProcessEnv
+  readonly print: (place: number, line: string, isError: boolean) => void
+  /** Told where the first instances cannot begin, for a reason that the next would have too. */
+  readonly onUnusable: () => void
+  readonly probe?: number
+  readonly limits: Limits
+  /** How long an event loop may be silent. */
+  readonly hungMs: number
+}
+
+export interface RunningSupervisor {
+  /** Where it answers health checks. */
+  readonly probe?: string
+  stop(): Promise<void>
+  killAll(): void
+}
+
+/** What an instance that finds its configuration wrong exits with. */
+const UNUSABLE = 2
+const DRAIN_MS = 60_000
+/** As an instance has it by its own pulse. */
+const LEASE_MS = 10_000
+/** An instance keeps to GONE_SHUTDOWN itself, unless it hangs. */
+const LATE_MS = 500
+
+/** @throws GoneError with one line for the person who started it; nothing is left running then */
+export async function startSupervisor(config: Config, start: SupervisorStart): Promise<RunningSupervisor> {
+  const { log, instances, workers, onUnusable } = start
+  const id = randomBytes(6).toString('hex')
+  const closing = new Closing()
+  try {
+    const lines = await openLines(config, redisOfWorkers(config), start, closing)
+    const fleet = new RedisFleet(lines.commands)
+    const gate = lines.openGate(config.gateUrls)
+    const handBack = new BullHandBack(lines.open('commands', 'hand-back'), (...of) => gate.releaseOf(...of))
+    const rows = new PlaceRows({
+      fleet,
+      pokes: new RedisPokes(lines.commands, lines.open('waiting', 'pokes')),
+      log,
+      labels: {
+        workers,
+        release: config.release,
+        region: config.region,
+        host: config.hostLabel ?? hostname(),
+      },
+      idOf: (number) => placeId(id, number),
+    })
+    const aftermath = new Aftermath({
+      fleet,
+      handBack,
+      factsOf: (life) => life.facts ?? { ...rows.factsOf(life.place, life.process.pid), mode: 'stopping' },
+      log,
+      nowMs,
+    })
+    let hasWorked = false
+    const supervisor = new Supervisor({
+      instances,
+      beginAtOnce: availableParallelism(),
+      log,
+      nowMs,
+      random: Math.random,
+      startInstance: (number, listener) => spawn(start, placeId(id, number), number, listener),
+      rssOf,
+      limits: start.limits,
+      hungMs: start.hungMs,
+      mayRecycle: (life) => fleet.mayRecycle(namesOf(life)),
+      isStuck: async (life) =>
+        life.facts !== undefined &&
+        (await fleet.instance(life.facts.id)).instance?.stuckSinceMs !== undefined,
+      showSilent: (life) => showSilent(fleet, life),
+      onDeath(life) {
+        aftermath.begin(life)
+        hasWorked ||= supervisor.places.some((place) => place.hasWorked)
+        if (!hasWorked && life.exit?.code === UNUSABLE) onUnusable()
+      },
+      show: (place, mode) => rows.show(place, mode),
+      drainMs: DRAIN_MS,
+      endMs: config.shutdownMs + LATE_MS,
+    })
+    closing.add('work', () => supervisor.stop())
+    closing.add('queues', () => rows.stop())
+    closing.add('queues', async () => {
+      await aftermath.stop()
+      await handBack.stop()
+    })
+    const probe = start.probe === undefined ? undefined : await openProbe(start.probe, supervisor, closing)
+    supervisor.start()
+    return {
+      ...(probe !== undefined && { probe }),
+      stop: () => closing.close(log),
+      killAll: () => supervisor.killAll(),
+    }
+  } catch (error) {
+    await closing.close(log)
+    throw error
+  }
+}
+
+function placeId(id: string, number: number): string {
+  return `${id}-${number}`
+}
+
+function namesOf({ facts }: Life): readonly string[] {
+  return facts?.workers.map(({ name }) => name) ?? []
+}
+
+/** Says of an instance what it cannot say itself; and once it can, it does. */
+async function showSilent(fleet: RedisFleet, { facts, isSilent, process }: Life): Promise<void> {
+  if (!isSilent) return process.tell({ kind: 'retell' })
+  if (!facts) return
+  await fleet.pulse([{ id: facts.id, facts: { ...facts, mode: 'unresponsive' }, known: 0 }], LEASE_MS)
+}
+
+function nodeOptionsOf({ memoryBytes }: Limits): readonly string[] {
+  return memoryBytes === undefined ? [] : [`--max-old-space-size=${heapMib(memoryBytes)}`]
+}
+
+function spawn(
+  { program, args, env, print, limits }: SupervisorStart,
+  place: string,
+  number: number,
+  listener: InstanceListener,
+) {
+  return startInstance<FromInstance, ToInstance>(
+    { program, args: args(place), env, nodeOptions: nodeOptionsOf(limits) },
+    {
+      ...listener,
+      onLine(line, isError) {
+        print(number, line, isError)
+        listener.onLine(line)
+      },
+    },
+  )
+}

@@ -1,0 +1,189 @@
+import { randomBytes } from 'node:crypto'
+import { hostname } from 'node:os'
+import type { Config } from '../config.ts'
+import { NO_RELEASE } from '../core/fleet/instance.ts'
+import { roundKey } from '../core/rounds/round.ts'
+import { JobWorker, type JobWorkerParts } from '../queue/job-worker.ts'
+import { QueueNames } from '../queue/queue-names.ts'
+import { BullRoundQueue } from '../queue/round-queue.ts'
+import { InstancePulse } from '../service/fleet/instance-pulse.ts'
+import { WorkSeries } from '../service/fleet/work-series.ts'
+import { Loop } from '../service/loop.ts'
+import { JobRunner } from '../service/rounds/job-runner.ts'
+import { RedisFleet } from '../store/fleet/redis-fleet.ts'
+import { RedisPokes } from '../store/fleet/redis-pokes.ts'
+import { RedisRecords } from '../store/records/redis-records.ts'
+import { RedisSeries } from '../store/series/redis-series.ts'
+import { type Ground, nowMs } from './assembly.ts'
+import { handlerCalls } from './calls.ts'
+import { Closing } from './closing.ts'
+import { type OrderedEnd, WorkInstance } from './instance.ts'
+import { type Lines, openLines, redisOfWorkers, type Surroundings } from './lines.ts'
+import { processTotals } from './process-usage.ts'
+import type { LoadedWorker } from './worker-files.ts'
+
+export interface RunningWorkers {
+  /** The rounds whose handlers run in this process now. */
+  rounds(): readonly string[]
+  /**
+   * Takes no more jobs, lets those that run end within `GONE_SHUTDOWN`, then gives them back. May be called twice.
+   *
+   * @param trouble the error that ends the process, which one of the jobs may have caused
+   */
+  stop(trouble?: Error): Promise<void>
+  readonly instance: WorkInstance
+  /** What the lock of a job begins with that runs here, by queue. */
+  readonly locks: Readonly<Record<string, string>>
+  /** Kept when the fleet has heard of this instance, or could not. */
+  readonly listed: Promise<void>
+  /** Has the fleet hear of this instance anew. */
+  retell(): void
+}
+
+interface WorkSurroundings extends Surroundings {
+  /** Shorter where dead executors are to be followed sooner, at the price of trusting a silent one for less. */
+  readonly gateTtlMs?: number
+  /** Has this process end, because an order says so. Missing: as a signal would. */
+  readonly onOrdered?: (how: OrderedEnd) => Promise<void>
+  /** Of its supervisor, which is told of it. */
+  readonly place?: string
+}
+
+/** How long the gate holds without an extension; an executor that dies keeps others out for so long. */
+const GATE_TTL_MS = 10_000
+/** Of the time to stop, what is kept for handlers to notice that they were cut off, at most half of it. */
+const CUT_OFF_MS = 6_000
+/** And for closing connections after that. */
+const CLOSING_MS = 500
+
+/**
+ * Starts workers on the Redis of the servers.
+ *
+ * @throws GoneError with one line for the person who started it; nothing is left running then
+ */
+export async function startWorkers(
+  config: Config,
+  workers: readonly LoadedWorker[],
+  surroundings: WorkSurroundings,
+): Promise<RunningWorkers> {
+  const closing = new Closing()
+  const { log, gateTtlMs = GATE_TTL_MS, onOrdered = endBySignal, place } = surroundings
+  const id = randomBytes(6).toString('hex')
+  try {
+    const lines = await openLines(config, redisOfWorkers(config), surroundings, closing)
+    const records = new RedisRecords(lines.commands, config.retentionMs)
+    closing.add('queues', () => records.flush())
+    const rounds = new BullRoundQueue(lines.open('commands', 'rounds'), config)
+    closing.add('queues', () => rounds.stop())
+    const gate = lines.openGate(config.gateUrls, id)
+    await lines.settled()
+    const runner = new JobRunner({ records, rounds, gate, log, nowMs, gateTtlMs })
+    const tally = new WorkSeries({
+      store: new RedisSeries(lines.commands),
+      id,
+      release: config.release === NO_RELEASE ? '' : config.release,
+      workers: workers.map(({ name }) => name),
+      totals: processTotals,
+      log,
+      nowMs,
+    })
+    // Not before the last job has ended.
+    closing.add('queues', () => tally.stop())
+    const withCalls = handlerCalls({ config, lines, closing, log }, records)
+    const running = new Map(
+      workers.map((one) => [
+        one.name,
+        makeWorker(config, one, { instance: id, runner, tally, lines, log }, withCalls),
+      ]),
+    )
+    let isBroken = false
+    for (const worker of running.values()) {
+      closing.add('work', () => worker.stop(drainMs(config), endMs(config), isBroken))
+    }
+    keepServed(config, [...running.keys()], { lines, log, closing })
+    const { release, region, hostLabel: host = hostname() } = config
+    const labels = { id, release, region, host, ...(place && { place }) }
+    const instance = new WorkInstance(running, labels, onOrdered)
+    const pulse = await joinFleet(instance, running, { lines, log, closing })
+    tally.start()
+    return {
+      instance,
+      locks: Object.fromEntries([...running].map(([name, { lock }]) => [name, lock])),
+      listed: pulse.listed,
+      retell: () => pulse.retell(),
+      rounds: () => [...running.values()].flatMap((worker) => [...worker.running]),
+      stop(trouble) {
+        isBroken ||= trouble !== undefined
+        return closing.close(log)
+      },
+    }
+  } catch (error) {
+    await closing.close(log)
+    throw error
+  }
+}
+
+/** Lets no server forget the queues of these workers, however seldom they are used. */
+function keepServed(
+  { jobRetentionMs }: Config,
+  queues: readonly string[],
+  { lines, log, closing }: Pick<Ground, 'lines' | 'closing' | 'log'>,
+): void {
+  const names = new QueueNames(lines.commands, jobRetentionMs)
+  const serving = new Loop({
+    everyMs: names.noteEveryMs,
+    work: () => names.serve(...queues),
+    putOff: (cause) => log.debug({ cause }, 'queues not noted as served'),
+  })
+  closing.add('work', () => serving.stop())
+  serving.start()
+}
+
+/** Tells the fleet of these workers until they have stopped, and lets them be told what to do. */
+async function joinFleet(
+  instance: WorkInstance,
+  workers: ReadonlyMap<string, JobWorker>,
+  { lines, log, closing }: Pick<Ground, 'lines' | 'closing' | 'log'>,
+): Promise<InstancePulse> {
+  const fleet = new RedisFleet(lines.commands)
+  const pokes = new RedisPokes(lines.commands, lines.open('waiting', 'pokes'))
+  const pulse = new InstancePulse({ fleet, pokes, instance, log, nowMs })
+  closing.add('callers', async () => {
+    instance.stopping()
+    pulse.hurry()
+  })
+  // Not before the last job has ended, and what was to be told of it is told.
+  closing.add('queues', () => pulse.stop())
+  await pulse.prepare()
+  for (const worker of workers.values()) worker.start()
+  pulse.start()
+  return pulse
+}
+
+function makeWorker(
+  config: Config,
+  { name, terms, handler, parseConfig }: LoadedWorker,
+  {
+    lines,
+    ...parts
+  }: Pick<JobWorkerParts, 'instance' | 'runner' | 'tally' | 'log'> & { readonly lines: Lines },
+  withCalls: ReturnType<typeof handlerCalls>,
+): JobWorker {
+  const worker = new JobWorker({
+    ...config,
+    queue: name,
+    terms,
+    ...(parseConfig && { parseConfig }),
+    handler: (data, context) => Promise.resolve(handler({ id: roundKey(context), data }, withCalls(context))),
+    ...parts,
+    client: lines.open('waiting', `worker-${name}`),
+    address: `${name}@${hostname()}:${process.pid}`,
+  })
+  return worker
+}
+
+const drainMs = ({ shutdownMs }: Config) => shutdownMs - Math.min(CUT_OFF_MS, shutdownMs / 2)
+
+const endMs = ({ shutdownMs }: Config) => shutdownMs - Math.min(CLOSING_MS, shutdownMs / 10)
+
+const endBySignal = async () => void process.kill(process.pid, 'SIGTERM')

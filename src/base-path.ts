@@ -1,0 +1,32 @@
+/** First parts of our own paths: a prefix like one of them could not be told from what it is before. */
+const OWN = [
+  'api',
+  'board',
+  'docs',
+  'login',
+  'logout',
+  'healthz',
+  'readyz',
+  'metrics',
+  'console',
+  'rounds',
+  'schedules',
+  'alerts',
+  'fleet',
+  'keys',
+]
+
+/** Whether it is a path that this server can be reached below, such as `/gone` or `/tools/gone`. */
+export function isBasePath(text: string): boolean {
+  const [before, ...parts] = text.split('/')
+  const isPlain = before === '' && parts.length > 0 && parts.every((part) => /^[\w~-][\w.~-]*$/.test(part))
+  return isPlain && !OWN.includes(parts[0] ?? '')
+}
+
+/** What was asked for: a proxy may have left the prefix away or not. */
+export function withoutBasePath(url: string, basePath: string): string {
+  if (basePath === '' || !url.startsWith(basePath)) return url
+  const rest = url.slice(basePath.length)
+  if (rest === '' || rest.startsWith('?')) return `/${rest}`
+  return rest.startsWith('/') ? rest : url
+}

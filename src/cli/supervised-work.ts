@@ -1,0 +1,68 @@
+import type { FromInstance, ToInstance } from '../core/fleet/supervised.ts'
+import { pause } from '../waiting.ts'
+import { runWorkers, type WorkersChosen, workSetup } from './run-workers.ts'
+import { exitWith } from './terminal.ts'
+
+/** What a supervisor starts an instance with. */
+export interface SupervisedStart extends WorkersChosen {
+  readonly place: string
+}
+
+// One of the processes of `gone work --instances`. Its supervisor starts it, hears of it, and has it end.
+
+const TICK_EVERY_MS = 1_000
+
+const { place, ...chosen } = JSON.parse(process.argv[2] ?? '{}') as SupervisedStart
+/** What has been asked of the supervisor, and is not answered. */
+let answer: ((why: string | undefined) => void) | undefined
+let isSending = false
+
+try {
+  // Without its supervisor nobody reads what it prints, nor starts another when it dies: it ends, as at a signal.
+  process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
+  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  const running = await runWorkers(chosen, process.env, await workSetup(process.env), { place, onOrdered })
+  const { instance, locks } = running
+  const tick = () => {
+    const rssBytes = process.memoryUsage.rss()
+    tell({ kind: 'tick', facts: instance.facts(), ...instance.jobs, rssBytes })
+  }
+  process.on('message', (word: ToInstance) => {
+    switch (word.kind) {
+      case 'rest':
+        answer?.(undefined)
+        void instance.rest().then(tick)
+        return running.retell()
+      case 'refused':
+        return answer?.(word.why)
+      case 'retell':
+        return running.retell()
+    }
+  })
+  await running.listed
+  // Nothing may be lost of it: it is sent whatever is on its way.
+  process.send?.({ kind: 'ready', facts: instance.facts(), locks } satisfies FromInstance)
+  while (process.connected) {
+    await pause(TICK_EVERY_MS)
+    tick()
+  }
+} catch (error) {
+  await exitWith(error)
+}
+
+/** A supervisor that is stopped for a while reads nothing: what would only pile up is left out. */
+function tell(word: FromInstance): void {
+  if (isSending || !process.connected) return
+  isSending = true
+  process.send?.(word, undefined, undefined, () => {
+    isSending = false
+  })
+}
+
+/** Resolves when the supervisor has another in this one's place, or has nobody take it. */
+function onOrdered(how: 'restart' | 'stop'): Promise<void> {
+  return new Promise((resolve, reject) => {
+    answer = (why) => (why === undefined ? resolve() : reject(new Error(why)))
+    process.send?.({ kind: 'ordered', how } satisfies FromInstance)
+  })
+}

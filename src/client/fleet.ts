@@ -1,0 +1,158 @@
+import type { FleetEventsJson, InstanceJson, OrderJson, TopologyJson } from '../core/fleet/fleet-wire.ts'
+import type { OrderVerb } from '../core/fleet/order.ts'
+import type { PulseBody, PulseJson } from '../core/fleet/pulse-wire.ts'
+import type { SelectionField } from '../core/fleet/selection.ts'
+import type { SeriesJson } from '../core/fleet/series-wire.ts'
+import { ask, askAll, type CallOptions } from './ask.ts'
+import { type Duration, durationText } from './duration.ts'
+import { type ConfigCalls, configOn } from './fleet-config.ts'
+import { outcomeOf } from './outcome.ts'
+import type { Reply, TransportOptions } from './transport.ts'
+
+/** Which instances: names, `*` for any characters, several separated by commas. `{ worker: 'mail*', state: 'registered' }` */
+export type FleetSelection = { readonly [Field in SelectionField]?: string }
+
+/** What a listener is told first, and after changes that were not kept; then what changes. */
+export type FleetNews =
+  | { readonly kind: 'snapshot'; readonly instances: readonly InstanceJson[] }
+  /** Without an instance: it is not selected any more, or is forgotten. */
+  | { readonly kind: 'change'; readonly id: string; readonly instance?: InstanceJson }
+
+export interface OrderOptions extends CallOptions {
+  readonly do: OrderVerb
+  /** Whom it reaches; or `'all'`, in so many words. */
+  readonly select: FleetSelection | 'all'
+  /** How many instances were shown: where others are selected by now, nobody is told. */
+  readonly count: number
+  /** For `concurrency`: how many jobs at once, and of which worker where an instance has several. */
+  readonly slots?: number
+  readonly worker?: string
+  readonly reason?: string
+  /** How long it may be obeyed, 1s to 1h. Default 60s. */
+  readonly within?: Duration
+  /** It may take away more than half of what serves a worker. */
+  readonly atOnce?: boolean
+}
+
+export interface SeriesOptions extends CallOptions {
+  readonly worker: string
+  /** Default: an hour before `to`. */
+  readonly from?: Date
+  /** Default: now. */
+  readonly to?: Date
+  /** What a point tells of: whole minutes up to 1h, or whole hours. Default: as many points as a graph shows well. */
+  readonly step?: Duration
+}
+
+/** What runs workers, and what it is told. */
+export interface FleetCalls {
+  /** What workers are configured with from one place. */
+  readonly config: ConfigCalls
+  /** How many instances run what, where. */
+  topology(selection?: FleetSelection, options?: CallOptions): Promise<TopologyJson>
+  /** By region, host, worker and id. */
+  instances(selection?: FleetSelection, options?: CallOptions): Promise<readonly InstanceJson[]>
+  /** Undefined if there is none, or it ended over an hour ago. */
+  instance(id: string, options?: CallOptions): Promise<InstanceJson | undefined>
+  /** All that are selected now, then each change, none left out; until `signal` ends it. */
+  listen(selection?: FleetSelection, options?: CallOptions): AsyncIterable<FleetNews>
+  /** Tells instances what to do. A call whose answer got lost is not repeated: look at the orders. */
+  order(options: OrderOptions): Promise<OrderJson>
+  /** Whom an order would reach. */
+  plan(select: FleetSelection | 'all', options?: CallOptions): Promise<readonly InstanceJson[]>
+  orders(options?: CallOptions & { readonly limit?: number }): Promise<readonly OrderJson[]>
+  /** Says that an instance lives which takes jobs over HTTP; what it is to obey. To be said every two seconds. */
+  pulse(body: PulseBody, options?: CallOptions): Promise<PulseJson>
+  /** What was done for a worker in the course of time: by minutes for a day, by hours for 30 days. */
+  series(options: SeriesOptions): Promise<SeriesJson>
+  orderOf(id: string, options?: CallOptions): Promise<OrderJson | undefined>
+}
+
+const PATH = '/api/v1/fleet'
+const LISTEN_MS = 25_000
+const ORDERS = 100
+
+/** The fleet of the server that is reached by `transport`. */
+export function fleetOn(transport: TransportOptions): FleetCalls {
+  const list = (query: FleetSelection, signal: AbortSignal | undefined) =>
+    askAll<InstanceJson>(transport, { path: `${PATH}/instances`, query, answers: 'instances', signal })
+  return {
+    config: configOn(transport),
+    async topology(query = {}, { signal } = {}) {
+      return (await ask(transport, { path: PATH, query, answers: 'regions', signal })).json as TopologyJson
+    },
+    instances: (selection = {}, { signal } = {}) => list(selection, signal),
+    async instance(id, { signal } = {}) {
+      const path = `${PATH}/instances/${encodeURIComponent(id)}`
+      const json = await found(ask(transport, { path, answers: 'instance', signal }), 'NO_SUCH_INSTANCE')
+      return (json as { instance: InstanceJson } | undefined)?.instance
+    },
+    listen: (selection = {}, { signal } = {}) => listen(transport, selection, signal),
+    async order({ select, within, signal, ...rest }) {
+      const body = {
+        ...rest,
+        ...selected(select),
+        ...(within !== undefined && { within: durationText(within) }),
+      }
+      const path = `${PATH}/orders`
+      const question = { method: 'POST', path, body, accepts: [202], answers: 'order', signal } as const
+      return ((await ask(transport, { ...question, isRepeatable: false })).json as { order: OrderJson }).order
+    },
+    async plan(select, { signal } = {}) {
+      const body = { do: 'register', dryRun: true, ...selected(select) }
+      const question = { method: 'POST', path: `${PATH}/orders`, body, answers: 'instances', signal } as const
+      return ((await ask(transport, question)).json as { instances: readonly InstanceJson[] }).instances
+    },
+    orders: ({ signal, limit = ORDERS } = {}) =>
+      askAll<OrderJson>(transport, { path: `${PATH}/orders`, answers: 'orders', signal }, limit),
+    async pulse(body, { signal } = {}) {
+      const question = { method: 'POST', path: `${PATH}/pulse`, body, answers: 'orders', signal } as const
+      return (await ask(transport, question)).json as PulseJson
+    },
+    async series({ worker, from, to, step, signal }) {
+      const query = {
+        worker,
+        from: from?.toISOString(),
+        to: to?.toISOString(),
+        step: step === undefined ? undefined : durationText(step),
+      }
+      return (await ask(transport, { path: `${PATH}/series`, query, answers: 'points', signal }))
+        .json as SeriesJson
+    },
+    async orderOf(id, { signal } = {}) {
+      const path = `${PATH}/orders/${encodeURIComponent(id)}`
+      const json = await found(ask(transport, { path, answers: 'order', signal }), 'NO_SUCH_ORDER')
+      return (json as { order: OrderJson } | undefined)?.order
+    },
+  }
+}
+
+async function* listen(
+  transport: TransportOptions,
+  selection: FleetSelection,
+  signal: AbortSignal | undefined,
+): AsyncIterable<FleetNews> {
+  let after: string | undefined
+  while (!signal?.aborted) {
+    if (after === undefined) {
+      // Where to listen from comes first: what changes while the pages are read is told after them.
+      const events = { path: `${PATH}/events`, answers: 'events', signal }
+      after = ((await ask(transport, events)).json as FleetEventsJson).at
+      const question = { path: `${PATH}/instances`, query: selection, answers: 'instances', signal }
+      yield { kind: 'snapshot', instances: await askAll<InstanceJson>(transport, question) }
+    }
+    const query = { ...selection, after }
+    const question = { path: `${PATH}/events`, query, answers: 'events', waitMs: LISTEN_MS, signal }
+    const { events, at, reset } = (await ask(transport, question)).json as FleetEventsJson
+    for (const event of events) yield { kind: 'change', ...event }
+    after = reset ? undefined : at
+  }
+}
+
+function selected(select: FleetSelection | 'all') {
+  return select === 'all' ? { all: true } : { select }
+}
+
+async function found(asked: Promise<Reply>, none: 'NO_SUCH_INSTANCE' | 'NO_SUCH_ORDER'): Promise<unknown> {
+  return (await asked.catch(outcomeOf<Pick<Reply, 'json'>>({ [none]: () => ({ json: undefined }) }))).json
+}

@@ -1,0 +1,13 @@
+/** The path that the server is reached below, such as `/gone`, or nothing: this file is loaded from under it. */
+const BASE = new URL(import.meta.url).pathname.replace(/\/console\/[^/]+\/lib\/[^/]+$/, '')
+
+/** Where the browser finds what is at this path of the server. */
+export function at(path: string): string {
+  return BASE + path
+}
+
+/** The path of the server that is shown. */
+export function shownPath(): string {
+  const { pathname } = location
+  return pathname.startsWith(`${BASE}/`) || pathname === BASE ? pathname.slice(BASE.length) || '/' : pathname
+}

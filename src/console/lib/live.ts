@@ -1,0 +1,126 @@
+import { at } from './base.ts'
+import { draw } from './draw.ts'
+import { askAgain, type Topic, troubleOfPage } from './follow.ts'
+
+/** How often all is asked for again besides: streams tell of the newest, and of no numbers that change all the time. */
+const LOOK_EVERY_MS = 10_000
+/** Where no stream comes through, and where the last question was not answered. */
+const LOOK_OFTEN_MS = 2_000
+/** A browser has six connections to a server: hidden tabs leave theirs to others. */
+const HIDDEN_MS = 5_000
+/** What servers count for all who look together is so new by then. */
+const SETTLED_MS = 2_500
+/** The server says something every 15 s. */
+const SILENT_MS = 40_000
+
+export type Liveness = 'live' | 'held' | 'looking' | 'lost' | 'out'
+
+let stream: EventSource | undefined
+let heardAtMs = 0
+let askedAtMs = 0
+const changed = new Set<Topic>()
+let settling: ReturnType<typeof setTimeout> | undefined
+let isHeld = false
+let isOut = false
+
+/** Keeps what is on the screen as new as the servers have it. */
+export function startLive(): void {
+  open()
+  setInterval(turn, 1_000)
+  let hiding: ReturnType<typeof setTimeout> | undefined
+  document.addEventListener('visibilitychange', () => {
+    clearTimeout(hiding)
+    if (document.hidden) hiding = setTimeout(close, HIDDEN_MS)
+    else {
+      if (stream === undefined) open()
+      again()
+    }
+  })
+  addEventListener('pagehide', close)
+  addEventListener('pageshow', () => stream ?? open())
+}
+
+/** How new what is on the screen is. */
+export function liveness(): Liveness {
+  if (isOut) return 'out'
+  if (troubleOfPage()) return 'lost'
+  if (isHeld) return 'held'
+  return heardAtMs > 0 ? 'live' : 'looking'
+}
+
+export function isHolding(): boolean {
+  return isHeld
+}
+
+/** Everything on the screen stays as it is, until it is let go. */
+export function hold(next: boolean): void {
+  isHeld = next
+  if (!next) again()
+  draw()
+}
+
+function open(): void {
+  close()
+  if (isOut || document.hidden) return
+  stream = new EventSource(at('/console/stream'))
+  on('hello', () => again())
+  on('ping', () => {})
+  on('bye', () => {})
+  on('logout', () => {
+    isOut = true
+    close()
+    askAgain()
+  })
+  on('changed', (data) => heard((JSON.parse(data) as { topics: Topic[] }).topics))
+  stream.addEventListener('error', () => {
+    heardAtMs = 0
+    // Refused, not cut: it would not come again by itself.
+    if (stream?.readyState === EventSource.CLOSED) stream = undefined
+    draw()
+  })
+}
+
+/** Asks at once, and then, however much changes, again when that has settled for all who ask a server together. */
+function heard(topics: readonly Topic[]): void {
+  for (const topic of topics) changed.add(topic)
+  if (settling !== undefined) return
+  again(topics)
+  settling = setTimeout(() => {
+    settling = undefined
+    const late = [...changed]
+    changed.clear()
+    again(late)
+  }, SETTLED_MS)
+}
+
+function on(event: string, act: (data: string) => void): void {
+  stream?.addEventListener(event, ({ data }: MessageEvent<string>) => {
+    if (heardAtMs === 0) draw()
+    heardAtMs = Date.now()
+    act(data)
+  })
+}
+
+function close(): void {
+  stream?.close()
+  stream = undefined
+  heardAtMs = 0
+}
+
+function turn(): void {
+  if (document.hidden || isHeld) return
+  const nowMs = Date.now()
+  const isLive = heardAtMs > 0 && nowMs - heardAtMs < SILENT_MS
+  if (heardAtMs > 0 && !isLive) open()
+  if (stream === undefined && nowMs - askedAtMs > LOOK_OFTEN_MS) open()
+  const everyMs = isLive && troubleOfPage() === undefined ? LOOK_EVERY_MS : LOOK_OFTEN_MS
+  if (nowMs - askedAtMs >= everyMs) again()
+  // Relative times go on.
+  else draw()
+}
+
+function again(topics?: readonly Topic[]): void {
+  if (isHeld) return
+  if (topics === undefined) askedAtMs = Date.now()
+  askAgain(topics)
+}

@@ -1,0 +1,236 @@
+import type { RoundJson, RoundListJson, TallyJson } from '../../core/rounds/round-wire.ts'
+import { addressWith, asked } from '../lib/address.ts'
+import { ask, pathOf } from '../lib/ask.ts'
+import { shownPath } from '../lib/base.ts'
+import { zone } from '../lib/choices.ts'
+import { serverNowMs } from '../lib/clock.ts'
+import type { FileColumn } from '../lib/csv.ts'
+import { draw } from '../lib/draw.ts'
+import { follow } from '../lib/follow.ts'
+import type { Ground, Page } from '../lib/page.ts'
+import { h, type VNode } from '../lib/preact.js'
+import { moment } from '../lib/times.ts'
+import { Badge } from '../parts/badge.tsx'
+import { Empty, serverUrl, Waiting } from '../parts/empty.tsx'
+import { Files } from '../parts/files.tsx'
+import { type Field, Filters, Tabs } from '../parts/filters.tsx'
+import { Leader, leaderNameOf } from '../parts/leader.tsx'
+import { Name, roundPath } from '../parts/name.tsx'
+import { cameAt, ended, roundKeyOf, took, tookMs } from '../parts/round-rows.ts'
+import { type Column, Table } from '../parts/table.tsx'
+import { Time } from '../parts/time.tsx'
+import { type Rows, rowsKept } from './rounds-kept.ts'
+
+const PAGE_SIZE = 50
+/** So often a search goes on by itself; then whoever looks says. */
+const MAX_LOOKS = 10
+
+const SINCE: Readonly<Record<string, number>> = { '1h': 3_600_000, '24h': 86_400_000, '7d': 604_800_000 }
+
+const FIELDS: readonly Field[] = [
+  { name: 'q', label: 'Round', isSearch: true },
+  { name: 'system', label: 'System' },
+  { name: 'worker', label: 'Worker' },
+  { name: 'leader', label: 'Led by' },
+  {
+    name: 'since',
+    label: 'Came',
+    choices: [
+      ['', 'any time'],
+      ['1h', 'last hour'],
+      ['24h', 'last 24 h'],
+      ['7d', 'last 7 days'],
+    ],
+  },
+]
+
+/** Which rounds came, who led them, for how long, and how they ended. */
+export function roundsPage(_: Ground): Page {
+  const kept = rowsKept()
+  const search = { looks: 0, isLooking: false }
+  const list = follow<RoundListJson>(
+    () => listPath(asked('before')),
+    asked('before') === undefined ? ['rounds'] : [],
+    {
+      onData: (data) => {
+        kept.take(data, asked('before') === undefined)
+        if (search.looks === 0) void further()
+      },
+    },
+  )
+  const tally = follow<TallyJson>(() => pathOf('rounds/tally', narrowed()), ['rounds'])
+
+  /** Goes on looking where few were found. */
+  async function further(): Promise<void> {
+    search.isLooking = true
+    for (let n = 0; n < MAX_LOOKS; n += 1) {
+      const { next, rows } = kept.rows()
+      if (next === undefined || rows.length >= PAGE_SIZE) break
+      search.looks += 1
+      try {
+        kept.append(await ask<RoundListJson>(listPath(next)))
+      } catch {
+        break
+      }
+      draw()
+    }
+    search.isLooking = false
+    draw()
+  }
+
+  return {
+    title: 'Rounds',
+    view: () => (
+      <div>
+        <div class="head">
+          <h1>Rounds</h1>
+          <div class="side">
+            <Files name="rounds" columns={FILE} rows={kept.rows().rows} />
+          </div>
+        </div>
+        <Filters fields={FIELDS} />
+        <div class="line">
+          {tabsOf(tally.data)}
+          {kept.rows().coming > 0 && (
+            <button type="button" class="pill" onClick={kept.showComing}>
+              {kept.rows().coming} new · show
+            </button>
+          )}
+        </div>
+        <div class="panel">
+          {list.data === undefined && list.trouble === undefined ? (
+            <Waiting />
+          ) : (
+            tableOf(kept.rows(), search, further)
+          )}
+        </div>
+        {footOf(kept.rows(), tally.data)}
+      </div>
+    ),
+  }
+}
+
+function listPath(cursor: string | undefined): string {
+  return pathOf('rounds', { ...narrowed(), state: asked('state'), limit: PAGE_SIZE, cursor })
+}
+
+function narrowed() {
+  const since = SINCE[asked('since') ?? '']
+  return {
+    q: asked('q'),
+    system: asked('system'),
+    worker: asked('worker'),
+    leader: asked('leader'),
+    // To the minute, so that the same question is one.
+    from:
+      since === undefined
+        ? undefined
+        : new Date(Math.floor((serverNowMs() - since) / 60_000) * 60_000).toISOString(),
+  }
+}
+
+const COLUMNS: readonly Column<RoundJson>[] = [
+  { title: 'State', cell: ({ state }) => <Badge state={state} /> },
+  { title: 'System', cell: ({ system }) => system },
+  { title: 'Round', kind: 'main', cell: (round) => <Name href={roundPath(round)} text={round.round} /> },
+  { title: 'Led by', cell: (round) => <Leader round={round} /> },
+  { title: 'Worker', kind: 'minor', cell: ({ job }) => job?.worker ?? '–' },
+  { title: 'Fence', kind: 'minor number', cell: ({ fence }) => fence ?? '–' },
+  { title: 'Came', cell: (round) => <Time at={cameAt(round) ?? 0} /> },
+  { title: 'For', kind: 'number lasting', cell: took },
+  { title: 'Ended', kind: 'wide', cell: (round) => <span class="quiet">{ended(round)}</span> },
+]
+
+const FILE: readonly FileColumn<RoundJson>[] = [
+  { title: 'state', of: ({ state }) => state },
+  { title: 'system', of: ({ system }) => system },
+  { title: 'round', of: ({ round }) => round },
+  { title: 'leader', of: ({ leader }) => leader },
+  { title: 'leaderName', of: leaderNameOf },
+  { title: 'worker', of: ({ job }) => job?.worker },
+  { title: 'fence', of: ({ fence }) => fence },
+  { title: 'came', of: cameAt },
+  { title: 'tookMs', of: tookMs },
+  { title: 'endedAt', of: ({ completion }) => completion?.at },
+  { title: 'ended', of: (round) => String(ended(round)) },
+]
+
+function tableOf(kept: Rows, search: { readonly isLooking: boolean }, further: () => Promise<void>): VNode {
+  const { rows, next, looked, stale } = kept
+  if (rows.length > 0)
+    return (
+      <Table
+        caption="Rounds, newest first"
+        columns={COLUMNS}
+        rows={rows}
+        keyOf={roundKeyOf}
+        classOf={(row) => (stale.has(roundKeyOf(row)) ? 'stale' : '')}
+      />
+    )
+  if (search.isLooking) return <Waiting />
+  const isFiltered = [...FIELDS, { name: 'state' }].some(({ name }) => asked(name) !== undefined)
+  if (!isFiltered)
+    return (
+      <Empty command={`curl -X POST ${serverUrl()}/api/v1/elect/cleaner/2026-11-26-0800`}>
+        No round yet. Ask for one:
+      </Empty>
+    )
+  return (
+    <Empty>
+      No round matches. Looked at {looked.entries}{' '}
+      {looked.until !== undefined && `back to ${moment(Date.parse(looked.until), zone(), serverNowMs())}`}.{' '}
+      {next !== undefined && (
+        <button type="button" onClick={() => void further()}>
+          Look further
+        </button>
+      )}{' '}
+      <a href={shownPath()}>Clear all</a>
+    </Empty>
+  )
+}
+
+function tabsOf(tally: TallyJson | undefined): VNode {
+  const { counts } = tally ?? {}
+  const all = counts && Object.values(counts).reduce((sum, count) => sum + count, 0)
+  const more = tally?.hasMore && all !== undefined ? `${all}+` : all
+  return (
+    <Tabs
+      name="state"
+      label="States"
+      tabs={[
+        { value: undefined, text: 'all', count: more },
+        { value: 'led', text: 'led', count: counts?.led },
+        { value: 'overdue', text: 'overdue', count: counts?.overdue, tone: 'warn' },
+        { value: 'submitted', text: 'submitted', count: counts?.submitted },
+        { value: 'open', text: 'open again', count: counts?.open },
+        { value: 'failed', text: 'failed', count: counts?.failed, tone: 'bad' },
+        { value: 'completed', text: 'completed', count: counts?.completed },
+      ]}
+    />
+  )
+}
+
+function footOf({ rows, next, looked }: Rows, tally: TallyJson | undefined): VNode {
+  const until = looked.until ?? tally?.looked.until
+  return (
+    <p class="pager">
+      {asked('before') !== undefined && (
+        <a rel="first" href={addressWith({ before: undefined })}>
+          Newest
+        </a>
+      )}
+      <span class="quiet">
+        {rows.length} shown
+        {tally?.hasMore && ` · counts are of the newest ${tally.looked.entries.toLocaleString('en')}`}
+        {looked.until !== undefined &&
+          until !== undefined &&
+          ` · looked at ${looked.entries.toLocaleString('en')}, back to ${moment(Date.parse(until), zone(), serverNowMs())}`}
+      </span>
+      {next !== undefined && (
+        <a rel="next" href={addressWith({ before: next })}>
+          Older
+        </a>
+      )}
+    </p>
+  )
+}

@@ -1,0 +1,112 @@
+import type { NextSlotsJson, ScheduleJson } from '../../core/schedules/schedule-wire.ts'
+import { ask, askTagged, Trouble } from '../lib/ask.ts'
+import { at } from '../lib/base.ts'
+import { zone } from '../lib/choices.ts'
+import { draw } from '../lib/draw.ts'
+import { follow } from '../lib/follow.ts'
+import type { Ground, Page } from '../lib/page.ts'
+import { h } from '../lib/preact.js'
+import { Empty, Waiting } from '../parts/empty.tsx'
+import { schedulePath } from '../parts/name.tsx'
+import { apiPath } from '../parts/schedule-buttons.tsx'
+import { bodyIn, type Drawn, EMPTY, formOf, problemsOf } from './schedule-fields.ts'
+import { formView, type Preview } from './schedule-form-view.tsx'
+
+/** As one types, but not at each key. */
+const PREVIEW_AFTER_MS = 250
+
+/** Makes a schedule, or changes one: what it would do is shown while one writes. */
+export function scheduleForm(_: Ground, system?: string, name?: string): Page {
+  let form: Drawn = { ...EMPTY, zone: zone(), system: system ?? '', name: name ?? '' }
+  let [before, tag] = [undefined as ScheduleJson | undefined, undefined as string | undefined]
+  /** How it was before somebody else changed it. */
+  let seen: ScheduleJson | undefined
+  let preview: Preview = {}
+  let [isBusy, saved, asked] = [false, undefined as string | undefined, 0]
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const isNew = system === undefined || name === undefined
+  const title = isNew ? 'New schedule' : `Edit ${system}/${name}`
+  const found = follow<ScheduleJson>(() => (isNew || before ? undefined : apiPath({ system, name })), [], {
+    onData: (data, tagged) => {
+      before = data
+      tag = tagged
+      form = formOf(data)
+      void look()
+    },
+  })
+
+  function set(field: keyof Drawn, text: string): void {
+    form = { ...form, [field]: text }
+    saved = undefined
+    clearTimeout(timer)
+    timer = setTimeout(look, PREVIEW_AFTER_MS)
+    draw()
+  }
+
+  /** What the server says of it, without keeping it. An answer to what was written before is dropped. */
+  async function look(): Promise<void> {
+    const mine = ++asked
+    if (problemsOf(form).length > 0) return
+    const next = await previewOf(form, before)
+    if (mine !== asked) return
+    preview = next
+    draw()
+  }
+
+  async function save(): Promise<void> {
+    isBusy = true
+    draw()
+    saved = await refusalOf(form, before, tag)
+    if (saved === undefined) location.assign(at(schedulePath(form)))
+    else if (saved.includes('CHANGED_MEANWHILE')) await lookAnew()
+    isBusy = false
+    draw()
+  }
+
+  /** What was written stays; what somebody else has changed is shown beside it. */
+  async function lookAnew(): Promise<void> {
+    seen ??= before
+    const now = await askTagged<ScheduleJson>(apiPath(form)).catch(() => undefined)
+    // One that was removed is made anew by who saves again.
+    tag = now?.tag
+    if (now) before = now.value
+    void look()
+  }
+
+  return {
+    title,
+    view: () => {
+      if (!isNew && before === undefined)
+        return found.trouble ? <Empty>There is no such schedule.</Empty> : <Waiting />
+      const problems = problemsOf(form)
+      const isBlocked = isBusy || problems.length > 0 || preview.trouble !== undefined
+      const box = { form, isNew, set, saved, isBlocked, save }
+      return formView({ title, box, problems, preview, before, seen })
+    },
+  }
+}
+
+async function previewOf(form: Drawn, before: ScheduleJson | undefined): Promise<Preview> {
+  try {
+    const body = bodyIn(form, before)
+    const { slots } = await ask<NextSlotsJson>(`${apiPath(form)}/preview`, { method: 'POST', body })
+    return { next: slots }
+  } catch (error) {
+    return { trouble: (error as Trouble).message }
+  }
+}
+
+/** Saves it; why it was not, in words with their code. */
+async function refusalOf(
+  form: Drawn,
+  before: ScheduleJson | undefined,
+  ifMatch: string | undefined,
+): Promise<string | undefined> {
+  try {
+    const body = bodyIn(form, before)
+    await ask(apiPath(form), { method: 'PUT', body, ...(ifMatch !== undefined && { ifMatch }) })
+    return undefined
+  } catch (error) {
+    return error instanceof Trouble ? `${error.message} (${error.code})` : String(error)
+  }
+}

@@ -1,0 +1,234 @@
+import type { RoundListJson } from '../../core/rounds/round-wire.ts'
+import type { ScheduleJson, ScheduleListJson } from '../../core/schedules/schedule-wire.ts'
+import { addressWith, asked } from '../lib/address.ts'
+import { ask, pathOf } from '../lib/ask.ts'
+import { zone } from '../lib/choices.ts'
+import type { FileColumn } from '../lib/csv.ts'
+import { draw } from '../lib/draw.ts'
+import { follow } from '../lib/follow.ts'
+import type { Ground, Page } from '../lib/page.ts'
+import { h, type VNode } from '../lib/preact.js'
+import { coming, duration } from '../lib/times.ts'
+import { Badge } from '../parts/badge.tsx'
+import { Empty, Waiting } from '../parts/empty.tsx'
+import { Files } from '../parts/files.tsx'
+import { type Field, Filters, Tabs } from '../parts/filters.tsx'
+import { Name, schedulePath } from '../parts/name.tsx'
+import { scheduleButtons } from '../parts/schedule-buttons.tsx'
+import { Strip, slotsOf } from '../parts/strip.tsx'
+import { type Column, Table } from '../parts/table.tsx'
+import { Time } from '../parts/time.tsx'
+import { When } from '../parts/when.tsx'
+
+type Listed = Omit<ScheduleJson, 'now'>
+
+/** As many are asked for together; beyond, whoever looks narrows by system. */
+const PAGE_SIZE = 1_000
+/** The strips are made of the newest rounds of so many systems. */
+const MAX_SYSTEMS = 10
+const MAX_ROUNDS = 500
+
+const FIELDS: readonly Field[] = [
+  { name: 'q', label: 'Name', isSearch: true },
+  { name: 'system', label: 'System' },
+  { name: 'worker', label: 'Worker' },
+  {
+    name: 'order',
+    label: 'Order',
+    choices: [
+      ['', 'next run'],
+      ['name', 'name'],
+    ],
+  },
+]
+
+/** What makes rounds come by themselves: when, and how it went. */
+export function schedulesPage({ me }: Ground): Page {
+  const strips = new Map<string, ReturnType<typeof slotsOf>>()
+  const list = follow<ScheduleListJson>(
+    () => pathOf('schedules', { system: asked('system'), limit: PAGE_SIZE }),
+    ['schedules'],
+    {
+      onData: (data) => void look(data),
+    },
+  )
+
+  async function look({ schedules }: ScheduleListJson): Promise<void> {
+    const systems = [...new Set(narrowed(schedules).map(({ system }) => system))].slice(0, MAX_SYSTEMS)
+    await Promise.all(
+      systems.map(async (system) => {
+        const found = await ask<RoundListJson>(pathOf('rounds', { system, limit: MAX_ROUNDS })).catch(
+          () => undefined,
+        )
+        if (found) strips.set(system, slotsOf(found.rounds))
+      }),
+    )
+    draw()
+  }
+
+  const stripOf = ({ system, name }: Listed) => strips.get(system)?.get(`${system}/${name}`)
+  const isFailing = (one: Listed) => stripOf(one)?.at(-1)?.state === 'failed'
+  const columns = columnsOf(stripOf, (one) => scheduleButtons(one, me.data?.may.submit ?? false, 'few'))
+
+  return {
+    title: 'Schedules',
+    view: () => {
+      const all = narrowed(list.data?.schedules ?? [])
+      const rows = sorted(all.filter((one) => inState(one, isFailing)))
+      return (
+        <div>
+          <div class="head">
+            <h1>Schedules</h1>
+            <div class="side">
+              {me.data?.may.submit && (
+                <a class="button main" href="/schedules/new">
+                  New schedule
+                </a>
+              )}
+              <Files name="schedules" columns={FILE} rows={rows} />
+            </div>
+          </div>
+          <Filters fields={FIELDS} />
+          <div class="line">
+            <Tabs
+              name="state"
+              label="States"
+              tabs={[
+                { value: undefined, text: 'all', count: all.length },
+                { value: 'failing', text: 'failing', count: all.filter(isFailing).length, tone: 'bad' },
+                { value: 'paused', text: 'paused', count: all.filter(({ paused }) => paused).length },
+                { value: 'over', text: 'over', count: all.filter(isOver).length },
+              ]}
+            />
+          </div>
+          <div class="panel">
+            {list.data === undefined ? (
+              <Waiting />
+            ) : rows.length > 0 ? (
+              <Table caption="Schedules" columns={columns} rows={rows} keyOf={keyOf} />
+            ) : (
+              nothing()
+            )}
+          </div>
+          {list.data?.next !== undefined && (
+            <p class="pager quiet">
+              These are the first {PAGE_SIZE.toLocaleString('en')} by system and name. Narrow by system to see
+              others.
+            </p>
+          )}
+        </div>
+      )
+    },
+  }
+}
+
+function keyOf({ system, name }: Listed): string {
+  return `${system}/${name}`
+}
+
+function narrowed(schedules: readonly Listed[]): readonly Listed[] {
+  const [text, worker] = [asked('q')?.toLowerCase(), asked('worker')]
+  return schedules.filter(
+    (one) =>
+      (text === undefined || keyOf(one).toLowerCase().includes(text)) &&
+      (worker === undefined || one.job.worker === worker),
+  )
+}
+
+function isOver({ next, paused }: Listed): boolean {
+  return next === null && !paused
+}
+
+function inState(one: Listed, isFailing: (one: Listed) => boolean): boolean {
+  switch (asked('state')) {
+    case 'failing':
+      return isFailing(one)
+    case 'paused':
+      return one.paused
+    case 'over':
+      return isOver(one)
+    default:
+      return true
+  }
+}
+
+function sorted(schedules: readonly Listed[]): readonly Listed[] {
+  if (asked('order') === 'name') return schedules
+  const due = ({ next }: Listed) => (next === null ? Number.POSITIVE_INFINITY : Date.parse(next.at))
+  return schedules.toSorted((a, b) => due(a) - due(b) || (keyOf(a) < keyOf(b) ? -1 : 1))
+}
+
+function columnsOf(
+  stripOf: (one: Listed) => ReturnType<ReturnType<typeof slotsOf>['get']>,
+  buttons: (one: Listed) => VNode | null,
+): readonly Column<Listed>[] {
+  return [
+    { title: 'Schedule', kind: 'main', cell: (one) => <Name href={schedulePath(one)} text={keyOf(one)} /> },
+    { title: 'When', cell: (one) => <When of={one} /> },
+    { title: 'Last', cell: (one) => <Strip rounds={stripOf(one) ?? []} /> },
+    {
+      title: 'Last run',
+      cell: (one) => {
+        const last = stripOf(one)?.at(-1)
+        return one.paused ? (
+          <Badge state="paused" />
+        ) : isOver(one) ? (
+          <Badge state="over" />
+        ) : last ? (
+          <Badge state={last.state} />
+        ) : one.last ? (
+          <Time at={one.last.submittedAt} isShort />
+        ) : (
+          'none yet'
+        )
+      },
+    },
+    { title: 'Next run', cell: nextOf },
+    { title: 'Late by', kind: 'number', cell: ({ last }) => (last ? duration(last.latenessMs) : '–') },
+    { title: 'Worker', kind: 'minor', cell: ({ job }) => job.worker },
+    { title: '', kind: 'do', cell: buttons },
+  ]
+}
+
+/** In the schedule's own zone first. */
+function nextOf({ next, tz }: Listed): VNode | string {
+  if (next === null) return '–'
+  const ms = Date.parse(next.at)
+  return (
+    <span>
+      {coming(ms, tz)} <Time at={next.at} isShort />
+      <br />
+      <span class="ago">{tz === zone() ? tz : `${tz} · ${coming(ms, zone())} ${zone()}`}</span>
+    </span>
+  )
+}
+
+const FILE: readonly FileColumn<Listed>[] = [
+  { title: 'system', of: ({ system }) => system },
+  { title: 'name', of: ({ name }) => name },
+  { title: 'when', of: ({ cron, every, at }) => cron ?? every ?? at },
+  { title: 'tz', of: ({ tz }) => tz },
+  { title: 'worker', of: ({ job }) => job.worker },
+  { title: 'paused', of: ({ paused }) => String(paused) },
+  { title: 'next', of: ({ next }) => next?.at },
+  { title: 'lastSlot', of: ({ last }) => last?.slot },
+  { title: 'latenessMs', of: ({ last }) => last?.latenessMs },
+]
+
+function nothing(): VNode {
+  const isFiltered = ['q', 'system', 'worker', 'state'].some((name) => asked(name) !== undefined)
+  if (isFiltered)
+    return (
+      <Empty>
+        No schedule matches.{' '}
+        <a href={addressWith({ q: undefined, system: undefined, worker: undefined, state: undefined })}>
+          Clear all
+        </a>
+      </Empty>
+    )
+  return (
+    <Empty command={'gone schedule set cleaner nightly --cron "0 2 * * *" --worker hello'}>
+      Nothing comes by itself yet. Make a schedule:
+    </Empty>
+  )
+}

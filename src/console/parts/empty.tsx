@@ -1,0 +1,33 @@
+import { at } from '../lib/base.ts'
+import { type ComponentChildren, h, type VNode } from '../lib/preact.js'
+import { Command } from './name.tsx'
+
+/** Where there is nothing: what it would be, and what to do first. */
+export function Empty({
+  children,
+  command,
+}: {
+  readonly children: ComponentChildren
+  readonly command?: string
+}): VNode {
+  return (
+    <div class="empty">
+      <p>{children}</p>
+      {command !== undefined && <Command text={command} />}
+    </div>
+  )
+}
+
+/** Where the first answer has not come yet. */
+export function Waiting(): VNode {
+  return (
+    <div class="empty waiting" aria-busy="true">
+      <p>Asking…</p>
+    </div>
+  )
+}
+
+/** What a server's own command is told, to reach this one. */
+export function serverUrl(): string {
+  return location.origin + at('')
+}

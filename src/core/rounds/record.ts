@@ -1,0 +1,97 @@
+/** The longest deadline. Records outlive it, so that an unreported round is never forgotten before it is red. */
+export const MAX_DEADLINE_MS = 7 * 86_400_000
+
+/** How a round ended: its work is done, or its leader gave up with a reason. */
+export type Outcome = 'completed' | 'failed'
+
+/**
+ * `submitted` until a worker starts, `open` where anybody may lead a round that was led before, `led` while the leader works, `overdue` once the deadline has passed without a report,
+ * also where no worker has started it, else how it ended.
+ */
+export type RoundState = 'submitted' | 'open' | 'led' | 'overdue' | Outcome
+
+/** What may be asked of a new leadership. */
+export interface Terms {
+  /** How long the leader may be silent before another may take over; none means never. */
+  readonly leaseMs?: number
+  /** How long after the election an unreported round counts as overdue. */
+  readonly deadlineMs: number
+}
+
+/** The one final report of a round. */
+export interface Completion {
+  readonly outcome: Outcome
+  /** The completer's address, for display. */
+  readonly by: string
+  readonly atMs: number
+  /** What the completer said: a JSON text if completed, the reason if failed. Empty if it said nothing. */
+  readonly detail: string
+  /** The completer's identity where it was not the proven leader (anybody may report a round led without a token). */
+  readonly identity?: string
+}
+
+/** The facts of a led round, all times in ms of the record store's clock. */
+export interface RoundRecord {
+  readonly leader: string
+  /** What the leader calls itself, for display; missing where it has not said. */
+  readonly leaderName?: string
+  readonly identity: string
+  readonly fence: number
+  readonly electedAtMs: number
+  readonly deadlineMs: number
+  readonly lease?: { readonly ms: number; readonly expiresAtMs: number }
+  /** The value under which the gate holds this leadership, if it passed a gate. */
+  readonly gate?: string
+  /** How often a worker has started the round's job; missing if no job leads it. */
+  readonly starts?: number
+  readonly completion?: Completion
+  /** Where it was opened again: the fence of that, and the identity of whoever had led it over HTTP. What comes from before is refused. */
+  readonly reopened?: { readonly fence: number; readonly identity?: string }
+}
+
+/** How a round had ended before it was opened again, and who opened it. */
+export interface RoundEnd {
+  readonly outcome: 'failed' | 'overdue'
+  /** Missing where nobody had led it. */
+  readonly leader?: string
+  readonly fence?: number
+  /** Who has reported it, for display; missing if nobody had. */
+  readonly by?: string
+  readonly atMs: number
+  readonly reason?: string
+  readonly retriedAtMs: number
+  readonly retriedBy: string
+  readonly retriedFor?: string
+}
+
+/** How many earlier ends are kept, the newest. */
+export const MAX_ENDS = 10
+/** What is kept of the reason of each, so that the record stays small. */
+export const MAX_END_REASON_BYTES = 500
+
+/** A record, and the store's clock then: whether it is overdue is not for the clock of another machine to say. */
+export interface SeenRecord {
+  readonly record: RoundRecord
+  readonly nowMs: number
+}
+
+/** True if whoever asks next leads: the decision was taken back, because nobody was told of it, or the round was opened again. */
+export function isVacant({ identity }: RoundRecord): boolean {
+  return identity === ''
+}
+
+export function deadlineAtMs(record: RoundRecord): number {
+  return record.electedAtMs + record.deadlineMs
+}
+
+export function stateOf(record: RoundRecord, nowMs: number): RoundState {
+  if (record.completion) return record.completion.outcome
+  if (nowMs >= deadlineAtMs(record)) return 'overdue'
+  if (!isVacant(record)) return 'led'
+  return record.starts === 0 ? 'submitted' : 'open'
+}
+
+/** True if who leads the round, or under which fence, can change: it has a lease or is led by its job, and is not finished. */
+export function isReplaceable(record: RoundRecord): boolean {
+  return (record.lease !== undefined || record.starts !== undefined) && record.completion === undefined
+}

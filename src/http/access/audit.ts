@@ -1,0 +1,44 @@
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+
+/** A change that was made, for whoever asks later who made it. */
+export interface Change {
+  /** The id of the key; missing where none was needed. */
+  readonly key?: string
+  /** From where, `ip:port`. */
+  readonly address: string
+  readonly method: string
+  /** Without the query, which may hold tokens. */
+  readonly path: string
+  readonly status: number
+}
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The id of the key that was shown, once it was looked at. */
+    keyId: string | undefined
+  }
+}
+
+/** Tells of each change once it was answered; what was refused has changed nothing. A hook costs, so only who asks has it. */
+export function auditChanges(app: FastifyInstance, note: (change: Change) => void): void {
+  app.addHook('onResponse', async (request, reply) => {
+    if (!isChange(request, reply)) return
+    note({
+      ...(request.keyId !== undefined && { key: request.keyId }),
+      address: app.access.callers.address(request),
+      method: request.method,
+      path: request.url.split('?')[0] ?? '',
+      status: reply.raw.statusCode,
+    })
+  })
+}
+
+const CHANGES_BY_GET = /^\/api\/v1\/(elect|complete)\//
+const CHANGES_NOTHING = /^\/(?:api\/v1|console\/api)\/schedules\/[^/?]+\/[^/?]+\/preview(?:\?|$)/
+
+function isChange({ method, url }: FastifyRequest, { raw }: FastifyReply): boolean {
+  const { statusCode } = raw
+  // 204: another candidate leads.
+  if (statusCode >= 400 || statusCode === 204 || CHANGES_NOTHING.test(url)) return false
+  return (method !== 'GET' && method !== 'HEAD') || CHANGES_BY_GET.test(url)
+}

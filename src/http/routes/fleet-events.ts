@@ -1,0 +1,26 @@
+import type { FleetChange } from '../../core/fleet/fleet-ports.ts'
+import { type FleetEventJson, instanceJson } from '../../core/fleet/fleet-wire.ts'
+import { type Selection, selects } from '../../core/fleet/selection.ts'
+import { GoneError } from '../../errors.ts'
+import type { FleetMark } from '../../service/fleet/follower.ts'
+
+const MARK = /^([A-Za-z0-9_-]{1,32})\.(\d{1,16})$/
+
+/** An instance that is not selected any more is told without more. */
+export function eventJson({ id, instance }: FleetChange, selection: Selection): FleetEventJson {
+  return { id, ...(instance && selects(selection, instance) && { instance: instanceJson(instance) }) }
+}
+
+export function textOf({ epoch, change }: FleetMark): string {
+  return `${epoch}.${change}`
+}
+
+/** @throws GoneError `INVALID_PARAMETER` */
+export function markIn(text: string): FleetMark {
+  const [, epoch, change] = MARK.exec(text) ?? []
+  if (epoch !== undefined) return { epoch, change: Number(change) }
+  throw new GoneError(
+    'INVALID_PARAMETER',
+    `after: expected the "at" of an earlier answer, got ${JSON.stringify(text.slice(0, 64))}`,
+  )
+}

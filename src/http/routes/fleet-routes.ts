@@ -1,0 +1,177 @@
+import type { FastifyInstance } from 'fastify'
+import type { JobsInHand } from '../../core/fleet/fleet-ports.ts'
+import { deathJson, instanceJson, jobInHandJson, pageOf } from '../../core/fleet/fleet-wire.ts'
+import { readSelection, SELECTION_FIELDS, selects } from '../../core/fleet/selection.ts'
+import { topologyOf } from '../../core/fleet/topology.ts'
+import { iso } from '../../core/rounds/round-wire.ts'
+import { GoneError } from '../../errors.ts'
+import type { FleetFollower } from '../../service/fleet/follower.ts'
+import { serve } from '../api.ts'
+import { type Endpoint, endpoint } from '../endpoint.ts'
+import { anyText, cursor, limit, parameter, wait } from '../parameters.ts'
+import { sendJson } from '../replies.ts'
+import { callerSignal } from '../requests.ts'
+import { FLEET_EVENTS, INSTANCE_ANSWER, INSTANCE_LIST, TOPOLOGY } from '../shapes/fleet-shapes.ts'
+import { eventJson, markIn, textOf } from './fleet-events.ts'
+import { streamEvents } from './fleet-stream.ts'
+
+export interface FleetRoutesParts {
+  readonly follower: FleetFollower
+  readonly inHand: JobsInHand
+}
+
+const PAGE_SIZE = 100
+
+const fields = Object.fromEntries(
+  SELECTION_FIELDS.map((field) => [
+    field,
+    parameter(
+      `Only those of this ${field}: names and * , separated by commas.`,
+      field === 'state' ? 'registered' : 'mail*',
+      anyText,
+    ),
+  ]),
+) as Record<(typeof SELECTION_FIELDS)[number], ReturnType<typeof parameter<string>>>
+
+/** What runs workers: how many, which, and how that changes. */
+export function fleetRoutes(app: FastifyInstance, { follower, inHand }: FleetRoutesParts): void {
+  serve(app, topologyEndpoint(follower))
+  serve(app, listEndpoint(follower))
+  serve(app, instanceEndpoint(follower, inHand))
+  serve(app, eventsEndpoint(follower))
+}
+
+function topologyEndpoint(follower: FleetFollower): Endpoint {
+  return endpoint({
+    name: 'getFleet',
+    route: 'fleet',
+    path: '/api/v1/fleet',
+    methods: ['GET'],
+    action: 'read',
+    tag: 'fleet',
+    summary: 'How many instances run which workers, where.',
+    query: fields,
+    replies: { 200: { about: 'The fleet, counted.', json: TOPOLOGY } },
+    errors: ['STORE_UNAVAILABLE'],
+    async handler({ query }, reply) {
+      const selection = readSelection(query)
+      const { instances, nowMs } = await follower.snapshot()
+      const found = instances.filter((one) => selects(selection, one))
+      sendJson(reply, 200, { ...topologyOf(found), now: iso(nowMs) })
+    },
+  })
+}
+
+function listEndpoint(follower: FleetFollower): Endpoint {
+  return endpoint({
+    name: 'listInstances',
+    route: 'instances',
+    path: '/api/v1/fleet/instances',
+    methods: ['GET'],
+    action: 'read',
+    tag: 'fleet',
+    summary: 'The instances, by region, host, worker and id.',
+    description:
+      'One that ended is left out unless state says it. Ask again with cursor=next until there is no next; listen from the `at` of the first page.',
+    query: { ...fields, limit, cursor: { ...cursor, example: 'WyJldSIsImV1LWEiLCJtYWlsZXIiLCJhIl0' } },
+    replies: { 200: { about: 'A page of instances.', json: INSTANCE_LIST } },
+    errors: ['STORE_UNAVAILABLE'],
+    async handler({ query: { limit = PAGE_SIZE, cursor, ...given } }, reply) {
+      const selection = readSelection(given)
+      const after = cursor === undefined ? undefined : keyIn(cursor)
+      const snapshot = await follower.snapshot()
+      const found = snapshot.instances.filter((one) => selects(selection, one))
+      const { page, next } = pageOf(found, after, limit)
+      sendJson(reply, 200, {
+        instances: page.map(instanceJson),
+        at: textOf(snapshot),
+        now: iso(snapshot.nowMs),
+        ...(next && { next: Buffer.from(JSON.stringify(next)).toString('base64url') }),
+      })
+    },
+  })
+}
+
+function instanceEndpoint(follower: FleetFollower, inHand: JobsInHand): Endpoint {
+  return endpoint({
+    name: 'getInstance',
+    route: 'instance',
+    path: '/api/v1/fleet/instances/{id}',
+    methods: ['GET'],
+    action: 'read',
+    tag: 'fleet',
+    summary:
+      'One instance with the jobs that it runs, for an hour also one that ended, and for a day one that died, with what is known of that.',
+    id: ({ id = '' }) => id,
+    replies: { 200: { about: 'The instance.', json: INSTANCE_ANSWER } },
+    errors: ['STORE_UNAVAILABLE', 'NO_SUCH_INSTANCE'],
+    async handler({ id }, reply) {
+      const { instance, nowMs } = await follower.instance(id)
+      if (instance === undefined)
+        throw new GoneError(
+          'NO_SUCH_INSTANCE',
+          `${id}: there is no such instance, or it ended over an hour ago`,
+        )
+      const death = instance.end?.kind === 'died' ? await follower.death(id) : undefined
+      const workers = instance.workers.map(({ name }) => name)
+      const jobs = instance.end ? [] : await inHand.of(id, workers)
+      const json = {
+        ...instanceJson(instance),
+        ...(!instance.end && { jobs: jobs.map(jobInHandJson) }),
+        ...(death && { death: deathJson(death) }),
+      }
+      sendJson(reply, 200, { instance: json, now: iso(nowMs) })
+    },
+  })
+}
+
+function eventsEndpoint(follower: FleetFollower): Endpoint {
+  return endpoint({
+    name: 'listenToFleet',
+    path: '/api/v1/fleet/events',
+    methods: ['GET'],
+    action: 'read',
+    tag: 'fleet',
+    summary: 'What changes in the fleet from a moment on, none left out.',
+    description:
+      'Answers what has changed since `after`, at once or when something has (wait). To whoever accepts text/event-stream it goes on ' +
+      'telling: events `change`, with `id:` to go on from, and `reset`, after which the instances are to be listed anew.',
+    query: {
+      ...fields,
+      after: parameter('Where to go on: `at` of the list or of the answer before.', 'x1Yz.17', anyText, {
+        header: 'Last-Event-ID',
+      }),
+      wait,
+    },
+    replies: { 200: { about: 'What has changed.', json: FLEET_EVENTS } },
+    errors: ['STORE_UNAVAILABLE'],
+    async handler({ query: { after, wait = 0, ...given }, request }, reply) {
+      const selection = readSelection(given)
+      const mark = after === undefined ? undefined : markIn(after)
+      if (request.headers.accept?.includes('text/event-stream'))
+        return streamEvents(reply, { follower, selection, mark, signal: callerSignal(reply) })
+      const from = mark ?? (await follower.latest())
+      const found = await follower.next(from, wait, callerSignal(reply))
+      const { nowMs } = await follower.latest()
+      sendJson(reply, 200, {
+        events: found?.changes.map((change) => eventJson(change, selection)) ?? [],
+        at: textOf(found?.mark ?? from),
+        ...(found === undefined && { reset: true }),
+        now: iso(nowMs),
+      })
+    },
+  })
+}
+
+function keyIn(text: string): readonly string[] {
+  try {
+    const key: unknown = JSON.parse(Buffer.from(text, 'base64url').toString())
+    if (Array.isArray(key) && key.length === 4 && key.every((part) => typeof part === 'string')) return key
+  } catch {
+    // Said below.
+  }
+  throw new GoneError(
+    'INVALID_PARAMETER',
+    `cursor: expected the "next" of an earlier page, got ${JSON.stringify(text.slice(0, 64))}`,
+  )
+}

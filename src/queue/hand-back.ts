@@ -1,0 +1,90 @@
+import { randomUUID } from 'node:crypto'
+import { Job, type Queue } from 'bullmq'
+import type { DeadInstance, HandBack } from '../core/fleet/fleet-ports.ts'
+import type { RoundId } from '../core/rounds/round.ts'
+import { attempt } from '../redis/attempt.ts'
+import type { RedisClient } from '../redis/connections.ts'
+import { roundOf } from './job-ends.ts'
+import { openQueue, QUEUE_PREFIX } from './open-queue.ts'
+
+/** BullMQ's answers that a job is not in this hand any more: gone, without a lock, not active, locked by another. */
+const NOT_OURS: readonly unknown[] = [-1, -2, -3, -6]
+/** For as long as it takes to hand one back. */
+const LOCK_MS = 5_000
+
+/** Puts what an instance ran back into its queues: by the locks that it held, and where those are gone by its name on the job. */
+export class BullHandBack implements HandBack {
+  private readonly queues = new Map<string, Queue>()
+
+  /**
+   * @param client one with a command timeout
+   * @param releaseGate of a round, where this instance has it
+   */
+  constructor(
+    private readonly client: RedisClient,
+    private readonly releaseGate: (id: RoundId, instance: string) => Promise<void>,
+  ) {}
+
+  async handBack({ id, locks }: DeadInstance) {
+    return attempt('hand back what an instance ran', async () => {
+      const found = await Promise.all(
+        Object.entries(locks).map(([name, lock]) => this.handBackOf(this.open(name), id, lock)),
+      )
+      return found.flat()
+    })
+  }
+
+  async stop(): Promise<void> {
+    await Promise.all([...this.queues.values()].map((queue) => queue.close()))
+  }
+
+  private async handBackOf(queue: Queue, instance: string, lock: string) {
+    const keyOf = (id: string) => `${QUEUE_PREFIX}:${queue.name}:${id}`
+    const ids = await this.client.lrange(keyOf('active'), 0, -1)
+    if (ids.length === 0) return []
+    const held = await this.client.mget(ids.map((id) => `${keyOf(id)}:lock`))
+    const moved: { readonly worker: string; readonly round: RoundId }[] = []
+    for (const [index, id] of ids.entries()) {
+      const value = held[index]
+      const token =
+        value === null || value === undefined
+          ? await this.takeLock(keyOf(id), instance)
+          : value.startsWith(lock)
+            ? value
+            : undefined
+      // One that somebody else has put there BullMQ finds stalled.
+      const round = roundOf({ id })
+      if (token === undefined || round === undefined) continue
+      // Whoever takes the job would find the gate held, and put it off.
+      await this.releaseGate(round, instance)
+      if (await this.move(queue, id, token)) moved.push({ worker: queue.name, round })
+    }
+    return moved
+  }
+
+  /** A job whose lock has ended, and that this instance was the last to take: nobody may move it without a lock. */
+  private async takeLock(key: string, instance: string): Promise<string | undefined> {
+    if ((await this.client.hget(key, 'pb')) !== instance) return undefined
+    const token = randomUUID()
+    const isTaken = await this.client.set(`${key}:lock`, token, 'PX', LOCK_MS, 'NX')
+    return isTaken === 'OK' ? token : undefined
+  }
+
+  private async move(queue: Queue, id: string, token: string): Promise<boolean> {
+    try {
+      await new Job(queue, '', {}, {}, id).moveToWait(token)
+      return true
+    } catch (error) {
+      if (NOT_OURS.includes((error as { readonly code?: unknown }).code)) return false
+      throw error
+    }
+  }
+
+  private open(name: string): Queue {
+    const known = this.queues.get(name)
+    if (known) return known
+    const queue = openQueue(name, this.client)
+    this.queues.set(name, queue)
+    return queue
+  }
+}

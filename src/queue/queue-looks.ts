@@ -1,0 +1,18 @@
+import type { QueueLooks } from '../core/fleet/fleet-ports.ts'
+import type { QueueFacts } from '../core/fleet/health.ts'
+import { attempt } from '../redis/attempt.ts'
+import type { QueueState } from './queue-names.ts'
+
+/** What waits in the workers' queues, as BullMQ has it. */
+export class BullQueueLooks implements QueueLooks {
+  constructor(private readonly states: () => Promise<readonly QueueState[]>) {}
+
+  async look(): Promise<readonly QueueFacts[]> {
+    return attempt('look at the queues', async () => (await this.states()).map(factsOf))
+  }
+}
+
+function factsOf({ name, counts, due, ended, isHeld }: QueueState): QueueFacts {
+  const ready = counts.waiting + counts.prioritized + due
+  return { worker: name, ready, taken: ended, isHeld: ready > 0 && isHeld }
+}

@@ -1,0 +1,76 @@
+import type { Alerts } from '../../core/alerts/alert-ports.ts'
+import type { Fleet, QueueLooks } from '../../core/fleet/fleet-ports.ts'
+import { type Judgement, judge, marksOf, NOTHING_WATCHED, type Watched } from '../../core/fleet/health.ts'
+import type { Instance } from '../../core/fleet/instance.ts'
+import { KEPT_ENDED_MS } from '../../core/fleet/instance.ts'
+import { type Wrong, whyOver, wrongsOf } from '../../core/fleet/wrongs.ts'
+import type { Log } from '../../core/rounds/round-ports.ts'
+import { Loop } from '../loop.ts'
+
+export interface FleetWatchParts {
+  readonly fleet: Fleet
+  readonly queues: QueueLooks
+  readonly log: Log
+  readonly alerts: Pick<Alerts, 'note' | 'noted'>
+  /** Whether somebody is told of alerts. */
+  readonly tells: boolean
+}
+
+const LOOK_EVERY_MS = 1_000
+const JUDGED_EACH = 5
+/** How much is told of at one look; the rest is at the next. */
+const MAX_TOLD = 100
+
+/**
+ * Takes silent instances for lost, ends orders whose time is over, and judges by what is consumed who is stuck. Runs in
+ * every server; two that do the same do no harm.
+ */
+export class FleetWatch {
+  private watched: Watched = NOTHING_WATCHED
+  private looks = 0
+  readonly loop: Loop
+
+  constructor(private readonly parts: FleetWatchParts) {
+    const putOff = (cause: string) => parts.log.debug({ cause }, 'the fleet was not looked at')
+    this.loop = new Loop({ everyMs: LOOK_EVERY_MS, work: () => this.look(), putOff })
+  }
+
+  async look(): Promise<void> {
+    const { fleet, log } = this.parts
+    const lost = await fleet.reap(KEPT_ENDED_MS)
+    if (lost > 0) log.warn({ lost }, 'instances are lost: nothing was heard of them')
+    this.looks += 1
+    if (this.looks % JUDGED_EACH === 0) await this.judge()
+  }
+
+  /** Less often, because it costs a look at each queue. */
+  private async judge(): Promise<void> {
+    const { fleet, queues } = this.parts
+    await fleet.expire()
+    const [{ instances, nowMs }, facts] = await Promise.all([fleet.snapshot(), queues.look()])
+    const judgement = judge(instances, facts, this.watched, nowMs)
+    this.watched = judgement.watched
+    for (const { id, stuckSinceMs } of marksOf(instances, judgement)) await fleet.judge(id, stuckSinceMs)
+    await this.tell(instances, judgement, nowMs)
+  }
+
+  /** Opens alerts of what is wrong, and resolves those of what is not any more, whoever has opened them. */
+  private async tell(instances: readonly Instance[], judgement: Judgement, nowMs: number): Promise<void> {
+    const { alerts, tells, log } = this.parts
+    const open = await alerts.noted()
+    const isOpen = ({ kind, name }: Pick<Wrong, 'kind' | 'name'>) =>
+      open.some((one) => one.kind === kind && one.name === name)
+    const begun = wrongsOf(instances, judgement).filter((wrong) => !isOpen(wrong))
+    for (const wrong of begun.slice(0, MAX_TOLD)) {
+      const news = await alerts.note({ ...wrong, isWrong: true }, tells)
+      if (news)
+        log.warn({ alert: news.alert.id, kind: wrong.kind, of: wrong.name }, `alert opened: ${wrong.detail}`)
+    }
+    for (const one of open) {
+      const detail = whyOver(one, instances, judgement)
+      if (detail === undefined) continue
+      const news = await alerts.note({ ...one, isWrong: false, sinceMs: nowMs, detail }, tells)
+      if (news) log.info({ alert: news.alert.id, kind: one.kind, of: one.name }, `alert resolved: ${detail}`)
+    }
+  }
+}

@@ -1,0 +1,119 @@
+import type { Fleet, FleetChange, FleetTally, Snapshot } from '../../core/fleet/fleet-ports.ts'
+import { pause } from '../../waiting.ts'
+
+/** Up to where one has listened. */
+export interface FleetMark {
+  readonly change: number
+  readonly epoch: string
+}
+
+export interface FleetChanges {
+  /** In order, none left out; none where nothing changed while one waited. */
+  readonly changes: readonly FleetChange[]
+  readonly mark: FleetMark
+}
+
+const LOOK_EVERY_MS = 200
+const MAX_CHANGES = 500
+
+/**
+ * Follows the changes of the fleet for all who listen to this server. They look at the store together, however many they
+ * are, and not at all where nobody listens.
+ */
+export class FleetFollower {
+  private lookedAtMs = Number.NEGATIVE_INFINITY
+  private looking: Promise<FleetMark> | undefined
+  /** What those who are at the same mark have asked for together, at one look. */
+  private reads = new Map<string, Promise<FleetChanges | undefined>>()
+  /** Settles with the snapshot that is being read, whatever comes of it. */
+  private reading: Promise<void> | undefined
+  /** The one after it, not begun yet. */
+  private upcoming: Promise<Snapshot> | undefined
+
+  /** @param nowMs a clock that never goes back */
+  constructor(
+    private readonly fleet: Fleet,
+    private readonly nowMs: () => number,
+  ) {}
+
+  /**
+   * The registry as it is now or later. However many ask, one snapshot is read at a time, and those who ask meanwhile share the
+   * next: one each would keep this process from hearing Redis' answers in time, and what has begun before may miss what they know.
+   */
+  snapshot(): Promise<Snapshot> {
+    if (this.upcoming) return this.upcoming
+    if (!this.reading) return this.begin()
+    this.upcoming = this.reading.then(() => this.begin())
+    return this.upcoming
+  }
+
+  private begin(): Promise<Snapshot> {
+    this.upcoming = undefined
+    const snapshot = this.fleet.snapshot()
+    const over = () => {
+      this.reading = undefined
+    }
+    this.reading = snapshot.then(over, over)
+    return snapshot
+  }
+
+  tally(): Promise<FleetTally> {
+    return this.fleet.tally()
+  }
+
+  instance(id: string): ReturnType<Fleet['instance']> {
+    return this.fleet.instance(id)
+  }
+
+  death(id: string): ReturnType<Fleet['death']> {
+    return this.fleet.death(id)
+  }
+
+  /** From where a listener hears what is to come. */
+  latest(): ReturnType<Fleet['latest']> {
+    return this.fleet.latest()
+  }
+
+  /**
+   * What has changed since the mark, as soon as something has.
+   *
+   * @param waitMs how long to wait for a change
+   * @returns undefined where changes in between are no longer kept: a snapshot is to be taken anew
+   * @throws GoneError `STORE_UNAVAILABLE`
+   */
+  async next(mark: FleetMark, waitMs: number, caller: AbortSignal): Promise<FleetChanges | undefined> {
+    const giveUpMs = this.nowMs() + waitMs
+    for (;;) {
+      const latest = await this.look()
+      if (latest.epoch !== mark.epoch || latest.change !== mark.change) return await this.read(mark)
+      const restMs = giveUpMs - this.nowMs()
+      if (restMs <= 0 || caller.aborted) return { changes: [], mark }
+      await pause(Math.min(restMs, LOOK_EVERY_MS), caller)
+    }
+  }
+
+  /** Where the store is, as of at most a moment ago. */
+  private look(): Promise<FleetMark> {
+    if (this.looking && this.nowMs() - this.lookedAtMs < LOOK_EVERY_MS) return this.looking
+    this.lookedAtMs = this.nowMs()
+    this.reads = new Map()
+    this.looking = this.fleet.latest()
+    this.looking.catch(() => {
+      this.looking = undefined
+    })
+    return this.looking
+  }
+
+  private read(mark: FleetMark): Promise<FleetChanges | undefined> {
+    // The number alone would give one who listened to a lost count the changes of another.
+    const key = `${mark.epoch}.${mark.change}`
+    const shared = this.reads.get(key)
+    if (shared) return shared
+    const read = this.fleet.changes(mark, MAX_CHANGES).then(({ isReset, changes }) => {
+      const last = changes.at(-1)?.number ?? mark.change
+      return isReset ? undefined : { changes, mark: { epoch: mark.epoch, change: last } }
+    })
+    this.reads.set(key, read)
+    return read
+  }
+}

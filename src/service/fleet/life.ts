@@ -1,0 +1,121 @@
+import { type DeathCause, LAST_LINES, MAX_LINE_CHARS } from '../../core/fleet/death.ts'
+import type { InstanceFacts } from '../../core/fleet/instance.ts'
+import type { Exit, FromInstance, InstanceProcess, StartInstance } from '../../core/fleet/supervised.ts'
+
+/** Why a supervisor ends an instance. */
+export type EndCause = Exclude<DeathCause, 'crash'>
+
+/** Five minutes of it, at one in five seconds. */
+const MAX_SAMPLES = 60
+
+/** One process of an instance, from its start to its end. */
+export class Life {
+  readonly startedAtMs: number
+  /** When its event loop was last heard. */
+  heardAtMs: number
+  /** Missing until it works. */
+  facts: InstanceFacts | undefined
+  locks: Readonly<Record<string, string>> = {}
+  /** Its supervisor has said of it that its event loop does not answer. */
+  isSilent = false
+  /** It is being judged. */
+  isHeeded = false
+  /** Another is to be in its place. */
+  isLeaving = false
+  running = 0
+  done = 0
+  rssBytes = 0
+  /** How much it had as it began to work. */
+  baseBytes = 0
+  /** The last that it has printed. */
+  readonly lines: string[] = []
+  /** How much memory it had, of late. */
+  readonly memory: { readonly atMs: number; readonly rssBytes: number }[] = []
+  /** Missing: nobody here has asked it to end. */
+  cause: EndCause | undefined
+  exit: Exit | undefined
+  readonly process: InstanceProcess
+  /** Kept when it works, and when it ends before it does. */
+  readonly begun: Promise<void>
+  readonly ended: Promise<Exit>
+  private readonly onIdle = new Set<() => void>()
+
+  constructor(
+    readonly place: number,
+    start: StartInstance,
+    private readonly parts: {
+      readonly nowMs: () => number
+      readonly onOrdered: (life: Life, how: 'restart' | 'stop') => void
+    },
+  ) {
+    this.startedAtMs = parts.nowMs()
+    this.heardAtMs = this.startedAtMs
+    let begin = () => {}
+    let end = (_: Exit) => {}
+    this.begun = new Promise((resolve) => {
+      begin = resolve
+    })
+    this.ended = new Promise((resolve) => {
+      end = resolve
+    })
+    this.process = start(place, {
+      onWord: (word) => {
+        this.hear(word)
+        if (word.kind === 'ready') begin()
+      },
+      onLine: (line) => keepLast(this.lines, line.slice(0, MAX_LINE_CHARS), LAST_LINES),
+      onEnd: (exit) => {
+        this.exit = exit
+        begin()
+        this.tellIdle()
+        end(exit)
+      },
+    })
+  }
+
+  get works(): boolean {
+    return this.facts !== undefined && this.exit === undefined
+  }
+
+  /** @param rssBytes as the system has it; undefined: as the instance last said */
+  sample(rssBytes = this.rssBytes): void {
+    if (rssBytes > 0) keepLast(this.memory, { atMs: this.parts.nowMs(), rssBytes }, MAX_SAMPLES)
+  }
+
+  /** Takes no more jobs; resolves when it runs none any more, or has ended. */
+  rest(): Promise<void> {
+    this.process.tell({ kind: 'rest' })
+    if (this.exit) return Promise.resolve()
+    return new Promise((resolve) => this.onIdle.add(resolve))
+  }
+
+  private hear(word: FromInstance): void {
+    this.heardAtMs = this.parts.nowMs()
+    switch (word.kind) {
+      case 'ready':
+        this.facts = word.facts
+        this.locks = word.locks
+        return
+      case 'tick':
+        this.facts = word.facts
+        this.running = word.running
+        this.done = word.done
+        this.rssBytes = word.rssBytes
+        // What it had said before it rests says nothing of what it has taken since.
+        if (word.facts.mode === 'stopping' && word.running === 0) this.tellIdle()
+        return
+      case 'ordered':
+        this.parts.onOrdered(this, word.how)
+    }
+  }
+
+  private tellIdle(): void {
+    for (const tell of this.onIdle) tell()
+    this.onIdle.clear()
+  }
+}
+
+function keepLast<T>(kept: T[], one: T, most: number): void {
+  kept.push(one)
+  if (kept.length > most) kept.shift()
+}

@@ -1,0 +1,118 @@
+import type { Fleet, Pokes } from '../../core/fleet/fleet-ports.ts'
+import { compareInstances, type Instance, stateOf } from '../../core/fleet/instance.ts'
+import { type OrderRecord, type OrderTask, takesAway } from '../../core/fleet/order.ts'
+import { isEmpty, type Selection, selectionText, selects } from '../../core/fleet/selection.ts'
+import { GoneError } from '../../errors.ts'
+
+/** What is asked for. */
+export interface OrderAsked {
+  readonly task: Omit<OrderTask, 'order'>
+  readonly selection: Selection
+  /** All instances are meant, which an empty selection alone does not say. */
+  readonly isAll: boolean
+  /** How many instances the asker was shown; missing: it has seen none, and only looks. */
+  readonly count?: number
+  /** True where it may take away more than half of what serves a worker. */
+  readonly isAtOnce: boolean
+  readonly reason: string
+  readonly actor: string
+  /** How long it may be obeyed. */
+  readonly withinMs: number
+}
+
+export interface OrderPlan {
+  /** Whom it would reach, in the order of lists. */
+  readonly instances: readonly Instance[]
+  readonly nowMs: number
+}
+
+const KEEP_MS = 30 * 86_400_000
+
+/** Tells instances what to do. Nothing selected is nothing done, and nobody is told who was not counted. */
+export class Orders {
+  /** @param freshText differs at each call, in every process */
+  constructor(
+    private readonly fleet: Fleet,
+    private readonly pokes: Pokes,
+    private readonly freshText: () => string,
+  ) {}
+
+  /**
+   * Whom the order would reach.
+   *
+   * @throws GoneError `EMPTY_SELECTION` where that is nobody, or everybody without a word of it
+   */
+  async plan({ selection, isAll }: Pick<OrderAsked, 'selection' | 'isAll'>): Promise<OrderPlan> {
+    if (isEmpty(selection) && !isAll)
+      throw new GoneError(
+        'EMPTY_SELECTION',
+        'select: expected which instances are meant, or all: true, got neither',
+      )
+    if (!isEmpty(selection) && isAll)
+      throw new GoneError('INVALID_BODY', 'all: expected either a selection or all: true, got both')
+    const { instances, nowMs } = await this.fleet.snapshot()
+    const found = instances.filter((one) => !one.end && selects(selection, one)).sort(compareInstances)
+    if (found.length > 0) return { instances: found, nowMs }
+    throw new GoneError(
+      'EMPTY_SELECTION',
+      `${selectionText(selection)} selects none of ${instances.length} instances`,
+    )
+  }
+
+  /**
+   * Gives the order.
+   *
+   * @throws GoneError as `plan`, `SELECTION_CHANGED` where it would reach others than were counted, `MIN_REGISTERED` where
+   *   it would leave a worker with less than half of its instances
+   */
+  async give(asked: OrderAsked): Promise<OrderRecord> {
+    const { instances, nowMs } = await this.plan(asked)
+    if (asked.count !== instances.length)
+      throw new GoneError(
+        'SELECTION_CHANGED',
+        `count: ${instances.length} instances are selected now, not ${asked.count ?? 'unknown'}; look again`,
+      )
+    const taken = instances.filter((one) => takesAway(asked.task.verb, one))
+    if (taken.length > 0 && !asked.isAtOnce) await this.refuseMost(taken)
+    const { task, selection, reason, actor, withinMs } = asked
+    const order: OrderRecord = {
+      id: `${Math.floor(nowMs).toString(36)}-${this.freshText()}`,
+      task,
+      actor,
+      reason,
+      selection: selectionText(selection),
+      givenAtMs: nowMs,
+      untilMs: nowMs + withinMs,
+      outcomes: Object.fromEntries(
+        instances.map(({ id }) => [id, { kind: 'waiting', atMs: nowMs, detail: '' }] as const),
+      ),
+    }
+    await this.fleet.order(order, KEEP_MS)
+    // Who does not hear of it asks within two seconds.
+    await this.pokes.poke(instances.map(({ id }) => id)).catch(() => undefined)
+    return order
+  }
+
+  get(id: string): ReturnType<Fleet['orderRecord']> {
+    return this.fleet.orderRecord(id)
+  }
+
+  list(query: Parameters<Fleet['orders']>[0]): ReturnType<Fleet['orders']> {
+    return this.fleet.orders(query)
+  }
+
+  private async refuseMost(taken: readonly Instance[]): Promise<void> {
+    const ids = new Set(taken.map(({ id }) => id))
+    const registered = (await this.fleet.snapshot()).instances.filter((one) => stateOf(one) === 'registered')
+    const names = new Set(taken.flatMap(({ workers }) => workers.map(({ name }) => name)))
+    for (const name of names) {
+      const serving = registered.filter(({ workers }) => workers.some((worker) => worker.name === name))
+      const left = serving.filter(({ id }) => !ids.has(id)).length
+      if (left * 2 >= serving.length) continue
+      throw new GoneError(
+        'MIN_REGISTERED',
+        `${name}: ${left} of its ${serving.length} registered instances would be left; order it at once (atOnce: true, --at-once) if that is meant`,
+      )
+    }
+  }
+}

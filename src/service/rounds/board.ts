@@ -1,0 +1,70 @@
+import type { Log, OutboxStep, Records, RoundQueue, SeenRound } from '../../core/rounds/round-ports.ts'
+import { pause } from '../../waiting.ts'
+import { orLater } from '../or-later.ts'
+
+export interface BoardParts {
+  readonly records: Pick<Records, 'acknowledge'>
+  readonly queue: RoundQueue
+  readonly log: Log
+}
+
+interface Told {
+  readonly seen: SeenRound
+  readonly step: OutboxStep
+}
+
+/** So many at once: one script each time, which keeps Redis from all else for a ms. */
+const MAX_AT_ONCE = 100
+/** What comes meanwhile is told together. */
+const GATHER_MS = 10
+/** Whoever tells more than that waits: for what a server is behind it has memory. */
+const MAX_BEHIND = 10_000
+
+/**
+ * Tells the board what a step has noted in the outbox, behind the answer to whoever asked for the step: in batches, in the order in which it
+ * happened. What fails, or is lost with the process, is told by the sweeper.
+ */
+export class Board {
+  private behind: Told[] = []
+  private telling: Promise<void> | undefined
+  private isStopping = false
+
+  constructor(private readonly parts: BoardParts) {}
+
+  /** How many rounds are still to be told. */
+  get backlog(): number {
+    return this.behind.length
+  }
+
+  /** Resolves at once, unless too much is still to be told. Never rejects. */
+  async tell(seen: SeenRound, step: OutboxStep): Promise<void> {
+    this.behind.push({ seen, step })
+    this.telling ??= this.tellAll()
+    while (this.backlog >= MAX_BEHIND && this.telling) await Promise.race([this.telling, pause(GATHER_MS)])
+  }
+
+  /** Resolves when all is told, or left to the sweeper. */
+  async stop(): Promise<void> {
+    this.isStopping = true
+    await this.telling
+  }
+
+  private async tellAll(): Promise<void> {
+    while (this.backlog > 0) {
+      if (this.backlog < MAX_AT_ONCE && !this.isStopping) await pause(GATHER_MS)
+      await this.tellSome(this.behind.slice(0, MAX_AT_ONCE))
+    }
+    this.telling = undefined
+  }
+
+  private async tellSome(some: readonly Told[]): Promise<void> {
+    const { records, queue, log } = this.parts
+    const words = 'rounds not shown on the board yet; the sweeper will'
+    await orLater(log, { rounds: some.length }, words, async () => {
+      const shown = await queue.show(some.map(({ seen }) => seen))
+      for (const [index, { seen, step }] of some.entries())
+        if (shown[index]) records.acknowledge(seen.id, step)
+    })
+    this.behind.splice(0, some.length)
+  }
+}

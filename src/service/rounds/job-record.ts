@@ -1,0 +1,208 @@
+import type { Reporter } from '../../core/rounds/candidate.ts'
+import { JOB_IDENTITY, MAX_DEATHS, type RunTerms } from '../../core/rounds/job.ts'
+import { MAX_JOB_RESULT_BYTES, MAX_RESULT_BYTES } from '../../core/rounds/limits.ts'
+import { type Completion, isVacant, MAX_DEADLINE_MS, type RoundRecord } from '../../core/rounds/record.ts'
+import { type RoundId, roundKey } from '../../core/rounds/round.ts'
+import type {
+  GateLock,
+  Log,
+  Records,
+  RoundQueue,
+  StartBehind,
+  StartRuling,
+} from '../../core/rounds/round-ports.ts'
+import { orLater } from '../or-later.ts'
+
+/** One attempt at a round's job, as the queue hands it out. */
+export interface Attempt {
+  readonly id: RoundId
+  /** The worker's address, for display: `mailer@host:4711`. */
+  readonly address: string
+  /** From 1; later ones follow a failure, not a death. */
+  readonly number: number
+  readonly isLast: boolean
+  /** True if BullMQ has handed the job out for the first time. */
+  readonly isFirst: boolean
+  /** When the submission was made that the job is of, by the store's clock; missing where the job does not say. */
+  readonly madeForMs?: number
+  /** How long the handler may take, where the submission does not say; missing: as long as it likes. */
+  readonly timeoutMs?: number
+}
+
+/** How an attempt ended. */
+export type AttemptEnd =
+  /** `result` is a JSON text, empty if there is none. */
+  | { readonly kind: 'completed'; readonly result: string }
+  /** `isFinal` if no further attempt is to be made. */
+  | {
+      readonly kind: 'failed'
+      readonly reason: string
+      readonly stack?: string
+      readonly isFinal: boolean
+      /** How long the next attempt should wait; missing: as long as is usual. */
+      readonly afterMs?: number
+    }
+  /** There was nothing to do: the round is finished, or led by another. */
+  | { readonly kind: 'skipped'; readonly why: string }
+  /** Not now, and no attempt is spent. */
+  | { readonly kind: 'putOff'; readonly ms: number; readonly why: string }
+
+/** A start that was recorded. */
+export type Started = StartRuling & { readonly verdict: 'started' }
+
+export const PUT_OFF_MS = 1_000
+export const HELD = { kind: 'putOff', ms: PUT_OFF_MS, why: 'another worker holds the gate' } as const
+
+interface JobRecordParts {
+  readonly records: Records
+  readonly rounds: RoundQueue
+  readonly log: Log
+}
+
+/** The record of a round as its job leads it, wherever that is run: here, or by whoever took it over HTTP. */
+export class JobRecord {
+  constructor(private readonly parts: JobRecordParts) {}
+
+  /**
+   * Makes the job leader, under a new fence; or says how the attempt ends because it may not be started.
+   *
+   * @param behind how it is held there, and the gate's lock
+   */
+  async start(
+    { id, address, number, madeForMs }: Attempt,
+    behind?: Pick<StartBehind, 'hold' | 'lock'>,
+  ): Promise<Started | (AttemptEnd & { readonly verdict?: never })> {
+    const job = { address, identity: JOB_IDENTITY }
+    // Failed attempts are counted by the queue; what is bounded here are starts that never came to an end.
+    const maxStarts = number + MAX_DEATHS
+    const terms = { deadlineMs: MAX_DEADLINE_MS }
+    const ruling = await this.parts.records.start(id, job, terms, maxStarts, {
+      ...behind,
+      ...(madeForMs !== undefined && { madeForMs }),
+    })
+    switch (ruling.verdict) {
+      case 'started':
+        return ruling
+      case 'another':
+        return {
+          kind: 'failed',
+          reason: 'the record of the submission that it was made of is gone',
+          isFinal: true,
+        }
+      case 'held':
+        return HELD
+      case 'early':
+        return { kind: 'putOff', ms: ruling.restMs, why: 'it is not to start yet, by the clock of Redis' }
+      case 'late': {
+        const reason = 'its time was over before a worker could start it'
+        await this.fail(id, { ...job, fence: ruling.fence }, {}, reason)
+        return { kind: 'failed', reason, isFinal: true }
+      }
+      case 'finished':
+      case 'lost':
+        return whyNot(ruling.record) ?? { kind: 'skipped', why: 'not run: led by another' }
+      case 'spent': {
+        const runTerms = ruling.submission?.runTerms ?? {}
+        const isOnce = runTerms.ifExecutorDies === 'fail'
+        const reason = isOnce
+          ? 'its one start came to no end, and it may be started only once'
+          : `${MAX_DEATHS} of its starts came to no end: each time its worker died or lost Redis`
+        await this.fail(id, { ...job, fence: ruling.record.fence }, runTerms, reason)
+        return { kind: 'failed', reason, isFinal: true }
+      }
+    }
+  }
+
+  /** What fails here makes a start count as a death that was none. */
+  giveBack(id: RoundId, fence: number): Promise<void> {
+    const about = { round: roundKey(id), fence }
+    return orLater(this.parts.log, about, 'start not given back: it counts as one that came to no end', () =>
+      this.parts.records.giveBack(id, fence),
+    )
+  }
+
+  /** @param lock the gate's, given up with it */
+  async complete(
+    id: RoundId,
+    reporter: Required<Reporter>,
+    terms: RunTerms,
+    result: string,
+    lock?: GateLock,
+  ): Promise<AttemptEnd> {
+    const bytes = Buffer.byteLength(result)
+    // A call is kept for a short time, and its result nowhere else.
+    const most = terms.call ? MAX_JOB_RESULT_BYTES : MAX_RESULT_BYTES
+    const isKept = bytes <= most
+    if (terms.call && !isKept) {
+      const reason = `its result is ${bytes} bytes of JSON, and a call answers at most ${most}`
+      await this.fail(id, reporter, terms, reason)
+      return { kind: 'failed', reason, isFinal: true }
+    }
+    const report = { outcome: 'completed', detail: isKept ? result : '' } as const
+    const ruling = await this.parts.records.finish(id, reporter, report, lock)
+    if (ruling.verdict === 'refused') {
+      const why = `completion under fence ${reporter.fence} refused: ${late(ruling.record)}`
+      this.parts.log.warn({ round: roundKey(id), fence: reporter.fence }, why)
+      const end = endNow(ruling.record) ?? { kind: 'putOff', ms: PUT_OFF_MS, why }
+      return end.kind === 'skipped' ? { ...end, why } : end
+    }
+    await this.showEnd(id, terms)
+    return { kind: 'completed', result }
+  }
+
+  /** @param lock the gate's, given up with it */
+  async fail(
+    id: RoundId,
+    reporter: Required<Reporter>,
+    terms: RunTerms,
+    reason: string,
+    lock?: GateLock,
+  ): Promise<void> {
+    const report = { outcome: 'failed', detail: reason } as const
+    const { verdict } = await this.parts.records.finish(id, reporter, report, lock)
+    this.parts.log.warn({ round: roundKey(id), fence: reporter.fence, verdict }, `round failed: ${reason}`)
+    if (verdict !== 'refused') await this.showEnd(id, terms)
+  }
+
+  /** Shows the end of a round that has a deadline. What fails here is done by the sweeper. */
+  private async showEnd(id: RoundId, { deadlineMs }: RunTerms): Promise<void> {
+    if (deadlineMs === undefined) return
+    const { rounds, records, log } = this.parts
+    await orLater(
+      log,
+      { round: roundKey(id) },
+      'end not shown on the board yet; the sweeper will',
+      async () => {
+        const [isShown] = await rounds.show([{ id, ...(await records.read(id)) }])
+        if (isShown) records.acknowledge(id, 'finished')
+      },
+    )
+  }
+}
+
+/** Why the round is not to be run by its job, as its job shows it; undefined if it is. */
+export function whyNot(record: RoundRecord | undefined): AttemptEnd | undefined {
+  if (record === undefined) return undefined
+  if (record.completion?.outcome === 'failed') {
+    return { kind: 'failed', reason: record.completion.detail || endedBy(record.completion), isFinal: true }
+  }
+  if (record.completion) return { kind: 'skipped', why: `not run: ${endedBy(record.completion)}` }
+  if (isVacant(record)) return undefined
+  if (record.identity !== JOB_IDENTITY) return { kind: 'skipped', why: `not run: led by ${record.leader}` }
+  return undefined
+}
+
+/** The same of one that is run: then it may also have been opened again, which gives it another job. */
+export function endNow(record: RoundRecord | undefined): AttemptEnd | undefined {
+  if (record && isVacant(record)) return { kind: 'skipped', why: 'not run to its end: it was opened again' }
+  return whyNot(record)
+}
+
+function endedBy({ outcome, by }: Completion): string {
+  return `${outcome} already by ${by}`
+}
+
+function late(record: RoundRecord): string {
+  if (isVacant(record)) return 'it was opened again'
+  return record.completion ? endedBy(record.completion) : `led under fence ${record.fence} now`
+}

@@ -1,0 +1,162 @@
+import { hasRoundJob, submissionDeadlineAtMs } from '../../core/rounds/job.ts'
+import { deadlineAtMs } from '../../core/rounds/record.ts'
+import type { RoundId } from '../../core/rounds/round.ts'
+import type {
+  JobQueues,
+  Log,
+  OutboxEntry,
+  OutboxStep,
+  Records,
+  RoundQueue,
+  Sighting,
+} from '../../core/rounds/round-ports.ts'
+import { eachAtOnce } from '../../waiting.ts'
+import type { Calm } from '../calm.ts'
+import { Loop, type Work } from '../loop.ts'
+import { queueJob } from './dispatcher.ts'
+
+/** An entry this old was left by a process that died, or that could not reach the queue. */
+const LEFT_AFTER_MS = 5_000
+const SWEEP_EVERY_MS = 5_000
+const MAX_ENTRIES = 500
+const SYSTEMS_AT_ONCE = 8
+const ENTRIES_AT_ONCE = 32
+/** Entries that are looked at, shown and acknowledged together. */
+const BATCH = 100
+
+/** An entry, and the round as it is. */
+interface Left {
+  readonly entry: OutboxEntry
+  readonly seen: Sighting
+}
+
+/**
+ * Tells the round queue what a crash kept it from hearing. Runs in every facade process; that two of them do the same
+ * is harmless.
+ */
+export class Sweeper implements Work {
+  private readonly loop = new Loop({
+    everyMs: SWEEP_EVERY_MS,
+    work: () => this.sweep(),
+    putOff: (cause) => this.log.debug({ cause }, 'sweep put off'),
+  })
+  private redone = 0
+
+  constructor(
+    private readonly records: Records,
+    readonly rounds: RoundQueue,
+    readonly jobs: JobQueues,
+    private readonly log: Log,
+  ) {}
+
+  /** How many outbox entries this process has delivered for another. */
+  get redelivered(): number {
+    return this.redone
+  }
+
+  start(calm?: Calm): void {
+    this.loop.start(calm)
+  }
+
+  stop(): Promise<void> {
+    return this.loop.stop()
+  }
+
+  /** Delivers what was left, once. True where there is more to be delivered at once. */
+  async sweep(ageMs = LEFT_AFTER_MS): Promise<boolean> {
+    const entries = await this.records.outbox(ageMs, MAX_ENTRIES)
+    const before = this.redone
+    const bySystem = groupBySystem(entries)
+    const swept = await eachAtOnce(SYSTEMS_AT_ONCE, [...bySystem], ([system, left]) =>
+      // What keeps one system's from being told is no reason not to tell that of others.
+      this.sweepSystem(system, left).catch((error: unknown) => ({ error })),
+    )
+    const failed = swept.find((one) => one !== undefined)
+    if (failed) throw failed.error
+    return entries.length === MAX_ENTRIES && this.redone > before
+  }
+
+  private async sweepSystem(system: string, entries: readonly OutboxEntry[]): Promise<undefined> {
+    if (this.loop.signal.aborted || !(await this.records.claim(system))) return
+    try {
+      const count = await this.deliverAll(entries)
+      if (count > 0) this.log.info({ system, entries: count }, 'queues told by the sweeper')
+    } finally {
+      await this.records.release(system)
+    }
+  }
+
+  /** Shows on the board how the round is now, which a step has noted in the outbox. */
+  async tell(id: RoundId, step: OutboxStep): Promise<void> {
+    if (await this.show(id, await this.records.read(id))) this.records.acknowledge(id, step)
+  }
+
+  /** How many of one system's the queues were told. */
+  private async deliverAll(entries: readonly OutboxEntry[]): Promise<number> {
+    let count = 0
+    for (let from = 0; from < entries.length && !this.loop.signal.aborted; from += BATCH) {
+      const some = entries.slice(from, from + BATCH)
+      const told: OutboxEntry[] = []
+      try {
+        await this.deliver(some, (entry) => told.push(entry))
+      } finally {
+        // Also those before one that has failed.
+        await this.records.acknowledgeEntries(told)
+        this.redone += told.length
+        count += told.length
+      }
+    }
+    return count
+  }
+
+  /** Those that a queue cannot take now are not told. */
+  private async deliver(entries: readonly OutboxEntry[], told: (entry: OutboxEntry) => void): Promise<void> {
+    const seen = await this.records.readAll(entries.map(({ id }) => id))
+    const all = entries.map((entry, index) => ({ entry, seen: seen[index] as Sighting }))
+    // Older builds leave entries of rounds whose deadline nobody watches.
+    const open = all.filter((one) => !one.seen.record?.completion)
+    await eachAtOnce(ENTRIES_AT_ONCE, open, ({ entry }) => this.records.expire(entry.id))
+    if (this.loop.signal.aborted) return
+    const isEnd = ({ entry, seen }: Left) =>
+      entry.step !== 'submitted' && hasRoundJob(seen) && !isOverdue(seen)
+    const ends = all.filter(isEnd)
+    const shown = await this.rounds.show(ends.map((one) => ({ id: one.entry.id, ...one.seen })))
+    for (const [index, { entry }] of ends.entries()) if (shown[index]) told(entry)
+    const others = all.filter((one) => !isEnd(one))
+    await eachAtOnce(ENTRIES_AT_ONCE, others, async (one) => {
+      if (!this.loop.signal.aborted && (await this.deliverOne(one))) told(one.entry)
+    })
+  }
+
+  private async deliverOne({ entry: { id, step }, seen }: Left): Promise<boolean> {
+    if (step !== 'submitted') return this.show(id, seen)
+    if (seen.submission) await queueJob(this.jobs, id, seen.submission)
+    return true
+  }
+
+  private async show(id: RoundId, seen: Sighting): Promise<boolean> {
+    if (!hasRoundJob(seen)) return true
+    const [isShown = false] = await this.rounds.show([{ id, ...seen }])
+    if (!isOverdue(seen)) return isShown
+    // Shown as overdue meanwhile, it may have been taken over: it is no more.
+    const now = await this.records.read(id)
+    if (isOverdue(now)) return isShown
+    const [isShownNow = false] = await this.rounds.show([{ id, ...now }])
+    return isShownNow
+  }
+}
+
+function groupBySystem(entries: readonly OutboxEntry[]): Map<string, OutboxEntry[]> {
+  const groups = new Map<string, OutboxEntry[]>()
+  for (const entry of entries) {
+    const group = groups.get(entry.id.system)
+    if (group) group.push(entry)
+    else groups.set(entry.id.system, [entry])
+  }
+  return groups
+}
+
+function isOverdue({ record, submission, nowMs }: Sighting): boolean {
+  if (record) return record.completion === undefined && nowMs >= deadlineAtMs(record)
+  return nowMs >= ((submission && submissionDeadlineAtMs(submission)) ?? Number.POSITIVE_INFINITY)
+}

@@ -1,0 +1,353 @@
+import type { WorkTally } from '../../core/fleet/series-ports.ts'
+import { type Candidate, hasToken } from '../../core/rounds/candidate.ts'
+import { JOB_IDENTITY, type RunTerms } from '../../core/rounds/job.ts'
+import type { RoundRecord } from '../../core/rounds/record.ts'
+import { formatRound, type RoundId } from '../../core/rounds/round.ts'
+import type { Gate, Log, Records, RoundQueue, Sighting } from '../../core/rounds/round-ports.ts'
+import { formatDuration } from '../../core/time/duration.ts'
+import { GoneError } from '../../errors.ts'
+import { pause } from '../../waiting.ts'
+import { type AttemptEnd, HELD, JobRecord, whyNot } from './job-record.ts'
+
+/** A job as its queue has it. */
+export interface QueuedJob {
+  readonly id: RoundId
+  readonly data: unknown
+  /** The number of the attempt that is made now, from 1. */
+  readonly number: number
+  /** How many there are to be; missing: as the worker likes. */
+  readonly attempts?: number
+  readonly isFirst: boolean
+  /** When the submission was made that it is of; missing where it does not say. */
+  readonly madeForMs?: number
+  /** How long it could have been started before it was. */
+  readonly waitedMs: number
+  readonly traceparent?: string
+}
+
+/** The workers' queues, for whoever takes a job and runs it elsewhere. A value proves in whose hand a job is. */
+export interface JobTakes {
+  /** The next job, in the hand of this value for half a minute; undefined: none waits. */
+  next(queue: string, value: string): Promise<QueuedJob | undefined>
+  /** The job, whoever has it. */
+  find(queue: string, id: RoundId): Promise<QueuedJob | undefined>
+  /** Keeps the job in this hand for so long from now. False: it is not in it any more. */
+  hold(queue: string, id: RoundId, value: string, leaseMs: number): Promise<boolean>
+  /** Ends the attempt. False: the job is not in this hand any more. */
+  end(queue: string, id: RoundId, value: string, end: AttemptEnd): Promise<boolean>
+  /** Notes what was answered under this value, for as long as nothing else is heard of whoever took it. */
+  note(value: string, queue: string, id: RoundId, ms: number): Promise<void>
+  /** What was answered under this value. */
+  noted(value: string): Promise<{ readonly queue: string; readonly id: RoundId } | undefined>
+}
+
+/** A job that was taken: it is led under this fence until its lease ends. */
+export interface Taken {
+  readonly id: RoundId
+  readonly worker: string
+  readonly data: unknown
+  readonly attempt: number
+  readonly leader: string
+  readonly fence: number
+  readonly leaseMs: number
+  readonly timeoutMs?: number
+  readonly traceparent?: string
+}
+
+export interface TakerParts {
+  readonly records: Records
+  readonly rounds: RoundQueue
+  readonly takes: JobTakes
+  readonly gate: Gate
+  readonly tally: WorkTally
+  readonly log: Log
+  /** A clock that never goes back. */
+  readonly nowMs: () => number
+}
+
+export interface TakeTerms {
+  readonly leaseMs: number
+  readonly waitMs: number
+}
+
+const LOOK_EVERY_MS = 100
+const MAX_WAITING = 10_000
+
+/**
+ * Hands jobs to executors that speak HTTP alone, by the rules by which a worker process runs them: gate, start under a new
+ * fence, attempts, backoff. What is known of a job that is out is in Redis: any server takes its report.
+ */
+export class Taker {
+  private readonly record: JobRecord
+  private readonly draining = new AbortController()
+  private waiting = 0
+  /** When a queue was last found empty: those who wait for it look together. */
+  private readonly emptyAtMs = new Map<string, number>()
+
+  constructor(private readonly parts: TakerParts) {
+    this.record = new JobRecord(parts)
+  }
+
+  /**
+   * The next job of the worker, as soon as there is one. The same token again, while its job is out, is given the same job.
+   *
+   * @returns undefined: there was none in time
+   * @throws GoneError `STORE_UNAVAILABLE`: a job that was taken all the same is followed once its lease has ended
+   */
+  async take(
+    worker: string,
+    who: Candidate,
+    terms: TakeTerms,
+    caller: AbortSignal,
+  ): Promise<Taken | undefined> {
+    if (this.waiting >= MAX_WAITING)
+      throw new GoneError('TOO_MANY_STANDBYS', `${MAX_WAITING} requests wait here already; retry elsewhere`)
+    this.waiting += 1
+    const giveUpMs = this.parts.nowMs() + terms.waitMs
+    const ends = AbortSignal.any([caller, this.draining.signal])
+    try {
+      const again = hasToken(who.identity) ? await this.takenBefore(worker, who, terms) : undefined
+      if (again) return again
+      for (;;) {
+        const taken = await this.look(worker, who, terms)
+        const restMs = giveUpMs - this.parts.nowMs()
+        if (taken || restMs <= 0 || ends.aborted) return taken
+        await pause(Math.min(restMs, LOOK_EVERY_MS), ends)
+        if (ends.aborted) return undefined
+      }
+    } finally {
+      this.waiting -= 1
+    }
+  }
+
+  /** Gives back a job whose taker was gone before it was told. */
+  async takeBack({ id, fence }: Taken): Promise<void> {
+    await this.giveBack(id, fence)
+  }
+
+  /** Answers those who wait that there is nothing, now. */
+  drain(): void {
+    this.draining.abort()
+  }
+
+  /**
+   * Keeps a job that was taken for its lease from now on, or for this one.
+   *
+   * @param seen the round as it was seen under the fence of whoever asks
+   * @throws GoneError `SUPERSEDED` if its lease has ended, or its time is up: then this attempt has failed
+   */
+  async renew(id: RoundId, seen: Sighting, leaseMs?: number): Promise<void> {
+    const out = outOf(seen)
+    if (out === undefined) return
+    const { takes, gate } = this.parts
+    const { queue, hold, record, runTerms } = out
+    const { timeoutMs } = runTerms
+    if (timeoutMs !== undefined && seen.nowMs - record.electedAtMs >= timeoutMs) {
+      const why = `it took longer than ${formatDuration(timeoutMs)}`
+      if (!(await this.fail(id, seen, { reason: why, isFinal: false }))) {
+        const reporter = { address: record.leader, identity: JOB_IDENTITY, fence: record.fence }
+        await this.record.fail(id, reporter, runTerms, why)
+        await this.end(id, out, { kind: 'failed', reason: why, isFinal: true })
+      }
+      throw new GoneError('SUPERSEDED', `${formatRound(id)}: ${why}`)
+    }
+    const forMs = leaseMs ?? hold.leaseMs
+    if (!(await takes.hold(queue, id, hold.value, forMs)))
+      throw new GoneError('SUPERSEDED', `${formatRound(id)}: its lease has ended, and another may take it`)
+    await gate.extend(id, hold.value, forMs)
+  }
+
+  /** Ends the job of a round whose completion was recorded. Where that fails its next taker finds it done. */
+  async ended(id: RoundId, seen: Sighting): Promise<void> {
+    const out = outOf(seen)
+    const completion = seen.record?.completion
+    if (out === undefined || completion === undefined) return
+    const { detail } = completion
+    await this.end(id, out, {
+      ...(completion.outcome === 'completed'
+        ? { kind: 'completed', result: detail }
+        : { kind: 'failed', reason: detail || 'failed without a reason', isFinal: true }),
+    })
+  }
+
+  /**
+   * Ends an attempt that failed.
+   *
+   * @returns false if it was the last one, or the round is not out as a job: then its end is to be recorded
+   * @throws GoneError `SUPERSEDED` if its lease has ended
+   */
+  async fail(
+    id: RoundId,
+    seen: Sighting,
+    { reason, isFinal }: { readonly reason: string; readonly isFinal: boolean },
+  ): Promise<boolean> {
+    const out = outOf(seen)
+    if (out === undefined || seen.record?.completion) return false
+    const job = await this.parts.takes.find(out.queue, id)
+    const isLast = isFinal || (job?.number ?? 1) >= (job?.attempts ?? 1)
+    if (isLast || out.runTerms.ifExecutorDies === 'fail') return false
+    await this.endHeld(id, out, {
+      kind: 'failed',
+      reason: reason || 'failed without a reason',
+      isFinal: false,
+    })
+    return true
+  }
+
+  /**
+   * Returns a job unspent: no attempt was made.
+   *
+   * @throws GoneError `SUPERSEDED` if it is not out under this fence
+   */
+  async giveBack(id: RoundId, fence: number): Promise<Sighting & { readonly record: RoundRecord }> {
+    const seen = await this.seen(id, fence)
+    const out = outOf(seen)
+    if (out === undefined || seen.record === undefined)
+      throw new GoneError(
+        'SUPERSEDED',
+        `${formatRound(id)}: it is not out as a job under fence ${fence}; see its state`,
+      )
+    await this.record.giveBack(id, fence)
+    await this.endHeld(id, out, { kind: 'putOff', ms: 0, why: 'its taker gave it back' })
+    return { ...seen, record: seen.record }
+  }
+
+  /** The round as a job that is out under this fence; empty if it is none. */
+  async seen(id: RoundId, fence: number): Promise<Sighting> {
+    const seen = await this.parts.records.read(id)
+    const isOut = seen.record?.fence === fence && outOf(seen) !== undefined
+    return isOut ? seen : { nowMs: seen.nowMs }
+  }
+
+  private async takenBefore(worker: string, who: Candidate, terms: TakeTerms): Promise<Taken | undefined> {
+    const { takes, records } = this.parts
+    const noted = await takes.noted(who.identity)
+    if (noted?.queue !== worker) return undefined
+    const { id } = noted
+    const { record, submission } = await records.read(id)
+    const isOurs = record && !record.completion && holdIn(record)?.value === who.identity
+    if (!isOurs || !(await takes.hold(worker, id, who.identity, terms.leaseMs))) return undefined
+    const job = await takes.find(worker, id)
+    if (job === undefined) return undefined
+    return takenOf(worker, job, record.leader, record.fence, submission?.runTerms ?? {}, terms)
+  }
+
+  private async look(worker: string, who: Candidate, terms: TakeTerms): Promise<Taken | undefined> {
+    const nowMs = this.parts.nowMs()
+    if (nowMs - (this.emptyAtMs.get(worker) ?? Number.NEGATIVE_INFINITY) < LOOK_EVERY_MS) return undefined
+    for (;;) {
+      const job = await this.parts.takes.next(worker, who.identity)
+      if (job === undefined) {
+        this.noteEmpty(worker)
+        return undefined
+      }
+      const taken = await this.start(worker, job, who, terms)
+      if (taken) return taken
+    }
+  }
+
+  private noteEmpty(worker: string): void {
+    if (this.emptyAtMs.size > MAX_WAITING) this.emptyAtMs.clear()
+    this.emptyAtMs.set(worker, this.parts.nowMs())
+  }
+
+  /** Undefined where the job is not to be started now. */
+  private async start(
+    worker: string,
+    job: QueuedJob,
+    { address, identity: value }: Candidate,
+    terms: TakeTerms,
+  ): Promise<Taken | undefined> {
+    const { takes, gate, records } = this.parts
+    const { id, number } = job
+    const endAs = async (end: AttemptEnd) => {
+      await takes.end(worker, id, value, end)
+      return undefined
+    }
+    const ended = job.isFirst ? undefined : whyNot((await records.read(id)).record)
+    if (ended) return endAs(ended)
+    if (!(await gate.extend(id, value, terms.leaseMs))) {
+      await gate.release(id, value)
+      return endAs(HELD)
+    }
+    const leader = `${worker}@${address}`
+    const isLast = number >= (job.attempts ?? 1)
+    const attempt = { ...job, address: leader, isLast }
+    const started = await this.record.start(attempt, { hold: holdText({ value, leaseMs: terms.leaseMs }) })
+    if (started.verdict !== 'started') {
+      await gate.release(id, value)
+      return endAs(started)
+    }
+    const { fence, runTerms } = started
+    // Whoever took it since, because all this took too long, has a higher fence.
+    if (!(await takes.hold(worker, id, value, terms.leaseMs))) return undefined
+    if (hasToken(value)) await takes.note(value, worker, id, terms.leaseMs)
+    if (number === 1) this.parts.tally.waited(worker, job.waitedMs)
+    return takenOf(worker, job, leader, fence, runTerms, terms)
+  }
+
+  /** @throws GoneError `SUPERSEDED` if the job is in another hand */
+  private async endHeld(id: RoundId, out: Out, end: AttemptEnd): Promise<void> {
+    if (await this.end(id, out, end)) return
+    throw new GoneError(
+      'SUPERSEDED',
+      `${formatRound(id)}: its lease has ended, and another may have taken it`,
+    )
+  }
+
+  private async end(id: RoundId, { queue, hold, ranMs }: Out, end: AttemptEnd): Promise<boolean> {
+    const { gate, takes, tally } = this.parts
+    // First: whoever is handed the job next must not find the gate held.
+    await gate.release(id, hold.value)
+    if (!(await takes.end(queue, id, hold.value, end))) return false
+    if (end.kind === 'completed') tally.ended(queue, 'done', ranMs)
+    if (end.kind === 'failed') tally.ended(queue, 'failed', ranMs)
+    return true
+  }
+}
+
+/** By what a job is out: the value that proves it, and the length of its lease. */
+interface Hold {
+  readonly value: string
+  readonly leaseMs: number
+}
+
+function holdText({ value, leaseMs }: Hold): string {
+  return `${value} ${leaseMs}`
+}
+
+/** Undefined where no executor over HTTP has it. */
+function holdIn({ starts, gate, identity }: RoundRecord): Hold | undefined {
+  const [, value, leaseMs] = /^(\S+) (\d+)$/.exec(gate ?? '') ?? []
+  if (starts === undefined || identity !== JOB_IDENTITY || value === undefined) return undefined
+  return { value, leaseMs: Number(leaseMs) }
+}
+
+interface Out {
+  readonly queue: string
+  readonly hold: Hold
+  readonly record: RoundRecord
+  readonly runTerms: RunTerms
+  /** How long ago it was started. */
+  readonly ranMs: number
+}
+
+function outOf({ record, submission, nowMs }: Sighting): Out | undefined {
+  const hold = record && holdIn(record)
+  if (!record || !hold || !submission) return undefined
+  const ranMs = Math.max(0, nowMs - record.electedAtMs)
+  return { queue: submission.queue, hold, record, runTerms: submission.runTerms, ranMs }
+}
+
+function takenOf(
+  worker: string,
+  { id, data, number, traceparent }: QueuedJob,
+  leader: string,
+  fence: number,
+  { timeoutMs }: RunTerms,
+  { leaseMs }: TakeTerms,
+): Taken {
+  const timeout = timeoutMs === undefined ? {} : { timeoutMs }
+  const trace = traceparent === undefined ? {} : { traceparent }
+  return { id, worker, data, attempt: number, leader, fence, leaseMs, ...timeout, ...trace }
+}

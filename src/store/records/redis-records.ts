@@ -1,0 +1,810 @@
+import { Cluster } from 'ioredis'
+import type { Candidate, Reporter } from '../../core/rounds/candidate.ts'
+import {
+  CANCEL_IDENTITY,
+  type CancelVerdict,
+  type CompletionVerdict,
+  type RetryVerdict,
+} from '../../core/rounds/completion.ts'
+import type { ElectionVerdict } from '../../core/rounds/election.ts'
+import {
+  type RunTerms,
+  type Submission,
+  type SubmissionRecord,
+  submissionDigest,
+} from '../../core/rounds/job.ts'
+import {
+  type Completion,
+  MAX_DEADLINE_MS,
+  type RoundEnd,
+  type RoundRecord,
+  type Terms,
+} from '../../core/rounds/record.ts'
+import { escapePart, type RoundId, roundKey, unescapePart } from '../../core/rounds/round.ts'
+import {
+  type CancelRuling,
+  type DeadlineRuling,
+  type ElectionRuling,
+  type FinishRuling,
+  type GateLock,
+  type HistoryMark,
+  isAfter,
+  type JobContent,
+  type ListedRound,
+  type OutboxEntry,
+  type OutboxStep,
+  type Records,
+  type RenewalRuling,
+  type Report,
+  type RetryOrder,
+  type RetryRuling,
+  type Ruling,
+  type SeenJob,
+  type Sighting,
+  type StartBehind,
+  type StartRuling,
+  type SubmissionRuling,
+} from '../../core/rounds/round-ports.ts'
+import { attempt } from '../../redis/attempt.ts'
+import type { RedisClient } from '../../redis/connections.ts'
+import { redisNowMs } from '../../redis/redis-clock.ts'
+import { type Argument, defineSteps, luaOf, type Steps } from '../../redis/steps.ts'
+import { roundChannel } from '../redis-news.ts'
+import { type Indexed, SystemIndex, type SystemWalk, TOUCH_MS } from './system-index.ts'
+
+/** What touches the record alone. It goes on while the Cluster slot moves. */
+const RECORD_STEPS = ['renew', 'read', 'vacate', 'give-back'] as const
+/** What touches the system's other keys, too: all of them are named, in the order that record.lua tells. */
+const SYSTEM_STEPS = [
+  'decide',
+  'complete',
+  'fail',
+  'finish',
+  'expire',
+  'submit',
+  'start',
+  'cancel',
+  'retry',
+] as const
+/** What may touch the gate's lock, too, where that is kept by the same server: no Cluster, as its key is in another slot. */
+const GATED_STEPS = ['start', 'finish'] as const
+/** What only reads, of many systems at once. */
+const MANY_STEPS = ['read-all', 'newest'] as const
+const SYSTEM_KEYS = ['fence', 'history', 'outbox', 'overdue', 'deadlines'] as const
+
+type Fields = Readonly<Record<string, string>>
+
+/** A system may have been used since for so long as it is not said again, and then some. */
+const USED_SINCE_MS = TOUCH_MS + 3_000
+/** How many stretches of systems are looked at in one look. */
+const MAX_STRETCHES = 10
+/** Of one system at first, so that all that have something left have their turn. */
+const FAIR_SHARE = 25
+/** How long a system's outbox is one process' own to empty. */
+const CLAIM_MS = 2_000
+const ACKNOWLEDGE_EVERY_MS = 50
+const MAX_PIPELINE = 500
+/** Rounds, and systems, of which a script reads together: it takes Redis a ms or two. */
+const READ_AT_ONCE = 200
+const STREAMS_AT_ONCE = 200
+
+/** Runs the step `submit`, in one with what queues the job. */
+export type SubmitAlong = (
+  id: RoundId,
+  submission: Submission,
+  step: { readonly keys: readonly string[]; readonly own: readonly string[] },
+) => Promise<unknown[]>
+
+/** The step that records a submission, for whoever runs it along with its own. */
+export const SUBMIT_LUA = luaOf(import.meta.url, 'record', 'submit')
+
+/** Records in Redis: one Lua script a step, all keys of a system in one Cluster slot and named to the script. */
+export class RedisRecords implements Records {
+  private readonly recordSteps: Steps<(typeof RECORD_STEPS)[number]>
+  private readonly systemSteps: Steps<(typeof SYSTEM_STEPS)[number]>
+  private readonly gatedSteps: Steps<(typeof GATED_STEPS)[number]>
+  private readonly manySteps: Steps<(typeof MANY_STEPS)[number]>
+  private readonly isCluster: boolean
+  private readonly index: SystemIndex
+  private readonly dueWalk: SystemWalk
+  private readonly outboxWalk: SystemWalk
+  private acknowledged = new Map<string, string[]>()
+  private queued: string[] = []
+  private acknowledging: NodeJS.Timeout | undefined
+
+  constructor(
+    private readonly redis: RedisClient,
+    private readonly retentionMs: number,
+    private readonly submitAlong?: SubmitAlong,
+  ) {
+    const shared = { beside: import.meta.url, prefix: 'gone' }
+    const ofRecords = { ...shared, prelude: 'record' }
+    this.isCluster = redis instanceof Cluster
+    this.manySteps = defineSteps(redis, { ...shared, names: MANY_STEPS })
+    this.recordSteps = defineSteps(redis, { ...ofRecords, names: RECORD_STEPS, keyCount: 1 })
+    const keyCount = 1 + SYSTEM_KEYS.length
+    this.systemSteps = defineSteps(redis, { ...ofRecords, names: SYSTEM_STEPS, keyCount })
+    this.gatedSteps = defineSteps(redis, {
+      ...ofRecords,
+      prefix: 'gone_gated',
+      names: GATED_STEPS,
+      keyCount: keyCount + 1,
+    })
+    this.index = new SystemIndex(redis, retentionMs)
+    this.dueWalk = this.index.walk()
+    this.outboxWalk = this.index.walk()
+  }
+
+  async decide(id: RoundId, candidate: Candidate, terms: Terms, gate = ''): Promise<ElectionRuling> {
+    return this.attempt('decide who leads', id, async () => {
+      const reply = await this.step('decide', id, [
+        candidate.address,
+        candidate.identity,
+        terms.leaseMs ?? 0,
+        terms.deadlineMs,
+        gate,
+        candidate.name ?? '',
+      ])
+      if (typeof reply[2] === 'number') return newlyElected(candidate, terms, reply[2], Number(reply[1]))
+      const ruling = rulingOf<ElectionVerdict>(reply)
+      if (ruling.verdict !== 'takenOver') return ruling
+      return { ...ruling, previous: { leader: String(reply[3]), fence: Number(reply[4]) } }
+    })
+  }
+
+  async submit(id: RoundId, submission: Submission, untakenMs = 0): Promise<SubmissionRuling> {
+    return this.attempt('submit', id, async () => {
+      const { queue, data, queueTerms, runTerms } = submission
+      const own = [
+        queue,
+        submissionDigest(submission),
+        JSON.stringify({ data, queueTerms }),
+        Object.keys(runTerms).length > 0 ? JSON.stringify(runTerms) : '',
+        queueTerms.delayMs ?? '',
+        queueTerms.atMs ?? '',
+        untakenMs,
+      ]
+      const along = this.submitAlong
+      const waits = queueTerms.delayMs !== undefined || queueTerms.atMs !== undefined
+      // BullMQ must be told how long a job waits, which only this step finds out.
+      const reply =
+        along && !waits
+          ? await this.run((keys, all) => along(id, submission, { keys, own: all.map(String) }), id, [], own)
+          : await this.step('submit', id, own)
+      return { verdict: reply[0] as SubmissionRuling['verdict'], ...sightingOf(reply) }
+    })
+  }
+
+  async start(
+    id: RoundId,
+    candidate: Candidate,
+    terms: Terms,
+    maxStarts: number,
+    { madeForMs = '', hold = '', lock }: Omit<StartBehind, 'madeForMs'> & { madeForMs?: number | '' } = {},
+  ): Promise<StartRuling> {
+    const { address, identity } = candidate
+    return this.attempt('start', id, async () => {
+      const own = [address, identity, terms.deadlineMs, maxStarts, madeForMs, hold]
+      const reply = await this.gatedStep('start', id, own, lock)
+      const [verdict, , fence, runTerms, nth, giveUpInMs] = reply
+      if (verdict === 'another' || verdict === 'held') return { verdict }
+      if (verdict === 'early') return { verdict, restMs: Number(fence) }
+      if (verdict === 'late') return { verdict, fence: Number(fence) }
+      if (verdict !== 'started') return rulingOf(reply)
+      return {
+        verdict,
+        fence: Number(fence),
+        runTerms: runTermsOf(String(runTerms)),
+        nth: Number(nth),
+        ...(giveUpInMs !== '' && { giveUpInMs: Number(giveUpInMs) }),
+      }
+    })
+  }
+
+  async giveBack(id: RoundId, fence: number): Promise<void> {
+    await this.attempt('give back', id, () => this.recordStep('give-back', id, [fence]))
+  }
+
+  async renew(id: RoundId, reporter: Reporter, leaseMs = 0): Promise<RenewalRuling> {
+    return this.attempt('renew the lease of', id, async () => {
+      const reply = await this.recordStep('renew', id, [reporter.identity, reporter.fence ?? '', leaseMs])
+      return reply[0] === 'notLed' ? { verdict: 'notLed' } : rulingOf(reply)
+    })
+  }
+
+  async complete(
+    id: RoundId,
+    reporter: Reporter,
+    report: Report,
+    terms: Terms,
+  ): Promise<Ruling<CompletionVerdict>> {
+    const step = report.outcome === 'completed' ? 'complete' : 'fail'
+    return this.attempt('record the end of', id, async () => {
+      const reply = await this.step(step, id, [
+        reporter.address,
+        reporter.identity,
+        reporter.fence ?? '',
+        report.detail,
+        terms.deadlineMs,
+        roundChannel(id),
+      ])
+      return rulingOf(reply)
+    })
+  }
+
+  async finish(
+    id: RoundId,
+    job: Required<Reporter>,
+    { outcome, detail }: Report,
+    lock?: GateLock,
+  ): Promise<FinishRuling> {
+    const { address, identity, fence } = job
+    return this.attempt('record the end of', id, async () => {
+      const channel = roundChannel(id)
+      const own = [
+        address,
+        identity,
+        fence,
+        detail,
+        MAX_DEADLINE_MS,
+        channel,
+        outcome === 'completed' ? 'c' : 'f',
+      ]
+      const reply = await this.gatedStep('finish', id, own, lock)
+      const verdict = reply[0] as FinishRuling['verdict']
+      return verdict === 'refused' ? rulingOf(reply) : { verdict }
+    })
+  }
+
+  async cancel(id: RoundId, by: string, reason: string, seen: SeenJob): Promise<CancelRuling> {
+    return this.attempt('cancel', id, async () => {
+      const reply = await this.step('cancel', id, [
+        by,
+        CANCEL_IDENTITY,
+        '',
+        reason,
+        MAX_DEADLINE_MS,
+        roundChannel(id),
+        seen.submittedAtMs ?? '',
+        seen.job ? JSON.stringify(seen.job) : '',
+      ])
+      return reply[0] === 'another' ? { verdict: 'another' } : rulingOf<CancelVerdict>(reply)
+    })
+  }
+
+  async retry(
+    id: RoundId,
+    { by, reason, identity, deadlineMs }: RetryOrder,
+    seen: SeenJob,
+  ): Promise<RetryRuling> {
+    return this.attempt('open again', id, async () => {
+      const reply = await this.step('retry', id, [
+        seen.submittedAtMs ?? '',
+        seen.job ? JSON.stringify(seen.job) : '',
+        deadlineMs,
+        by,
+        reason ?? '',
+        identity ?? '',
+      ])
+      if (reply[0] === 'another') return { verdict: 'another' }
+      return { verdict: reply[0] as RetryVerdict, ...sightingOf(reply) }
+    })
+  }
+
+  async vacate(id: RoundId, { identity, fence }: { identity: string; fence: number }): Promise<boolean> {
+    return this.attempt('take back who leads', id, async () => {
+      const [verdict] = await this.recordStep('vacate', id, [identity, fence])
+      return verdict === 'vacated'
+    })
+  }
+
+  async kept(id: RoundId): Promise<JobContent | undefined> {
+    return this.attempt('read', id, async () => {
+      const job = await this.redis.hget(recordKeyOf(id), 'k')
+      return job === null ? undefined : (JSON.parse(job) as JobContent)
+    })
+  }
+
+  async read(id: RoundId): Promise<Sighting> {
+    return this.attempt('read', id, async () => {
+      return sightingOf(await this.recordStep('read', id, []))
+    })
+  }
+
+  async readAll(ids: readonly RoundId[]): Promise<readonly Sighting[]> {
+    return this.attempt('read rounds', undefined, async () => {
+      const groups = this.inOneSlot(ids, ({ system }) => system, READ_AT_ONCE)
+      const found = new Map<RoundId, Sighting>()
+      await Promise.all(
+        groups.map(async (some) => {
+          const [nowMs, ...records] = await this.manySteps['read-all'](some.length, ...some.map(recordKeyOf))
+          for (const [index, id] of some.entries()) found.set(id, sightingOf(['read', nowMs, records[index]]))
+        }),
+      )
+      return ids.map((id) => found.get(id) as Sighting)
+    })
+  }
+
+  /** In parts that one script may be sent of: in a Cluster only what is of one system is in one slot for certain. */
+  private inOneSlot<Item>(items: readonly Item[], systemOf: (item: Item) => string, most: number): Item[][] {
+    const groups = new Map<string, Item[]>()
+    for (const item of items) {
+      const group = this.isCluster ? systemOf(item) : ''
+      groups.set(group, [...(groups.get(group) ?? []), item])
+    }
+    return [...groups.values()].flatMap((group) =>
+      Array.from({ length: Math.ceil(group.length / most) }, (_, n) => group.slice(n * most, (n + 1) * most)),
+    )
+  }
+
+  async expire(id: RoundId): Promise<DeadlineRuling> {
+    return this.attempt('judge the deadline of', id, async () => {
+      const noted = this.index.noteOverdue(id.system)
+      const [reply] = await Promise.all([this.step('expire', id, []), noted])
+      const [verdict, restMs] = reply
+      if (verdict === 'pending') return { verdict, restMs: Number(restMs) }
+      return verdict === 'notLed' || verdict === 'notStarted' ? { verdict } : rulingOf(reply)
+    })
+  }
+
+  async history(query: { system?: string; after?: HistoryMark; limit: number }) {
+    return this.attempt('read the history', undefined, async () => {
+      const entries =
+        query.system === undefined ? await this.newest(query) : await this.entries([query.system], query)
+      const page = entries.slice(0, query.limit)
+      const seen = await this.readAll(page.map(({ id }) => id))
+      const rounds: ListedRound[] = page.flatMap(({ id, mark, fence }, index) => {
+        const { nowMs: _, ...sight } = seen[index] ?? { nowMs: 0 }
+        if (!(sight.record || sight.submission) || fence !== listedFence(sight.record)) return []
+        return [{ id, mark, ...sight }]
+      })
+      const last = entries.length > page.length ? page.at(-1) : undefined
+      return { rounds, nowMs: seen[0]?.nowMs ?? 0, ...(last && { next: last.mark }) }
+    })
+  }
+
+  async came(query: { system: string; fromMs: number; untilMs: number; limit: number }) {
+    const { system, fromMs, untilMs, limit } = query
+    return this.attempt(`read which rounds of ${system} came`, undefined, async () => {
+      const until = `(${Math.ceil(untilMs)}-0`
+      const from = String(Math.max(0, Math.floor(fromMs)))
+      const entries = await this.redis.xrange(keyOf(system, 'history'), from, until, 'COUNT', limit)
+      const firsts = new Map<string, { id: RoundId; cameAtMs: number }>()
+      for (const { id, mark } of entriesOf(system, entries)) {
+        if (!firsts.has(id.round)) firsts.set(id.round, { id, cameAtMs: mark.atMs })
+      }
+      const all = [...firsts.values()]
+      const seen = await this.readAll(all.map(({ id }) => id))
+      return all.map((first, index) => ({ ...first, ...(seen[index] as Sighting) }))
+    })
+  }
+
+  async due(limit: number) {
+    return this.attempt('look for deadlines', undefined, async () => {
+      const nowMs = await redisNowMs(this.redis)
+      let nextMs = Number.POSITIVE_INFINITY
+      for (let stretch = 0; stretch < MAX_STRETCHES; stretch += 1) {
+        const { active, others, isRound } = await this.dueWalk.next()
+        nextMs = Math.min(nextMs, await this.noteDeadlines(active, others, nowMs))
+        if (isRound) break
+      }
+      const known = await this.index.dueBy(nowMs)
+      const due = await this.dueOf(known.due, nowMs, limit)
+      return { due, nextInMs: Math.min(nextMs, known.nextMs) - nowMs }
+    })
+  }
+
+  async overdueCount(): Promise<number> {
+    return this.attempt('count overdue rounds', undefined, async () => {
+      const [nowMs, indexed] = await Promise.all([redisNowMs(this.redis), this.index.overdue()])
+      const counts = await this.each(
+        indexed.map(({ system }) => system),
+        (system) => [['zcard', keyOf(system, 'overdue')]],
+      )
+      const none = indexed.filter((_, index) => Number(counts[index]) === 0)
+      await Promise.all(none.slice(0, MAX_PIPELINE).map((one) => this.index.restOverdue(one, nowMs)))
+      return counts.reduce((sum, [count]) => sum + Number(count), 0)
+    })
+  }
+
+  async outbox(ageMs: number, limit: number): Promise<readonly OutboxEntry[]> {
+    return this.attempt('read the outbox', undefined, async () => {
+      const before = (await redisNowMs(this.redis)) - ageMs
+      const found: OutboxEntry[] = []
+      for (let stretch = 0; stretch < MAX_STRETCHES && found.length < limit; stretch += 1) {
+        const { active, others, isRound } = await this.outboxWalk.next()
+        const systems = [...active, ...others].map(({ system }) => system)
+        found.push(...(await this.leftOf(systems, before, limit - found.length)))
+        if (isRound) break
+      }
+      return found
+    })
+  }
+
+  async claim(system: string): Promise<boolean> {
+    return this.attempt('claim an outbox', undefined, async () => {
+      const claimed = await this.redis.set(keyOf(system, 'sweep'), '1', 'PX', CLAIM_MS, 'NX')
+      return claimed === 'OK'
+    })
+  }
+
+  async release(system: string): Promise<void> {
+    await this.attempt('release an outbox', undefined, () => this.redis.del(keyOf(system, 'sweep')))
+  }
+
+  acknowledge(id: RoundId, step: OutboxStep): void {
+    const key = keyOf(id.system, 'outbox')
+    const entry = escapePart(id.round) + MARKS[step]
+    // The queue has the data now; the record need not keep it.
+    if (step === 'submitted') this.queued.push(recordKeyOf(id))
+    const entries = this.acknowledged.get(key)
+    if (entries) entries.push(entry)
+    else this.acknowledged.set(key, [entry])
+    this.acknowledging ??= setTimeout(() => void this.flush(), ACKNOWLEDGE_EVERY_MS)
+  }
+
+  async acknowledgeEntries(entries: readonly OutboxEntry[]): Promise<void> {
+    const [first] = entries
+    if (first === undefined) return
+    await this.attempt('acknowledge outbox entries', undefined, async () => {
+      const submitted = entries.filter(({ step }) => step === 'submitted')
+      await Promise.all(submitted.map(({ id }) => this.redis.hdel(recordKeyOf(id), 'p')))
+      await this.redis.zrem(keyOf(first.id.system, 'outbox'), ...entries.map(({ entry }) => entry))
+    })
+  }
+
+  /** True once every system was looked at that older builds may have left something in. */
+  get hasGoneRound(): boolean {
+    return this.dueWalk.hasGoneRound && this.outboxWalk.hasGoneRound
+  }
+
+  /** Lists systems anew as they are used: the store may have lost that they are listed. */
+  relist(): void {
+    this.index.forget()
+  }
+
+  /** Sends what was acknowledged. What is lost here stays in the outbox, and is done again without harm. */
+  async flush(): Promise<void> {
+    clearTimeout(this.acknowledging)
+    this.acknowledging = undefined
+    const batch = this.acknowledged
+    this.acknowledged = new Map()
+    const queued = this.queued.splice(0)
+    await Promise.allSettled([
+      ...queued.map((key) => this.redis.hdel(key, 'p')),
+      ...[...batch].map(([key, entries]) => this.redis.zrem(key, ...entries)),
+    ])
+  }
+
+  private step(name: (typeof SYSTEM_STEPS)[number], id: RoundId, own: Argument[]): Promise<unknown[]> {
+    return this.run((keys, all) => this.systemSteps[name](...keys, ...all), id, [], own)
+  }
+
+  private gatedStep(
+    name: (typeof GATED_STEPS)[number],
+    id: RoundId,
+    own: Argument[],
+    lock: GateLock | undefined,
+  ): Promise<unknown[]> {
+    if (lock === undefined) return this.step(name, id, own)
+    const step = (keys: readonly string[], all: readonly Argument[]) => this.gatedSteps[name](...keys, ...all)
+    return this.run(step, id, [lock.key], [...own, lock.value, lock.ttlMs])
+  }
+
+  private async run(
+    step: (keys: readonly string[], all: readonly Argument[]) => Promise<unknown[]>,
+    { system, round }: RoundId,
+    besides: readonly string[],
+    own: readonly Argument[],
+  ): Promise<unknown[]> {
+    const escaped = escapePart(round)
+    const all = `gone:{${escapePart(system)}}:`
+    const keys = [`${all}round:${escaped}`, ...SYSTEM_KEYS.map((key) => all + key), ...besides]
+    // Sent together and answered together: one round trip.
+    const touched = this.index.touch(system)
+    const done = step(keys, [escaped, this.retentionMs, ...own])
+    if (touched === undefined) return done
+    const [reply] = await Promise.all([done, touched])
+    return reply
+  }
+
+  private recordStep(name: (typeof RECORD_STEPS)[number], id: RoundId, own: Argument[]): Promise<unknown[]> {
+    return this.recordSteps[name](recordKeyOf(id), escapePart(id.round), this.retentionMs, ...own)
+  }
+
+  /** The newest entries of all systems: no more of these are looked at than can have a newer one. */
+  private async newest(query: HistoryQuery): Promise<HistoryEntry[]> {
+    let entries: HistoryEntry[] = []
+    for await (const page of this.index.latest()) {
+      // Of what has enough newer ones already nothing is sent.
+      const found = await this.entries(
+        page.map(({ system }) => system),
+        { ...query, sinceMs: entries[query.limit]?.mark.atMs ?? 0 },
+      )
+      entries = [...entries, ...found].sort(newestFirst).slice(0, query.limit + 1)
+      const oldest = entries[query.limit]
+      const usedMs = page.at(-1)?.score ?? 0
+      if (oldest !== undefined && usedMs + USED_SINCE_MS < oldest.mark.atMs) break
+    }
+    return entries
+  }
+
+  private async entries(systems: string[], query: HistoryQuery): Promise<HistoryEntry[]> {
+    const found = await Promise.all(
+      this.inOneSlot(systems, (system) => system, STREAMS_AT_ONCE).map(async (some) => {
+        const keys = some.map((system) => keyOf(system, 'history'))
+        const ranges = some.map((system) => rangeOf(system, query))
+        const pages = await this.manySteps.newest(
+          keys.length,
+          ...keys,
+          query.limit + 1,
+          query.sinceMs ?? 0,
+          ...ranges,
+        )
+        return some.flatMap((system, index) => entriesOf(system, pages[index]))
+      }),
+    )
+    return found.flat().sort(newestFirst)
+  }
+
+  /** Notes when the next deadline of each comes, and lets those rest that have nothing to be done; when the first of them comes. */
+  private async noteDeadlines(
+    active: readonly Indexed[],
+    others: readonly Indexed[],
+    nowMs: number,
+  ): Promise<number> {
+    const all = [...active, ...others]
+    const looks = await this.each(
+      all.map(({ system }) => system),
+      (system) => [
+        ['zrange', keyOf(system, 'deadlines'), 0, 0, 'WITHSCORES'],
+        ['zcard', keyOf(system, 'outbox')],
+        ['zcard', keyOf(system, 'overdue')],
+      ],
+    )
+    let firstMs = Number.POSITIVE_INFINITY
+    const noting: Promise<unknown>[] = []
+    for (const [index, one] of all.entries()) {
+      const [head, left, overdue] = looks[index] as [string[], unknown, unknown]
+      const atMs = Number(head[1] ?? Number.POSITIVE_INFINITY)
+      if (atMs > nowMs) firstMs = Math.min(firstMs, atMs)
+      if (atMs !== Number.POSITIVE_INFINITY) noting.push(this.index.noteDue(one.system, atMs))
+      // Left by a build that keeps no such indexes.
+      const isActive = index < active.length
+      if (!isActive && Number(overdue) > 0) noting.push(this.index.noteOverdue(one.system))
+      else if (isActive && Number(left) === 0) noting.push(this.index.rest(one, nowMs))
+    }
+    await Promise.all(noting)
+    return firstMs
+  }
+
+  private async dueOf(indexed: readonly Indexed[], nowMs: number, limit: number): Promise<RoundId[]> {
+    const share = Math.max(1, Math.ceil(limit / Math.max(1, indexed.length)))
+    const looks = await this.each(
+      indexed.map(({ system }) => system),
+      (system) => [
+        ['zrangebyscore', keyOf(system, 'deadlines'), '-inf', nowMs, 'LIMIT', 0, share],
+        ['zrangebyscore', keyOf(system, 'deadlines'), `(${nowMs}`, '+inf', 'WITHSCORES', 'LIMIT', 0, 1],
+      ],
+    )
+    const due: RoundId[] = []
+    const settled: Indexed[] = []
+    for (const [index, one] of indexed.entries()) {
+      const [late, next] = looks[index] as [string[], string[]]
+      for (const round of late) due.push({ system: one.system, round: unescapePart(round) })
+      if (late.length > 0) continue
+      await this.index.settleDue(one, Number(next[1] ?? Number.POSITIVE_INFINITY))
+      settled.push(one)
+    }
+    // What came between the look and the settling found the old note, and left none of its own.
+    await this.noteDeadlines([], settled, nowMs)
+    return due.slice(0, limit)
+  }
+
+  /** What is left in the outboxes of these, a fair share of each, and more where there is room. */
+  private async leftOf(systems: string[], before: number, limit: number): Promise<OutboxEntry[]> {
+    const read = async (some: string[], count: number) => {
+      const found = await this.each(some, (system) => [
+        ['zrangebyscore', keyOf(system, 'outbox'), '-inf', before, 'LIMIT', 0, count],
+      ])
+      return some.map((system, index) => outboxEntriesOf(system, found[index]?.[0] as string[]))
+    }
+    const first = await read(systems, Math.min(limit, FAIR_SHARE))
+    const taken = first.reduce((sum, { length }) => sum + length, 0)
+    const more = systems.filter((_, index) => first[index]?.length === FAIR_SHARE)
+    if (taken >= limit || more.length === 0) return first.flat().slice(0, limit)
+    const share = FAIR_SHARE + Math.floor((limit - taken) / more.length)
+    const fuller = await read(more, share)
+    const rest = first.filter(({ length }) => length !== FAIR_SHARE)
+    return [...rest, ...fuller].flat().slice(0, limit)
+  }
+
+  /** Runs the commands of each system, in pipelines of bounded size; the answers are in the systems' order. */
+  private async each(systems: string[], commandsOf: (system: string) => Argument[][]): Promise<unknown[][]> {
+    const answers: unknown[][] = []
+    for (let from = 0; from < systems.length; from += MAX_PIPELINE) {
+      const chunk = systems.slice(from, from + MAX_PIPELINE)
+      const replies = chunk.map((system) =>
+        Promise.all(
+          commandsOf(system).map(([name, ...rest]) => this.redis.call(String(name), ...rest.map(String))),
+        ),
+      )
+      answers.push(...(await Promise.all(replies)))
+    }
+    return answers
+  }
+
+  private attempt<T>(what: string, id: RoundId | undefined, run: () => Promise<T>): Promise<T> {
+    return attempt(id === undefined ? what : () => `${what} ${roundKey(id)}`, run)
+  }
+}
+
+/** How an outbox entry says which step left it; no escaped round has a "~". */
+const MARKS: Readonly<Record<OutboxStep, string>> = { submitted: '~s', led: '', overdue: '~o', finished: '~' }
+const STEP_OF_MARK = Object.fromEntries(
+  Object.entries(MARKS).map(([step, mark]) => [mark, step as OutboxStep]),
+)
+
+function recordKeyOf({ system, round }: RoundId): string {
+  return `gone:{${escapePart(system)}}:round:${escapePart(round)}`
+}
+
+function keyOf(system: string, name: string): string {
+  return `gone:{${escapePart(system)}}:${name}`
+}
+
+function newlyElected(
+  { address, identity, name }: Candidate,
+  { deadlineMs }: Terms,
+  fence: number,
+  nowMs: number,
+): ElectionRuling {
+  const named = name === undefined ? {} : { leaderName: name }
+  const record = { leader: address, ...named, identity, fence, electedAtMs: nowMs, deadlineMs }
+  return { verdict: 'elected', nowMs, record }
+}
+
+function rulingOf<Verdict>(reply: unknown[]): Ruling<Verdict> {
+  const fields = fieldsOf(reply[2])
+  return {
+    verdict: reply[0] as Verdict,
+    nowMs: Number(reply[1]),
+    record: recordOf(fields),
+    ...(fields.q !== undefined && { submission: submissionOf(fields) }),
+    ...(fields.z !== undefined && { history: endsOf(fields.z) }),
+  }
+}
+
+function sightingOf(reply: unknown[]): Sighting {
+  const fields = fieldsOf(reply[2])
+  return {
+    nowMs: Number(reply[1]),
+    ...(fields.l !== undefined && { record: recordOf(fields) }),
+    ...(fields.q !== undefined && { submission: submissionOf(fields) }),
+    ...(fields.z !== undefined && { history: endsOf(fields.z) }),
+  }
+}
+
+function submissionOf(fields: Fields): SubmissionRecord {
+  return {
+    queue: fields.q ?? '',
+    submittedAtMs: Number(fields.s),
+    digest: fields.h ?? '',
+    ...(fields.y !== undefined && { notBeforeMs: Number(fields.y) }),
+    runTerms: runTermsOf(fields.o ?? ''),
+    ...(fields.l === undefined && fields.d !== undefined && { untakenMs: Number(fields.d) }),
+    ...(fields.p !== undefined && {
+      pending: JSON.parse(fields.p) as Pick<Submission, 'data' | 'queueTerms'>,
+    }),
+  }
+}
+
+function runTermsOf(json: string): RunTerms {
+  return json === '' ? {} : (JSON.parse(json) as RunTerms)
+}
+
+function fieldsOf(flat: unknown): Fields {
+  const fields: Record<string, string> = {}
+  const list = flat as string[]
+  for (let index = 0; index < list.length; index += 2) {
+    fields[list[index] as string] = list[index + 1] as string
+  }
+  return fields
+}
+
+/** The field letters are explained in record.lua. */
+function recordOf(fields: Fields): RoundRecord {
+  const electedAtMs = Number(fields.e)
+  return {
+    leader: fields.l ?? '',
+    ...(fields.L !== undefined && { leaderName: fields.L }),
+    identity: fields.i ?? '',
+    fence: Number(fields.f),
+    electedAtMs,
+    deadlineMs: Number(fields.d),
+    ...(fields.t !== undefined && {
+      lease: { ms: Number(fields.t), expiresAtMs: electedAtMs + Number(fields.x) },
+    }),
+    ...(fields.g !== undefined && { gate: fields.g }),
+    ...(fields.n !== undefined && { starts: Number(fields.n) }),
+    ...(fields.c !== undefined && { completion: completionOf(fields, electedAtMs) }),
+    ...(fields.u !== undefined && {
+      reopened: { fence: Number(fields.u), ...(fields.j !== undefined && { identity: fields.j }) },
+    }),
+  }
+}
+
+/** The letters are explained in retry.lua. */
+function endsOf(json: string): readonly RoundEnd[] {
+  return (JSON.parse(json) as Readonly<Record<string, string>>[]).map((end) => ({
+    outcome: end.o === 'f' ? 'failed' : 'overdue',
+    ...(end.l && { leader: end.l }),
+    ...(end.f !== undefined && { fence: Number(end.f) }),
+    ...(end.o === 'f' && { by: completerOf(end) }),
+    atMs: Number(end.a),
+    ...(end.r && { reason: end.r }),
+    retriedAtMs: Number(end.t),
+    retriedBy: end.w ?? '',
+    ...(end.y !== undefined && { retriedFor: end.y }),
+  }))
+}
+
+function completionOf(fields: Fields, electedAtMs: number): Completion {
+  return {
+    outcome: fields.c === 'c' ? 'completed' : 'failed',
+    by: completerOf(fields),
+    atMs: electedAtMs + Number(fields.a),
+    detail: fields.r ?? '',
+    ...(fields.w !== undefined && { identity: fields.w }),
+  }
+}
+
+function completerOf({ b: by, l: leader = '' }: Fields): string {
+  if (by === undefined) return leader
+  return by.startsWith(':') ? leader.replace(/:\d+$/, by) : by
+}
+
+interface HistoryQuery {
+  /** None is wanted that came before. */
+  readonly sinceMs?: number
+  readonly after?: HistoryMark
+  readonly limit: number
+}
+
+const newestFirst = (a: HistoryEntry, b: HistoryEntry) => (isAfter(b.mark, a.mark) ? -1 : 1)
+
+function outboxEntriesOf(system: string, entries: readonly string[]): OutboxEntry[] {
+  return entries.map((entry) => ({
+    id: { system, round: unescapePart(entry.replace(/~.*$/, '')) },
+    step: STEP_OF_MARK[entry.replace(/^[^~]*/, '')] ?? 'led',
+    entry,
+  }))
+}
+
+interface HistoryEntry {
+  readonly id: RoundId
+  readonly mark: HistoryMark
+  readonly fence: number
+}
+
+function rangeOf(system: string, { after }: { after?: HistoryMark }): string {
+  return after === undefined ? '+' : newestAfter(system, after)
+}
+
+/** The range of a stream that begins behind the mark, which may be an entry of another system. */
+function newestAfter(system: string, { atMs, number, system: marked }: HistoryMark): string {
+  return system < marked ? `${atMs}-${number}` : `(${atMs}-${number}`
+}
+
+/** The fence of the entry that counts: a round that was led anew has a later one; one led by its job has that of its submission. */
+function listedFence(record: RoundRecord | undefined): number {
+  return record && record.starts === undefined ? record.fence : 0
+}
+
+function entriesOf(system: string, reply: unknown): HistoryEntry[] {
+  return (reply as [string, string[]][]).map(([streamId, [, round = '', , fence = '']]) => {
+    const [atMs, number] = streamId.split('-').map(Number)
+    const mark = { atMs: atMs ?? 0, number: number ?? 0, system }
+    return { id: { system, round: unescapePart(round) }, mark, fence: Number(fence) }
+  })
+}

@@ -1,0 +1,56 @@
+-- Opens a round again that has failed or is overdue: whoever asks next leads, or its job is made anew. How it had ended is kept.
+-- ARGV: 3 when the submission was made that was seen ('' = none)  4 its data and options (JSON, '' = not known)
+-- 5 deadline ms where the submission set none  6 who asks for it  7 why ('' = not said)  8 identity of whoever asks ('' = none)
+-- Returns opened; completed, running or jobGone where it is not; or another: there is another submission than the one that was seen.
+local MOST_ENDS, MOST_REASON_BYTES = 10, 500
+
+-- At most so many bytes, and no half of a character.
+local function cut(text)
+  if #text <= MOST_REASON_BYTES then return text end
+  local last = MOST_REASON_BYTES
+  while last > 0 and string.byte(text, last + 1) >= 128 and string.byte(text, last + 1) < 192 do last = last - 1 end
+  return string.sub(text, 1, last)
+end
+
+local now, record = nowMs(), load()
+if not record or (record.s or '') ~= ARGV[3] then return { 'another' } end
+if record.c == 'c' then return answer('completed', now) end
+local terms = record.o and cjson.decode(record.o) or {}
+local deadlineAt = record.l and record.e + record.d or record.d and record.s + record.d
+  or terms.deadlineMs and record.s + terms.deadlineMs
+local ends = record.z and cjson.decode(record.z) or {}
+if not record.c and not (deadlineAt and now >= deadlineAt) then
+  -- A call that is sent again, because its answer was lost, has opened it.
+  local isAgain = ARGV[8] ~= '' and ends[1] and ends[1].i == ARGV[8]
+  return answer(isAgain and 'opened' or 'running', now)
+end
+local job = record.p or record.k or ARGV[4]
+if record.q and job == '' then return answer('jobGone', now) end
+
+table.insert(ends, 1, {
+  o = record.c or 'o', l = record.l, f = record.f, b = record.b, a = record.c and record.e + record.a or deadlineAt,
+  r = record.r and cut(record.r), t = now, w = ARGV[6], y = ARGV[7] ~= '' and cut(ARGV[7]) or nil,
+  i = ARGV[8] ~= '' and ARGV[8] or nil,
+})
+while #ends > MOST_ENDS do table.remove(ends) end
+
+-- First, because it is refused where memory is full. It is nobody's: what shows it, or a lower one, comes from before.
+local fence = redis.call('INCR', FENCE)
+redis.call('HDEL', RECORD, 'g', 'm', 'c', 'b', 'w', 'a', 'r', 'v', 'y', 'k', 'L')
+redis.call(
+  'HSET', RECORD, 'l', record.l or '', 'i', '', 'f', fence, 'e', now, 'd', terms.deadlineMs or ARGV[5], 't', 0, 'x', 0,
+  'u', fence, 'z', cjson.encode(ends)
+)
+if record.i and record.i ~= '' and string.sub(record.i, 1, 1) ~= '#' then redis.call('HSET', RECORD, 'j', record.i) end
+keepRecord(record.o)
+redis.call('ZREM', OVERDUE, ROUND)
+if record.q then
+  -- Another time than before: a job is run only for the submission that it was made of.
+  redis.call('HSET', RECORD, 'n', 0, 's', math.max(now, record.s + 1), 'p', job)
+  redis.call('ZADD', OUTBOX, now, ROUND .. '~s')
+else
+  list(now, fence)
+end
+redis.call('ZADD', DEADLINES, now + (terms.deadlineMs or ARGV[5]), ROUND)
+if not record.q or terms.deadlineMs then noteLed(now) end
+return answer('opened', now)

@@ -1,0 +1,172 @@
+import {
+  beginOf,
+  CLOSED_AFTER_MS,
+  HOUR_MS,
+  HOURS_KEPT_MS,
+  inTurn,
+  MINUTE_MS,
+  MINUTES_KEPT_MS,
+  sumOf,
+  sumText,
+  together,
+  type WorkSum,
+} from '../../core/fleet/series.ts'
+import type { MinuteReport, SeriesQuery, SeriesRead, SeriesStore } from '../../core/fleet/series-ports.ts'
+import { attempt } from '../../redis/attempt.ts'
+import type { RedisClient } from '../../redis/connections.ts'
+import { redisNowMs } from '../../redis/redis-clock.ts'
+import { defineSteps, type Steps } from '../../redis/steps.ts'
+import { type Want, wantedBy } from '../../redis/wants.ts'
+
+/** In the slot of the fleet. */
+const KEY = (name: string) => `gone:{~fleet}:${name}`
+const OPEN = KEY('open-minutes')
+const toldOf = (worker: string, minuteMs: number) => KEY(`minute:${worker}:${minuteMs}`)
+const minutesOf = (worker: string, hourMs: number) => KEY(`minutes:${worker}:${hourMs}`)
+const hoursOf = (worker: string) => KEY(`hours:${worker}`)
+const marksOf = (worker: string) => KEY(`marks:${worker}`)
+
+const MOST_OPEN = 10_000
+const MOST_INSTANCES = 10_000
+const MOST_MARKS = 100
+/** Minutes that are put together at one go; the rest at the next. */
+const FOLDED_AT_ONCE = 500
+/** An hour longer than they are shown, because an hour's are kept together. */
+const MINUTES_KEPT_S = (MINUTES_KEPT_MS + 2 * HOUR_MS) / 1_000
+const HOURS_KEPT_S = (HOURS_KEPT_MS + 2 * HOUR_MS) / 1_000
+
+/** A minute that is to be put together. */
+export const WANTS_OF_SERIES: readonly Want[] = [wantedBy(OPEN, MINUTE_MS + CLOSED_AFTER_MS)]
+
+/**
+ * Series in Redis: what is told of a minute is a field an instance, so that telling it again counts nothing twice; once the minute
+ * is closed some server puts it together.
+ */
+export class RedisSeries implements SeriesStore {
+  private readonly steps: Steps<'tell' | 'fold'>
+
+  constructor(private readonly redis: RedisClient) {
+    this.steps = defineSteps(redis, {
+      beside: import.meta.url,
+      names: ['tell', 'fold'],
+      prefix: 'gone_series',
+    })
+  }
+
+  now(): Promise<number> {
+    return redisNowMs(this.redis)
+  }
+
+  async tell({ minuteMs, worker, instance, release, sum }: MinuteReport) {
+    return attempt('tell what was done in a minute', async () => {
+      const keys = [OPEN, toldOf(worker, minuteMs), marksOf(worker)]
+      const own = [worker, minuteMs, MINUTE_MS + CLOSED_AFTER_MS, instance, sumText(sum), release]
+      const bounds = [MOST_OPEN, MOST_INSTANCES, MOST_MARKS, MINUTES_KEPT_S, HOURS_KEPT_S]
+      const [nowMs, isTaken] = await this.steps.tell(keys.length, ...keys, ...own, ...bounds)
+      return { isTaken: isTaken === 1, nowMs: Number(nowMs) }
+    })
+  }
+
+  async fold(): Promise<number> {
+    return attempt('put minutes together', async () => {
+      const closedMs = (await this.now()) - MINUTE_MS - CLOSED_AFTER_MS
+      const open = await this.redis.zrangebyscore(OPEN, '-inf', closedMs, 'LIMIT', 0, FOLDED_AT_ONCE)
+      let folded = 0
+      for (const member of open) if (await this.foldMinute(memberOf(member))) folded += 1
+      return folded
+    })
+  }
+
+  /** What was read is what is put together: a closed minute does not change, and its place and its hour are compared in the step. */
+  private async foldMinute({ worker, minuteMs }: OpenMinute): Promise<boolean> {
+    const hourMs = beginOf(minuteMs, HOUR_MS)
+    const keys = [
+      OPEN,
+      toldOf(worker, minuteMs),
+      minutesOf(worker, hourMs),
+      hoursOf(worker),
+      marksOf(worker),
+    ] as const
+    const [minute, hour, told] = await Promise.all([
+      this.redis.hget(keys[2], String(minuteMs)),
+      this.redis.hget(keys[3], String(hourMs)),
+      this.redis.hvals(keys[1]),
+    ])
+    const added = together(told.map(sumOf))
+    // A minute that was put together before is one that the store's clock has told twice.
+    const whole = minute === null ? added : together([sumOf(minute), added])
+    const wholeHour = hour === null ? added : inTurn([sumOf(hour), added])
+    const isAny = told.length > 0
+    const own = [worker, minuteMs, minute ?? '', isAny ? sumText(whole) : '']
+    const ofHour = [hourMs, hour ?? '', sumText(wholeHour)]
+    const forgotten = hourMs - HOURS_KEPT_MS
+    const [isDone] = await this.steps.fold(
+      keys.length,
+      ...keys,
+      ...own,
+      ...ofHour,
+      MINUTES_KEPT_S,
+      HOURS_KEPT_S,
+      forgotten,
+    )
+    return isDone === 1
+  }
+
+  async read(query: SeriesQuery): Promise<SeriesRead> {
+    return attempt('read what was done', async () => {
+      const { worker, fromMs, toMs, unit } = query
+      const nowMs = await this.now()
+      const open = (await this.redis.zrangebyscore(OPEN, fromMs, toMs))
+        .map(memberOf)
+        .filter((one) => one.worker === worker)
+      const folded =
+        unit === 'hour' ? [hoursOf(worker)] : hoursIn(query, nowMs).map((ms) => minutesOf(worker, ms))
+      // At one moment: a minute that is put together meanwhile would be told twice, or not at all.
+      const read = this.redis.multi()
+      for (const key of folded) read.hgetall(key)
+      for (const { minuteMs } of open) read.hvals(toldOf(worker, minuteMs))
+      read.zrangebyscore(marksOf(worker), fromMs, toMs, 'WITHSCORES')
+      const answers = ((await read.exec()) ?? []).map(([error, answer]) => {
+        if (error) throw error
+        return answer
+      })
+      const marks = answers.pop() as string[]
+      const kept = new Map<number, WorkSum[]>()
+      const add = (atMs: number, sums: readonly WorkSum[]) => {
+        if (atMs >= fromMs && atMs <= toMs && sums.length > 0)
+          kept.set(atMs, [...(kept.get(atMs) ?? []), ...sums])
+      }
+      for (const texts of answers.slice(0, folded.length) as Record<string, string>[])
+        for (const [atMs, text] of Object.entries(texts)) add(Number(atMs), [sumOf(text)])
+      for (const [index, { minuteMs }] of open.entries()) {
+        const told = answers[folded.length + index] as string[]
+        const atMs = unit === 'hour' ? beginOf(minuteMs, HOUR_MS) : minuteMs
+        if (told.length > 0) add(atMs, [together(told.map(sumOf))])
+      }
+      return { nowMs, kept, marks: marksIn(marks) }
+    })
+  }
+}
+
+interface OpenMinute {
+  readonly worker: string
+  readonly minuteMs: number
+}
+
+function memberOf(text: string): OpenMinute {
+  const [worker = '', minuteMs] = text.split(' ')
+  return { worker, minuteMs: Number(minuteMs) }
+}
+
+/** Those of which minutes are kept. */
+function hoursIn({ fromMs, toMs }: SeriesQuery, nowMs: number): readonly number[] {
+  const first = beginOf(Math.max(fromMs, nowMs - MINUTES_KEPT_MS - HOUR_MS), HOUR_MS)
+  const many = Math.max(0, Math.floor((Math.min(toMs, nowMs + HOUR_MS) - first) / HOUR_MS) + 1)
+  return Array.from({ length: many }, (_, nth) => first + nth * HOUR_MS)
+}
+
+function marksIn(flat: readonly string[]) {
+  return flat.flatMap((release, index) =>
+    index % 2 === 0 ? [{ release, atMs: Number(flat[index + 1]) }] : [],
+  )
+}

@@ -1,0 +1,106 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { WorkerContext } from '../../src/client/define-worker.ts'
+import { openBrowser } from '../support/browser.ts'
+import { breachesOf, expectNoSidewaysScroll, jsonBody, openWindow } from '../support/console.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+import { startTestWorkers } from '../support/work.ts'
+
+let server: TestServer
+let browser: Browser
+
+const api = (path: string, init?: RequestInit) => fetch(`${server.url}/api/v1/${path}`, init)
+
+beforeAll(async () => {
+  server = await startTestServer()
+  browser = await openBrowser()
+})
+
+afterAll(async () => {
+  await browser.close()
+  await server.stop()
+})
+
+describe('the job of a round', () => {
+  it('shows what its handler writes and how far it is, as it runs', async () => {
+    let go = () => {}
+    const gone = new Promise<void>((resolve) => {
+      go = resolve
+    })
+    const mailer = async (_: unknown, { log, progress }: WorkerContext) => {
+      await log('connected to mail-1')
+      await progress(40)
+      await gone
+      await log('<b>sent</b> 299')
+      await progress({ sent: 299 })
+      return { sent: 299 }
+    }
+    await startTestWorkers(server.redis, { mailer })
+    await api('submit/mail/nightly@2026-11-26', jsonBody({ worker: 'mailer', data: { to: 'ops' } }))
+    const { page, wrong } = await openWindow(browser, server.url)
+    await page.goto(`${server.url}/rounds/mail/nightly@2026-11-26`)
+    const job = page.getByRole('region', { name: 'Job' })
+    await job.getByText('connected to mail-1').waitFor()
+    await job.getByText('40 %').waitFor()
+    await job.getByText('"to": "ops"').waitFor()
+    await job.getByText('active').waitFor()
+    await page.screenshot({ path: 'test-results/round-job.png', fullPage: true })
+    expect(await breachesOf(page)).toEqual([])
+    go()
+    await job.getByText('<b>sent</b> 299').waitFor()
+    await job.getByText('"sent": 299').waitFor()
+    await job.getByText('2 lines').waitFor()
+    await page.getByRole('region', { name: 'Result' }).getByText('"sent": 299').waitFor()
+    await page.getByRole('link', { name: 'nightly', exact: true }).waitFor()
+    await page.getByRole('link', { name: 'on the queue mailer' }).click()
+    await page.getByText('mail/nightly@2026-11-26').first().waitFor()
+    await page.screenshot({ path: 'test-results/board-job.png' })
+    expect(wrong).toEqual([])
+  })
+
+  it('is told to be gone where it is, and a round without one says nothing of it', async () => {
+    await api('submit/mail/removed', jsonBody({ worker: 'nobody' }))
+    await api('cancel/mail/removed', jsonBody({ reason: 'not needed' }))
+    await api('elect/mail/led')
+    const { page } = await openWindow(browser, server.url, { width: 390 })
+    await page.goto(`${server.url}/rounds/mail/removed`)
+    await page.getByText('not in its queue any more').waitFor()
+    await expectNoSidewaysScroll(page)
+    await page.goto(`${server.url}/rounds/mail/led`)
+    await page.getByText('under fence').waitFor()
+    expect(await page.getByRole('region', { name: 'Job' }).count()).toBe(0)
+  })
+})
+
+describe('the story of a round', () => {
+  it('tells attempts, a failure and how it was opened again, each once, in order, and the same when asked anew', async () => {
+    let runs = 0
+    const sync = async () => {
+      runs += 1
+      if (runs <= 3) throw new Error(`connect ECONNREFUSED ${runs}`)
+      return 'synced'
+    }
+    await startTestWorkers(server.redis, { sync }, { attempts: 3 })
+    await api('submit/crm/hourly', jsonBody({ worker: 'sync' }))
+    const { page, wrong } = await openWindow(browser, server.url)
+    await page.goto(`${server.url}/rounds/crm/hourly`)
+    await page.getByRole('button', { name: 'Retry', exact: true }).click()
+    await page.getByLabel('Reason').fill('the database is back')
+    await page.getByRole('button', { name: 'Retry the round' }).click()
+    await page.getByText('"synced"').waitFor()
+    const told = async () => {
+      const events = await page.locator('.story strong').allInnerTexts()
+      const times = await page.locator('.story time').all()
+      const at = await Promise.all(times.map((time) => time.getAttribute('datetime')))
+      return { events, at: at.map(String) }
+    }
+    const story = await told()
+    expect(story.events).toEqual(['failed', 'opened again', 'started', 'completed'])
+    expect(story.at).toEqual(story.at.toSorted())
+    await page.getByText('connect ECONNREFUSED 3').waitFor()
+    await page.reload()
+    await page.getByText('"synced"').waitFor()
+    expect(await told()).toEqual(story)
+    expect(wrong).toEqual([])
+  })
+})

@@ -1,0 +1,48 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Finding } from '../../src/cli/doctor/findings.ts'
+import { runCli } from '../support/cli.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+
+let server: TestServer
+
+beforeAll(async () => {
+  server = await startTestServer()
+})
+
+afterAll(() => server.stop())
+
+async function doctor(env: Readonly<Record<string, string>>) {
+  const { code, stdout, stderr } = await runCli(['doctor', '--json'], env)
+  expect(stderr).toBe('')
+  const { isWell, findings } = JSON.parse(stdout) as { isWell: boolean; findings: Finding[] }
+  expect(isWell).toBe(code === 0)
+  return { code, of: (about: string) => findings.filter((one) => one.about === about) }
+}
+
+describe('gone doctor', () => {
+  it('says what it sees of a real Redis and a real server', async () => {
+    const found = await doctor({ REDIS_URL: server.redis.url, GONE_URL: server.url })
+    expect(found.of('redis')[0]).toMatchObject({
+      kind: 'ok',
+      detail: expect.stringMatching(/(Redis|Valkey) \d/),
+    })
+    expect(found.of('server')).toEqual([{ kind: 'ok', about: 'server', detail: `${server.url} is ready` }])
+  })
+
+  it('says what does not answer, and shows no password', async () => {
+    const { code, stdout } = await runCli(['doctor'], { REDIS_URL: 'redis://:geheim@127.0.0.1:9' })
+    expect(code).toBe(1)
+    expect(stdout).toMatch(/^wrong +redis +redis:\/\/:\*\*\*@127\.0\.0\.1:9: Redis is not reachable/m)
+    expect(stdout).not.toContain('geheim')
+    expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
+  })
+
+  it('says what is wrong with the settings', async () => {
+    const found = await doctor({ GONE_PORT: 'x' })
+    expect(found.code).toBe(1)
+    expect(found.of('settings')[0]).toMatchObject({
+      kind: 'wrong',
+      detail: expect.stringContaining('GONE_PORT'),
+    })
+  })
+})

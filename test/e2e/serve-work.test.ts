@@ -1,0 +1,110 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterEach, beforeEach, expect, it } from 'vitest'
+import { createClient } from '../../src/index.ts'
+import { spawnCli } from '../support/cli.ts'
+import { endOf, type Process, startProcess } from '../support/processes.ts'
+import { program } from '../support/program.ts'
+
+let folder: string
+let lines: string[]
+const closers: (() => Promise<unknown>)[] = []
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'gone-serve-work-'))
+  await mkdir(join(folder, 'workers'))
+  lines = []
+})
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+  await rm(folder, { recursive: true, force: true })
+})
+
+/** A worker that says which process runs it, after so long, and one that ends its process. */
+async function writeWorkers(ms: number): Promise<void> {
+  const slow = `export default async () => { await new Promise((r) => setTimeout(r, ${ms})); return process.pid }\n`
+  await writeFile(join(folder, 'workers/slow.mjs'), slow)
+  await writeFile(join(folder, 'workers/bad.mjs'), 'export default () => process.exit(3)\n')
+}
+
+/** With a Redis of its own, as whoever tries it for the first time. */
+async function serve(): Promise<Process> {
+  const server = await startProcess({
+    name: 'gone serve --work',
+    args: [...program('src/cli/main.ts'), 'serve', '--port', '0', '--work', './workers'],
+    env: { GONE_LOG_LEVEL: 'info' },
+    cwd: folder,
+    onLine: (line) => lines.push(line),
+  })
+  closers.push(() => server.stop())
+  return server
+}
+
+const said = (text: string) => lines.filter((line) => line.includes(text))
+const pidOf = (line: string | undefined) => (JSON.parse(line ?? '{}') as { pid?: number }).pid
+const isThere = (pid: number) => {
+  try {
+    return process.kill(pid, 0)
+  } catch {
+    return false
+  }
+}
+
+it('runs a first job with one command, in a process apart, and drains it before the server and its Redis', async () => {
+  await writeWorkers(1_500)
+  const server = await serve()
+  const client = createClient({ url: server.url })
+  await client.submit('first', '1', { worker: 'slow' })
+  const ended = await client.wait('first', '1', { timeout: '20s' })
+  expect(ended?.completion).toMatchObject({ outcome: 'completed', result: expect.any(Number) })
+  expect(ended?.completion.result).not.toBe(server.pid)
+  expect(ended?.completion.result).toBe(pidOf(said('"msg":"working"')[0]))
+
+  await client.submit('first', '2', { worker: 'slow' })
+  await expect.poll(async () => (await client.round('first', '2'))?.state).toBe('led')
+  expect(await server.stop()).toBe(0)
+  expect(isThere(ended?.completion.result as number)).toBe(false)
+  const [drained, stopping] = ['draining', 'stopped'].map((text) =>
+    lines.findIndex((line) => line.includes(`"msg":"${text}"`)),
+  )
+  expect(drained).toBeGreaterThan(-1)
+  expect(stopping).toBeGreaterThan(drained as number)
+
+  const again = await serve()
+  const kept = await createClient({ url: again.url }).round('first', '2')
+  expect(kept).toMatchObject({ state: 'completed' })
+}, 90_000)
+
+it('goes on where the workers die, says so and starts them again', async () => {
+  await writeWorkers(1)
+  const server = await serve()
+  await expect.poll(() => said('"msg":"working"').length).toBe(1)
+  const client = createClient({ url: server.url })
+  await client.submit('first', 'bad', { worker: 'bad', ifExecutorDies: 'fail' })
+  await expect.poll(() => said('have ended by themselves').length).toBe(1)
+  expect(JSON.parse(said('have ended by themselves')[0] ?? '{}')).toMatchObject({ code: 3 })
+  expect((await client.elect('first', '3')).leads).toBe(true)
+  await client.submit('first', '4', { worker: 'slow' })
+  expect((await client.wait('first', '4', { timeout: '30s' }))?.completion.outcome).toBe('completed')
+}, 90_000)
+
+it('lets no worker outlive a server that was killed', async () => {
+  await writeWorkers(1)
+  const server = await serve()
+  await expect.poll(() => said('"msg":"working"').length).toBe(1)
+  const pid = pidOf(said('"msg":"working"')[0]) ?? 0
+  expect(isThere(pid)).toBe(true)
+  await server.kill()
+  await expect.poll(() => isThere(pid)).toBe(false)
+}, 90_000)
+
+it('ends with what is wrong where a worker does not load', async () => {
+  await writeFile(join(folder, 'workers/broken.mjs'), 'export default 42\n')
+  const run = await endOf(
+    spawnCli(['serve', '--port', '0', '--work', './workers'], { GONE_LOG_LEVEL: 'error' }, { cwd: folder }),
+  )
+  expect(run.code).toBe(2)
+  expect(run.stderr).toMatch(/^gone: worker .*broken\.mjs: .*\n$/)
+}, 90_000)

@@ -1,0 +1,110 @@
+import { Redis } from 'ioredis'
+import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
+import { tokenIdentity } from '../../src/core/rounds/candidate.ts'
+import { BullJobQueues } from '../../src/queue/job-queues.ts'
+import { BullRoundQueue } from '../../src/queue/round-queue.ts'
+import { connect, disconnect, type RedisClient } from '../../src/redis/connections.ts'
+import { Reader } from '../../src/service/rounds/reader.ts'
+import { RoundMemory } from '../../src/service/rounds/round-memory.ts'
+import { Sweeper } from '../../src/service/rounds/sweeper.ts'
+import { RedisRecords } from '../../src/store/records/redis-records.ts'
+import { silentLog } from '../support/log.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+
+const DAY_MS = 86_400_000
+const anna = { address: '10.0.0.1:1', identity: tokenIdentity('anna') }
+const terms = { deadlineMs: 3_600_000 }
+const done = { outcome: 'completed', detail: '' } as const
+
+let redis: TestRedis
+let client: RedisClient
+let monitor: Redis
+let records: RedisRecords
+/** The names of the commands that were sent, without those that scripts give. */
+const sent: string[] = []
+
+beforeAll(async () => {
+  redis = await startRedis({ aof: 'off' })
+  client = connect(redis.url, 'commands', 'test', silentLog)
+  await new Promise((resolve) => client.once('ready', resolve))
+  monitor = await new Redis(redis.url).monitor()
+  monitor.on('monitor', (_: string, [name = '']: string[], source: string) => {
+    if (source !== 'lua') sent.push(name)
+  })
+})
+
+afterAll(async () => {
+  monitor.disconnect()
+  await disconnect(client)
+  await redis.stop()
+})
+
+beforeEach(async () => {
+  await client.flushall()
+  records = new RedisRecords(client, DAY_MS)
+})
+
+/** Rounds that were led and completed by a process that told no queue of it. */
+async function leave(system: string, count: number): Promise<void> {
+  for (let n = 0; n < count; n += 100) {
+    const ids = Array.from({ length: Math.min(100, count - n) }, (_, index) => ({
+      system,
+      round: `r${n + index}`,
+    }))
+    await Promise.all(ids.map((id) => records.decide(id, anna, terms)))
+    await Promise.all(ids.map((id) => records.complete(id, anna, done, terms)))
+  }
+}
+
+/** How many commands it takes. */
+async function countOf(act: () => Promise<unknown>): Promise<number> {
+  await client.ping()
+  const before = sent.length
+  await act()
+  await client.ping()
+  await expect.poll(() => sent.slice(before).includes('ping')).toBe(true)
+  return sent.slice(before).filter((name) => name !== 'ping').length
+}
+
+it('reads the first page of the rounds of 1,000 systems with a dozen commands, whatever the systems are', {
+  timeout: 60_000,
+}, async () => {
+  for (let n = 0; n < 1_000; n += 100)
+    await Promise.all(
+      Array.from({ length: 100 }, (_, index) =>
+        records.decide({ system: `system-${n + index}`, round: 'r' }, anna, terms),
+      ),
+    )
+  const reader = new Reader(records, new RoundMemory(10, DAY_MS, Date.now), Date.now)
+  // What scripts are is told at the first time.
+  await reader.history({ limit: 100 })
+  const count = await countOf(async () => {
+    const { rounds } = await reader.history({ limit: 100 })
+    expect(rounds).toHaveLength(100)
+    expect(new Set(rounds.map(({ id }) => id.system)).size).toBe(100)
+  })
+  expect(count).toBeLessThanOrEqual(12)
+})
+
+it('delivers what was left of one system a hundred at a time, and of others at the first look', {
+  timeout: 60_000,
+}, async () => {
+  await leave('flood', 2_000)
+  const others = Array.from({ length: 20 }, (_, n) => `other-${n}`)
+  for (const system of others) await leave(system, 1)
+  const queue = new BullRoundQueue(client, { jobRetentionMs: DAY_MS, jobRetentionCount: 10_000 })
+  const jobs = new BullJobQueues(client, DAY_MS)
+  const sweeper = new Sweeper(records, queue, jobs, silentLog)
+  expect(await sweeper.sweep(0)).toBe(true)
+  for (const system of others) expect(await client.zcard(`gone:{${system}}:outbox`), system).toBe(0)
+  const before = sweeper.redelivered
+  const count = await countOf(() => sweeper.sweep(0))
+  const delivered = sweeper.redelivered - before
+  expect(delivered).toBeGreaterThanOrEqual(450)
+  // Half a dozen for a hundred entries, and what a look at 21 systems takes.
+  expect(count / delivered).toBeLessThan(0.25)
+  while (await sweeper.sweep(0));
+  expect(await client.zcard('gone:{flood}:outbox')).toBe(0)
+  expect(await client.zcard('{gone}:rounds:completed')).toBe(2_020)
+  await Promise.all([queue.stop(), jobs.stop()])
+})

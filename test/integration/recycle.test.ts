@@ -1,0 +1,118 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
+import { createClient, type GoneClient } from '../../src/client/client.ts'
+import type { InstanceJson } from '../../src/core/fleet/fleet-wire.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+import { registered, seenOn, startSupervisorProcess } from '../support/supervised.ts'
+
+let server: TestServer
+let client: GoneClient
+let folder: string
+let hosts = 0
+const closers: (() => Promise<unknown>)[] = []
+
+const LEAKER = `const kept = []
+export default { options: { concurrency: 4 }, handler: async ({ data }) => {
+  kept.push(Buffer.alloc(data.mib * 1_048_576, 1))
+  await new Promise((done) => setTimeout(done, 50))
+} }\n`
+const SLEEPER = `export default async () => new Promise((done) => setTimeout(done, 500))\n`
+
+beforeAll(async () => {
+  server = await startTestServer()
+  client = createClient({ url: server.url })
+  folder = await mkdtemp(join(tmpdir(), 'gone-recycle-'))
+  await writeFile(join(folder, 'leaker.mjs'), LEAKER)
+  await writeFile(join(folder, 'sleeper.mjs'), SLEEPER)
+})
+
+afterAll(() => rm(folder, { recursive: true, force: true }))
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close()
+})
+
+async function supervise(instances: number, only: string, ...options: readonly string[]) {
+  hosts += 1
+  const host = `recycle-${hosts}`
+  const lines: string[] = []
+  const supervisor = await startSupervisorProcess(
+    instances,
+    { REDIS_URL: server.redis.url, GONE_HOST_LABEL: host },
+    { folder, options: ['--only', only, ...options], onLine: (line) => lines.push(line) },
+  )
+  closers.push(async () => {
+    const left = await client.fleet.instances({ host })
+    await supervisor.kill()
+    for (const { pid } of left) signal(pid, 'SIGKILL')
+  })
+  return { host, lines, all: await seenOn(client, host, registered(instances), 20_000) }
+}
+
+function signal(pid: number, name: NodeJS.Signals): void {
+  try {
+    process.kill(pid, name)
+  } catch {
+    // It has ended.
+  }
+}
+
+it('an instance that stands still is unresponsive, is ended, and another runs what it ran', async () => {
+  const { host, all } = await supervise(1, 'sleeper', '--hung', '8s')
+  const [victim] = all as [InstanceJson]
+  await client.submit('still', 'a', { worker: 'sleeper' })
+  await expect.poll(async () => (await client.round('still', 'a'))?.state, { interval: 20 }).toBe('led')
+  signal(victim.pid, 'SIGSTOP')
+  await seenOn(client, host, ([one]) => one?.state === 'unresponsive', 15_000)
+  await expect
+    .poll(async () => (await client.fleet.instance(victim.id))?.death?.cause, { timeout: 20_000 })
+    .toBe('unresponsive')
+  expect(await client.wait('still', 'a', { timeout: '20s' })).toMatchObject({ state: 'completed' })
+  await seenOn(client, host, registered(1), 15_000)
+  // Servers judge it every five seconds.
+  await expect.poll(() => client.alerts({ state: 'open' }), { timeout: 20_000 }).toEqual([])
+})
+
+it('one that goes on before is well again, and is not restarted', async () => {
+  const { host, all } = await supervise(1, 'sleeper')
+  const [one] = all as [InstanceJson]
+  signal(one.pid, 'SIGSTOP')
+  await seenOn(client, host, ([found]) => found?.state === 'unresponsive', 15_000)
+  signal(one.pid, 'SIGCONT')
+  const [after] = await seenOn(client, host, registered(1))
+  expect([after?.id, after?.pid]).toEqual([one.id, one.pid])
+})
+
+it('one that leaks is replaced before it has all the memory that it may have, and no job fails', async () => {
+  const { host, all, lines } = await supervise(1, 'leaker', '--memory', '160m')
+  const rounds = Array.from({ length: 60 }, (_, n) => `r${n}`)
+  for (const round of rounds) {
+    await client.submit('leak', round, { worker: 'leaker', data: { mib: 4 } })
+    await new Promise((resolve) => setTimeout(resolve, 150))
+  }
+  for (const round of rounds)
+    expect(await client.wait('leak', round, { timeout: '30s' })).toMatchObject({ state: 'completed' })
+  const [now] = await seenOn(client, host, (found) => found.some(({ state }) => state === 'registered'))
+  expect(now?.id).not.toBe(all[0]?.id)
+  expect(lines.some((line) => line.includes('"cause":"memory"'))).toBe(true)
+})
+
+it('a limit below what an instance begins with is told, and not looped', async () => {
+  const { host, all, lines } = await supervise(1, 'sleeper', '--memory', '50m')
+  await expect.poll(() => lines.filter((line) => line.includes('it is not applied')).length).toBe(1)
+  await new Promise((resolve) => setTimeout(resolve, 2_000))
+  const [now] = await seenOn(client, host, registered(1))
+  expect(now?.id).toBe(all[0]?.id)
+  expect(lines.filter((line) => line.includes('it is not applied'))).toHaveLength(1)
+})
+
+it('one that has run so many jobs is replaced', async () => {
+  const { host, all } = await supervise(1, 'sleeper', '--max-jobs', '2')
+  for (const round of ['a', 'b']) await client.submit('many', round, { worker: 'sleeper' })
+  const isOther = ([one]: readonly InstanceJson[]) => one?.state === 'registered' && one.id !== all[0]?.id
+  await seenOn(client, host, (found) => found.length === 1 && isOther(found), 30_000)
+  for (const round of ['a', 'b'])
+    expect(await client.wait('many', round, { timeout: '20s' })).toMatchObject({ state: 'completed' })
+})

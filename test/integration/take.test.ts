@@ -1,0 +1,265 @@
+import { Queue } from 'bullmq'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createClient, type GoneClient } from '../../src/client/client.ts'
+import type { SubmitOptions } from '../../src/client/submit.ts'
+import { pause } from '../../src/waiting.ts'
+import { makeKey } from '../support/keys.ts'
+import { startRedis } from '../support/redis.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+import { startTestWorkers } from '../support/work.ts'
+
+let server: TestServer
+let other: TestServer
+let client: GoneClient
+let elsewhere: GoneClient
+let count = 0
+
+beforeAll(async () => {
+  server = await startTestServer()
+  other = await startTestServer({ redis: server.redis })
+  client = createClient({ url: server.url })
+  elsewhere = createClient({ url: other.url })
+})
+
+afterAll(() => other.stop())
+
+/** A worker that is of this test alone, with one job. */
+async function submitted(options: SubmitOptions = {}) {
+  count += 1
+  const worker = `py-${count}`
+  await client.submit('taken', worker, { ...options, worker, data: { n: count } })
+  return worker
+}
+
+async function taken(worker: string, options: Parameters<GoneClient['take']>[1] = {}, from = client) {
+  const job = await from.take(worker, { wait: '20s', ...options })
+  if (job === undefined) throw new Error(`no job of ${worker}`)
+  return job
+}
+
+async function statesOf(worker: string) {
+  const { hostname, port } = new URL(server.redis.url)
+  const connection = { host: hostname, port: Number(port) }
+  const queue = new Queue(worker, { connection, prefix: '{gone}' })
+  const { waiting, active, delayed, completed, failed } = await queue.getJobCounts()
+  await queue.close()
+  return { waiting, active, delayed, completed, failed }
+}
+
+const NONE = { waiting: 0, active: 0, delayed: 0, completed: 0, failed: 0 }
+
+describe('a job that is taken over HTTP', () => {
+  it('is led by who took it, and completed with its fence through any server', async () => {
+    const worker = await submitted({ timeout: '10m' })
+    const job = await taken(worker, { lease: '20s' })
+    expect(job).toMatchObject({ system: 'taken', round: worker, worker, data: { n: count }, attempt: 1 })
+    expect(job).toMatchObject({ lease: '20s', timeout: '10m' })
+    expect(await client.round('taken', worker)).toMatchObject({
+      state: 'led',
+      fence: job.fence,
+      leader: expect.stringMatching(`^${worker}@127.0.0.1:`),
+    })
+    expect(await client.take(worker)).toBeUndefined()
+    expect(await elsewhere.renew('taken', worker, { fence: job.fence })).toMatchObject({ kind: 'renewed' })
+    const end = await elsewhere.complete('taken', worker, { fence: job.fence, result: { ok: true } })
+    expect(end).toMatchObject({ kind: 'recorded', round: { state: 'completed' } })
+    // A repeated report is answered as the first.
+    expect(await job.complete({ ok: true })).toMatchObject({ kind: 'recorded' })
+    expect(await statesOf(worker)).toEqual({ ...NONE, completed: 1 })
+    expect(await client.wait('taken', worker)).toMatchObject({ completion: { result: { ok: true } } })
+  })
+
+  it('is waited for, and a wait that ends empty is 204', async () => {
+    expect(await client.take('py-none', { wait: '50ms' })).toBeUndefined()
+    count += 1
+    const worker = `py-${count}`
+    const taking = taken(worker)
+    await client.submit('taken', worker, { worker })
+    expect(await taking).toMatchObject({ round: worker, data: null })
+  })
+
+  it('goes to one of many who wait for it', async () => {
+    count += 1
+    const worker = `py-${count}`
+    const all = Array.from({ length: 10 }, (_, n) =>
+      (n % 2 ? client : elsewhere).take(worker, { wait: '3s' }),
+    )
+    await client.submit('taken', worker, { worker })
+    expect((await Promise.all(all)).filter((job) => job !== undefined)).toHaveLength(1)
+  })
+
+  it('is tried again with backoff until its attempts are spent, then failed', async () => {
+    const worker = await submitted({ attempts: 2, backoff: { type: 'fixed', delay: '10ms' } })
+    const first = await taken(worker)
+    expect(await first.fail('once')).toMatchObject({ kind: 'recorded', round: { state: 'led' } })
+    const second = await taken(worker, {}, elsewhere)
+    expect(second.attempt).toBe(2)
+    expect(second.fence).toBeGreaterThan(first.fence)
+    expect(await first.complete()).toMatchObject({ kind: 'refused' })
+    expect(await second.fail('twice')).toMatchObject({ kind: 'recorded', round: { state: 'failed' } })
+    expect(await statesOf(worker)).toEqual({ ...NONE, failed: 1 })
+    expect(await client.round('taken', worker)).toMatchObject({ completion: { reason: 'twice' } })
+  })
+
+  it('that fails for good has no further attempt', async () => {
+    const worker = await submitted({ attempts: 5 })
+    const job = await taken(worker)
+    expect(await job.fail('never', { final: true })).toMatchObject({ round: { state: 'failed' } })
+    expect(await statesOf(worker)).toEqual({ ...NONE, failed: 1 })
+  })
+
+  it('is given back unspent, and taken by another at once', async () => {
+    const worker = await submitted({ ifExecutorDies: 'fail' })
+    const job = await taken(worker)
+    expect(await job.giveBack()).toBe(true)
+    expect(await job.giveBack()).toBe(false)
+    const next = await taken(worker, {}, elsewhere)
+    expect(next).toMatchObject({ attempt: 1 })
+    expect(next.fence).toBeGreaterThan(job.fence)
+    expect(await next.complete()).toMatchObject({ kind: 'recorded' })
+  })
+
+  it('is followed once its lease has ended in silence, and the late report is refused', async () => {
+    const worker = await submitted()
+    const silent = await taken(worker, { lease: '1s' })
+    const next = await taken(worker, {}, elsewhere)
+    expect(next).toMatchObject({ attempt: 1, data: silent.data })
+    expect(next.fence).toBeGreaterThan(silent.fence)
+    expect(await silent.renew()).toMatchObject({ kind: 'superseded' })
+    expect(await silent.fail('late')).toMatchObject({ kind: 'refused' })
+    expect(await silent.complete('late')).toMatchObject({ kind: 'refused' })
+    expect(await silent.giveBack()).toBe(false)
+    expect(await next.complete('in time')).toMatchObject({ kind: 'recorded' })
+    expect(await statesOf(worker)).toEqual({ ...NONE, completed: 1 })
+  })
+
+  it('stays with who renews it', async () => {
+    const worker = await submitted()
+    const job = await taken(worker, { lease: '1s' })
+    const stealing = elsewhere.take(worker, { wait: '5s' })
+    for (let n = 0; n < 20; n += 1) {
+      await pause(250) // longer than the lease in all
+      expect(await job.renew()).toMatchObject({ kind: 'renewed' })
+    }
+    expect(await stealing).toBeUndefined()
+    expect(await job.complete()).toMatchObject({ kind: 'recorded' })
+  })
+
+  it('that may be started once is failed when its executor dies', async () => {
+    const worker = await submitted({ ifExecutorDies: 'fail' })
+    await taken(worker, { lease: '1s' })
+    expect(await client.take(worker, { wait: '5s' })).toBeUndefined()
+    expect(await client.round('taken', worker)).toMatchObject({
+      state: 'failed',
+      completion: { reason: expect.stringContaining('started only once') },
+    })
+  })
+
+  it('has failed an attempt when its time is up', async () => {
+    const worker = await submitted({ timeout: '200ms' })
+    const job = await taken(worker)
+    await pause(300) // its time
+    expect(await job.renew()).toMatchObject({
+      kind: 'superseded',
+      detail: expect.stringContaining('longer than'),
+    })
+    expect(await client.round('taken', worker)).toMatchObject({ state: 'failed' })
+  })
+
+  it('is answered again to the token whose answer was lost', async () => {
+    const worker = await submitted()
+    const job = await taken(worker, { token: 'one' })
+    expect(await taken(worker, { token: 'one' }, elsewhere)).toMatchObject({
+      fence: job.fence,
+      data: job.data,
+    })
+    expect(await client.take(worker, { token: 'two' })).toBeUndefined()
+    await job.complete()
+    expect(await client.take(worker, { token: 'one' })).toBeUndefined()
+  })
+
+  it('goes back where its taker has gone before it was told', async () => {
+    count += 1
+    const worker = `py-${count}`
+    const leaving = new AbortController()
+    const gone = fetch(`${server.url}/api/v1/take/${worker}?wait=20s`, {
+      method: 'POST',
+      signal: leaving.signal,
+    })
+    const submitting = client.submit('taken', worker, { worker, ifExecutorDies: 'fail' })
+    leaving.abort()
+    await gone.catch(() => undefined)
+    await submitting
+    expect(await (await taken(worker)).complete()).toMatchObject({ kind: 'recorded' })
+  })
+
+  it('is cancelled for its executor at the next renewal', async () => {
+    const worker = await submitted()
+    const job = await taken(worker)
+    await client.fail('taken', worker, { fence: job.fence, reason: 'by another hand', final: true })
+    expect(await job.renew()).toMatchObject({ kind: 'finished' })
+  })
+
+  it('is run by a worker process as well, each job once', async () => {
+    count += 1
+    const worker = `py-${count}`
+    const seen: string[] = []
+    await startTestWorkers(server.redis, { [worker]: async ({ id }) => void seen.push(id) })
+    const rounds = Array.from({ length: 40 }, (_, n) => `both-${n}`)
+    await Promise.all(rounds.map((round) => client.submit('shared', round, { worker })))
+    for (;;) {
+      const job = await client.take(worker)
+      if (job === undefined) break
+      seen.push(`shared~${job.round}`)
+      await job.complete()
+    }
+    for (const round of rounds)
+      expect(await client.wait('shared', round)).toMatchObject({ state: 'completed' })
+    expect(seen.sort()).toEqual(rounds.map((round) => `shared~${round}`).sort())
+  })
+})
+
+describe('a key that permits work', () => {
+  it('takes jobs of its workers and reports on them, and on nothing else', async () => {
+    const redis = await startRedis()
+    const key = await makeKey(redis, { actions: ['work'], systems: ['none'], workers: ['py-*'] })
+    const all = await makeKey(redis, { actions: ['admin'] })
+    const keyed = await startTestServer({ redis, env: { GONE_KEYS: 'required' } })
+    const py = createClient({ url: keyed.url, key: key.text })
+    const boss = createClient({ url: keyed.url, key: all.text })
+    try {
+      const job: SubmitOptions = { worker: 'py-1', attempts: 3, backoff: { type: 'fixed', delay: '1ms' } }
+      await boss.submit('keyed', 'a', job)
+      const refused = { code: 'FORBIDDEN', message: expect.stringContaining('work for the worker go-1') }
+      await expect(py.take('go-1')).rejects.toMatchObject(refused)
+      const first = await taken('py-1', {}, py)
+      expect(await first.renew()).toMatchObject({ kind: 'renewed' })
+      expect(await first.fail('once')).toMatchObject({ kind: 'recorded' })
+      expect(await (await taken('py-1', {}, py)).giveBack()).toBe(true)
+      expect(await (await taken('py-1', {}, py)).complete()).toMatchObject({ kind: 'recorded' })
+      const led = await boss.elect('keyed', 'b')
+      const forbidden = { code: 'FORBIDDEN' }
+      await expect(py.complete('keyed', 'b', { fence: led.fence ?? 0 })).rejects.toMatchObject(forbidden)
+      await expect(py.fail('keyed', 'b', { fence: led.fence ?? 0 })).rejects.toMatchObject(forbidden)
+      await expect(py.renew('keyed', 'b')).rejects.toMatchObject(forbidden)
+      await expect(py.elect('keyed', 'c')).rejects.toMatchObject(forbidden)
+      await boss.submit('keyed', 'd', { worker: 'go-1', attempts: 9 })
+      const other = await taken('go-1', {}, boss)
+      await expect(py.complete('keyed', 'd', { fence: other.fence })).rejects.toMatchObject(forbidden)
+      await expect(py.fail('keyed', 'd', { fence: other.fence })).rejects.toMatchObject(forbidden)
+    } finally {
+      await keyed.stop()
+      await redis.stop()
+    }
+  })
+})
+
+describe('a server that stops', () => {
+  it('tells those who wait for a job that there is none', async () => {
+    const third = await startTestServer({ redis: server.redis })
+    const waiting = fetch(`${third.url}/api/v1/take/py-none?wait=20s`, { method: 'POST' })
+    await pause(200) // until it waits
+    await third.stop()
+    expect((await waiting).status).toBe(204)
+  })
+})

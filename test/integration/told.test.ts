@@ -1,0 +1,131 @@
+import { createServer, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { RoundJson } from '../../src/core/rounds/round-wire.ts'
+import { verifyWebhook } from '../../src/hook/webhook.ts'
+import { webhookHandler } from '../../workers/webhook.ts'
+import { startRedis, type TestRedis } from '../support/redis.ts'
+import { send } from '../support/requests.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+import { startTestWorkers } from '../support/work.ts'
+
+interface Told {
+  readonly atMs: number
+  readonly path: string
+  readonly text: string
+  readonly isSigned: boolean
+}
+
+interface Receiver {
+  readonly url: string
+  readonly told: Told[]
+}
+
+const SECRET = 'a secret of the test'
+const JSON_TYPE = { 'content-type': 'application/json' }
+const servers: Server[] = []
+let redis: TestRedis
+let server: TestServer
+
+/** Answers the n-th request, from 1, with a status and perhaps a `Retry-After`. */
+async function receive(answer: (n: number) => readonly [number, string?]): Promise<Receiver> {
+  const told: Told[] = []
+  const own = createServer(async (request, response) => {
+    const chunks: Buffer[] = []
+    for await (const chunk of request) chunks.push(chunk as Buffer)
+    const body = Buffer.concat(chunks)
+    const { method = '', url: path = '', headers } = request
+    const host = String(headers.host)
+    const isSigned = verifyWebhook({ secret: SECRET, method, host, path, headers, body })
+    told.push({ atMs: performance.now(), path, text: body.toString(), isSigned })
+    const [status, retryAfter] = answer(told.length)
+    response.writeHead(status, retryAfter === undefined ? {} : { 'retry-after': retryAfter }).end()
+  }).listen(0, '127.0.0.1')
+  await new Promise((resolve) => own.once('listening', resolve))
+  servers.push(own)
+  return { url: `http://127.0.0.1:${(own.address() as AddressInfo).port}/hook`, told }
+}
+
+beforeAll(async () => {
+  redis = await startRedis()
+  server = await startTestServer({ redis })
+})
+
+afterAll(async () => {
+  await server.stop()
+  await redis.stop()
+  for (const own of servers) {
+    own.closeAllConnections()
+    own.close()
+  }
+})
+
+describe('the worker webhook', () => {
+  it.each([
+    ['503 and seconds', 503, (): string => '3', 2_900],
+    ['429 and seconds', 429, (): string => '2', 1_900],
+    // A date has whole seconds, so that it may be up to one earlier.
+    ['503 and a date', 503, (): string => new Date(Date.now() + 4_000).toUTCString(), 2_900],
+  ] as const)('asked again by %s comes when it was told to', async (name, status, retryAfter, atLeastMs) => {
+    const receiver = await receive((n) => (n === 1 ? [status, retryAfter()] : [200]))
+    const workers = await startTestWorkers(redis, {
+      webhook: webhookHandler({ allowPrivate: true }) as never,
+    })
+    const round = name.replaceAll(' ', '-')
+    await send(server.url, {
+      method: 'POST',
+      path: `/api/v1/submit/told/${round}`,
+      headers: JSON_TYPE,
+      body: JSON.stringify({ worker: 'webhook', data: { url: receiver.url } }),
+    })
+    const state = async () =>
+      (JSON.parse((await send(server.url, { path: `/api/v1/rounds/told/${round}` })).text) as RoundJson).state
+    await expect.poll(state, { timeout: 40_000, interval: 100 }).toBe('completed')
+    const [first, second] = receiver.told
+    // The backoff of the test's workers is 20 ms.
+    expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(atLeastMs)
+    expect(receiver.told).toHaveLength(2)
+    await workers.stop()
+  })
+})
+
+describe('several receivers of alerts', () => {
+  it('are told each in its form, and again when they say; who does not want it is told once', async () => {
+    const plain = await receive(() => [200])
+    const slack = await receive((n) => (n === 1 ? [503, '3'] : [200]))
+    const gone = await receive(() => [410])
+    const own = await receive(() => [200])
+    const alerting = await startTestServer({
+      env: {
+        GONE_ALERT_URL: [plain, slack, gone, own].map(({ url }) => url).join(','),
+        GONE_ALERT_FORMAT: 'gone,slack,gone,template',
+        GONE_ALERT_TEMPLATE: '{"what":"{system} {kind} {event}"}',
+        GONE_ALERT_SECRET: SECRET,
+      },
+    })
+    await send(alerting.url, {
+      method: 'PUT',
+      path: '/api/v1/expectations/told/daily',
+      headers: JSON_TYPE,
+      body: '{"every":"1s","grace":"1s"}',
+    })
+    await expect.poll(() => slack.told.length, { timeout: 40_000 }).toBeGreaterThanOrEqual(2)
+    const opened = ({ told }: Receiver) => told.filter(({ text }) => !text.includes('resolved'))
+    await expect.poll(() => [plain, gone, own].map((each) => opened(each).length)).toEqual([1, 1, 1])
+    expect(JSON.parse(plain.told[0]?.text ?? '')).toMatchObject({
+      event: 'opened',
+      alert: { system: 'told' },
+    })
+    expect(plain.told[0]?.text).not.toContain('receiver')
+    expect(JSON.parse(own.told[0]?.text ?? '')).toEqual({ what: 'told missed opened' })
+    const [first, second] = slack.told
+    expect(JSON.parse(second?.text ?? '')).toEqual({
+      text: expect.stringMatching(/^told\/daily: missed, slot /),
+    })
+    expect((second?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(2_900)
+    expect([plain, slack, gone, own].flatMap(({ told }) => told).every(({ isSigned }) => isSigned)).toBe(true)
+    const { text } = await send(alerting.url, { path: '/metrics' })
+    expect(text).toMatch(/gone_alert_deliveries_total\{outcome="givenUp"\} 1\n/)
+    await alerting.stop()
+  })
+})

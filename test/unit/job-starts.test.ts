@@ -1,0 +1,120 @@
+import { describe, expect, it, vi } from 'vitest'
+import { MAX_DEATHS, SUSPECT_DEATHS } from '../../src/core/rounds/job.ts'
+import { MemoryGate } from '../../src/gate/memory-gate.ts'
+import type { Attempt } from '../../src/service/rounds/job-record.ts'
+import { JobRunner, type Run, WorkerStop } from '../../src/service/rounds/job-runner.ts'
+import { MemoryRecords } from '../../src/store/records/memory-records.ts'
+import { silentLog } from '../support/log.ts'
+import { notedRounds } from '../support/noted-rounds.ts'
+
+const GATE_TTL_MS = 10_000
+const id = { system: 'mail', round: 'r' }
+
+interface World {
+  nowMs: number
+  readonly records: MemoryRecords
+  readonly runner: JobRunner
+  readonly attempt: (number?: number) => Attempt
+}
+
+function world(): World {
+  const world = { nowMs: 1_000 }
+  const nowMs = () => world.nowMs
+  const records = new MemoryRecords(nowMs)
+  const parts = { records, rounds: notedRounds().rounds, gate: new MemoryGate(nowMs), log: silentLog, nowMs }
+  const attempt = (number = 1) => ({ id, address: 'w@h:1', number, isLast: true, isFirst: false })
+  return Object.assign(world, {
+    records,
+    runner: new JobRunner({ ...parts, gateTtlMs: GATE_TTL_MS }),
+    attempt,
+  })
+}
+
+const going = new AbortController().signal
+const ends = async () => 'done'
+
+/** A handler that ends when it is told to, by a worker that stops while it runs. */
+async function cutOff({ runner, attempt }: World, reason: WorkerStop) {
+  const stop = new AbortController()
+  const handler = ({ signal }: Run) => {
+    stop.abort(reason)
+    return Promise.reject(signal.reason)
+  }
+  return runner.run(attempt(), handler, stop.signal)
+}
+
+describe('a start that was given back', () => {
+  it('is no death, however often the worker is drained', async () => {
+    const here = world()
+    for (let drain = 0; drain < 2 * MAX_DEATHS; drain += 1) {
+      expect(await cutOff(here, new WorkerStop(1_000))).toMatchObject({ kind: 'putOff', ms: 0 })
+    }
+    expect(await here.runner.run(here.attempt(), ends, going)).toEqual({
+      kind: 'completed',
+      result: '"done"',
+    })
+  })
+
+  it('counts where the worker stops after an error, which the job may have caused', async () => {
+    const here = world()
+    for (let crash = 0; crash <= MAX_DEATHS; crash += 1) await cutOff(here, new WorkerStop(1_000, true))
+    const reason = '25 of its starts came to no end: each time its worker died or lost Redis'
+    expect(await here.runner.run(here.attempt(), ends, going)).toEqual({
+      kind: 'failed',
+      reason,
+      isFinal: true,
+    })
+    expect((await here.records.read(id)).record?.completion).toMatchObject({
+      outcome: 'failed',
+      detail: reason,
+    })
+  })
+
+  it('ends a round that may be started only once, with a reason that is true', async () => {
+    const here = world()
+    const runTerms = { ifExecutorDies: 'fail' } as const
+    await here.records.submit(id, { queue: 'mailer', data: null, queueTerms: {}, runTerms })
+    const reason = 'its worker stopped while it ran, and it may be started only once'
+    expect(await cutOff(here, new WorkerStop(1_000))).toEqual({
+      kind: 'failed',
+      reason,
+      isFinal: true,
+    })
+  })
+})
+
+describe('a worker that stands still', () => {
+  it('between the start and the handler does not begin it: another may have passed the gate since', async () => {
+    const here = world()
+    await here.records.submit(id, { queue: 'mailer', data: null, queueTerms: {}, runTerms: {} })
+    const start = here.records.start.bind(here.records)
+    here.records.start = async (...asked) => {
+      const ruling = await start(...asked)
+      here.nowMs += GATE_TTL_MS
+      return ruling
+    }
+    const handler = vi.fn(ends)
+    const end = await here.runner.run(here.attempt(), handler, going)
+    expect(end).toEqual({ kind: 'putOff', ms: 1_000, why: 'the gate ended before its handler began' })
+    expect(handler).not.toHaveBeenCalled()
+  })
+})
+
+describe('rounds that came to no end often', () => {
+  it('are run one at a time in a process, and others beside them', async () => {
+    const here = world()
+    const of = (round: string) => ({ ...here.attempt(), id: { ...id, round } })
+    for (const round of ['killer', 'innocent']) {
+      for (let death = 0; death < SUSPECT_DEATHS; death += 1)
+        await here.records.start(of(round).id, { address: 'w@h:1', identity: '#job' }, { deadlineMs: 1 }, 99)
+    }
+    let end: (result: string) => void = () => {}
+    const killer = here.runner.run(of('killer'), () => new Promise((resolve) => (end = resolve)), going)
+    await expect.poll(async () => (await here.records.read(of('killer').id)).record?.starts).toBe(6)
+    expect(await here.runner.run(of('innocent'), ends, going)).toMatchObject({ kind: 'putOff', ms: 5_000 })
+    expect(await here.runner.run(of('other'), ends, going)).toMatchObject({ kind: 'completed' })
+    end('done')
+    expect(await killer).toMatchObject({ kind: 'completed' })
+    expect(await here.runner.run(of('innocent'), ends, going)).toMatchObject({ kind: 'completed' })
+  })
+})

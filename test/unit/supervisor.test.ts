@@ -1,0 +1,208 @@
+import { afterEach, beforeEach, describe, expect, it, type Mock, vi } from 'vitest'
+import type { InstanceFacts } from '../../src/core/fleet/instance.ts'
+import type { InstanceListener, ToInstance } from '../../src/core/fleet/supervised.ts'
+import { Supervisor, type SupervisorParts } from '../../src/service/fleet/supervisor.ts'
+import { silentLog } from '../support/log.ts'
+
+/** A process that is only said to be one. */
+class FakeProcess {
+  readonly told: ToInstance[] = []
+  isKilled = false
+  hasEnded = false
+
+  constructor(
+    readonly pid: number,
+    readonly listener: InstanceListener,
+  ) {}
+
+  get facts(): InstanceFacts {
+    const workers = [{ name: 'mailer', slots: 1 }]
+    const mode = this.told.some(({ kind }) => kind === 'rest')
+      ? ('stopping' as const)
+      : ('registered' as const)
+    return {
+      id: `i${this.pid}`,
+      workers,
+      release: '1',
+      region: 'eu',
+      host: 'h',
+      pid: this.pid,
+      version: '1',
+      mode,
+    }
+  }
+
+  ready(): void {
+    this.listener.onWord({ kind: 'ready', facts: this.facts, locks: { mailer: 'w:' } })
+  }
+
+  tick(running = 0, done = 0): void {
+    if (!this.hasEnded) this.listener.onWord({ kind: 'tick', facts: this.facts, running, done, rssBytes: 1 })
+  }
+
+  exit(code: number | null, signal: string | null): void {
+    if (this.hasEnded) return
+    this.hasEnded = true
+    this.listener.onEnd({ code, signal })
+  }
+
+  tell(word: ToInstance): void {
+    this.told.push(word)
+  }
+
+  end(): void {
+    this.exit(0, null)
+  }
+
+  kill(): void {
+    this.isKilled = true
+    this.exit(null, 'SIGKILL')
+  }
+
+  async endLeft(): Promise<void> {}
+}
+
+const MIB = 1_048_576
+let processes: FakeProcess[]
+let rss: Map<number, number>
+let supervisor: Supervisor
+let mayRecycle: Mock<SupervisorParts['mayRecycle']>
+let onDeath: Mock<SupervisorParts['onDeath']>
+
+beforeEach(() => {
+  vi.useFakeTimers()
+  processes = []
+  rss = new Map()
+})
+
+afterEach(async () => {
+  const stopped = supervisor.stop()
+  await vi.advanceTimersByTimeAsync(60_000)
+  await stopped
+  vi.useRealTimers()
+})
+
+async function start(instances: number, more: Partial<SupervisorParts> = {}): Promise<void> {
+  mayRecycle = vi.fn<SupervisorParts['mayRecycle']>(async () => true)
+  onDeath = vi.fn<SupervisorParts['onDeath']>()
+  supervisor = new Supervisor({
+    instances,
+    beginAtOnce: 1,
+    log: silentLog,
+    nowMs: () => Date.now(),
+    random: () => 0.5,
+    startInstance(_, listener) {
+      const started = new FakeProcess(processes.length + 1, listener)
+      rss.set(started.pid, 80 * MIB)
+      processes.push(started)
+      return started
+    },
+    rssOf: (pid) => rss.get(pid),
+    show: vi.fn(),
+    drainMs: 60_000,
+    endMs: 10_000,
+    limits: {},
+    hungMs: 30_000,
+    isStuck: async () => false,
+    showSilent: async () => {},
+    mayRecycle,
+    onDeath,
+    ...more,
+  })
+  supervisor.start()
+  for (let n = 0; n < instances; n += 1) {
+    await vi.advanceTimersByTimeAsync(10)
+    processes[n]?.ready()
+  }
+  await pass(600)
+}
+
+/** Time, in which all that live are heard, but for these. */
+async function pass(ms: number, silent: readonly FakeProcess[] = []): Promise<void> {
+  for (let left = ms; left > 0; left -= 500) {
+    for (const one of processes) if (!silent.includes(one)) one.tick()
+    await vi.advanceTimersByTimeAsync(Math.min(500, left))
+  }
+}
+
+const at = (n: number) => processes[n] as FakeProcess
+
+describe('a supervisor', () => {
+  it('kills what is not heard for so long, and no sooner', async () => {
+    await start(1)
+    await pass(29_000, [at(0)])
+    expect(at(0).isKilled).toBe(false)
+    await pass(2_000, [at(0)])
+    expect(at(0).isKilled).toBe(true)
+    expect(processes).toHaveLength(2)
+    expect(onDeath).toHaveBeenCalledOnce()
+  })
+
+  it('only tells of it where enough were ended of late', async () => {
+    await start(1)
+    mayRecycle.mockResolvedValue(false)
+    await pass(40_000, [at(0)])
+    expect(at(0).isKilled).toBe(false)
+    mayRecycle.mockRejectedValue(new Error('the store is away'))
+    await pass(10_000, [at(0)])
+    expect(at(0).isKilled).toBe(false)
+  })
+
+  it('takes nobody for silent because it stood still itself', async () => {
+    await start(1)
+    vi.setSystemTime(Date.now() + 120_000)
+    await pass(3_000, [at(0)])
+    expect(at(0).isKilled).toBe(false)
+  })
+
+  it('replaces what leaks, and kills it if it goes on while it is drained', async () => {
+    await start(1, { limits: { memoryBytes: 200 * MIB } })
+    rss.set(1, 161 * MIB)
+    await pass(1_000)
+    expect(processes).toHaveLength(2)
+    expect(at(0).told).toEqual([])
+    at(1).ready()
+    await vi.advanceTimersByTimeAsync(10)
+    expect(at(0).told).toEqual([{ kind: 'rest' }])
+    at(0).tick(1)
+    await vi.advanceTimersByTimeAsync(600)
+    expect(at(0).hasEnded).toBe(false)
+    rss.set(1, 201 * MIB)
+    await vi.advanceTimersByTimeAsync(600)
+    expect(at(0).isKilled).toBe(true)
+    expect(at(1).hasEnded).toBe(false)
+    expect(processes).toHaveLength(2)
+  })
+
+  it('leaves the instance of now where its successor ends before it works, and does not try at once again', async () => {
+    await start(1, { limits: { maxJobs: 1 } })
+    at(0).tick(0, 1)
+    await vi.advanceTimersByTimeAsync(600)
+    at(1).exit(1, null)
+    await vi.advanceTimersByTimeAsync(20_000)
+    expect(at(0).hasEnded).toBe(false)
+    expect(processes).toHaveLength(2)
+  })
+
+  it('replaces one after the other', async () => {
+    await start(2)
+    for (const one of [at(0), at(1)]) one.listener.onWord({ kind: 'ordered', how: 'restart' })
+    await vi.advanceTimersByTimeAsync(100)
+    expect(processes).toHaveLength(3)
+    at(2).ready()
+    await pass(1_000)
+    expect(at(0).hasEnded).toBe(true)
+    expect([at(1).hasEnded, processes.length]).toEqual([false, 4])
+  })
+
+  it('starts nothing more once it stops', async () => {
+    await start(2)
+    const stopped = supervisor.stop()
+    await vi.advanceTimersByTimeAsync(100)
+    await stopped
+    expect(processes.every(({ hasEnded }) => hasEnded)).toBe(true)
+    await vi.advanceTimersByTimeAsync(120_000)
+    expect(processes).toHaveLength(2)
+    expect(onDeath).not.toHaveBeenCalled()
+  })
+})
