@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Alerts } from '../core/alerts/alert-ports.ts'
 import type { SeriesStore } from '../core/fleet/series-ports.ts'
 import { BullJobsInHand } from '../queue/jobs-in-hand.ts'
-import { BullQueueLooks } from '../queue/queue-looks.ts'
+import { BullQueueReader } from '../queue/queue-reader.ts'
 import { FleetWatch } from '../service/fleet/fleet-watch.ts'
 import { FleetFollower } from '../service/fleet/follower.ts'
 import { Orders } from '../service/fleet/orders.ts'
@@ -21,7 +21,7 @@ export function assembleFleet(
   { alerts, store }: { readonly alerts: Alerts; readonly store: SeriesStore },
 ) {
   const fleet = new RedisFleet(lines.commands)
-  const queues = new BullQueueLooks(() => jobs.states())
+  const queues = new BullQueueReader(() => jobs.states())
   const watch = new FleetWatch({ fleet, queues, log, alerts, tells: config.alertUrls.length > 0 })
   const follower = new FleetFollower(fleet, nowMs)
   return {

@@ -116,7 +116,7 @@ export function assembleRounds(
       taker,
       jobs,
       reader,
-      jobLooks: jobs,
+      jobReader: jobs,
       tally: new Tally({ reader, nowMs }),
       callIdentity: callIdentities(randomBytes(6).toString('base64url')),
     },

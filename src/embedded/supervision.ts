@@ -22,14 +22,14 @@ const RESTART_PAUSE_MS = 200
 /** Between two starts of what has crashed too often to be started at once. */
 const SLOW_RESTART_MS = 10_000
 /** How soon a folder that was taken away is noticed: well before another server can have started in its place. */
-const LOOK_MS = 250
+const CHECK_MS = 250
 
 /** Keeps an embedded server running, for as long as its data are where they were. */
 export class Supervision {
   private child: RedisChild
   private readonly stopping = new AbortController()
   private readonly keeping: Promise<void>
-  private lookTimer: ReturnType<typeof setTimeout> | undefined
+  private checkTimer: ReturnType<typeof setTimeout> | undefined
   private again: string | undefined
   private lose = () => {}
   /** Resolves when the folder was taken away. The server is ended then, and nothing starts it again. */
@@ -45,7 +45,7 @@ export class Supervision {
         'embedded Redis cannot be started again',
       )
     })
-    this.lookAgain()
+    this.checkLater()
   }
 
   get pid(): number {
@@ -59,7 +59,7 @@ export class Supervision {
 
   async stop(): Promise<void> {
     this.stopping.abort()
-    clearTimeout(this.lookTimer)
+    clearTimeout(this.checkTimer)
     await this.child.stop()
     await this.keeping
   }
@@ -101,15 +101,15 @@ export class Supervision {
   }
 
   /** No more than a timer: who has nothing else to do may end. */
-  private lookAgain(): void {
-    this.lookTimer = setTimeout(() => void this.look(), LOOK_MS).unref()
+  private checkLater(): void {
+    this.checkTimer = setTimeout(() => void this.check(), CHECK_MS).unref()
   }
 
   /**
    * A server whose folder is gone keeps nothing any more, and its lock keeps nobody out: another may start in its place, and
    * both would lead the same rounds.
    */
-  private async look(): Promise<void> {
+  private async check(): Promise<void> {
     const { dataDir, folder, address, log } = this.parts
     const found = await folderIdentity(dataDir)
     if (this.stopping.signal.aborted) return
@@ -121,6 +121,6 @@ export class Supervision {
     }
     // Who took that away has taken no lock: it is on the folder too.
     if (!existsSync(lockFileIn(dataDir))) await noteHolder(dataDir, this.child.pid, address)
-    this.lookAgain()
+    this.checkLater()
   }
 }

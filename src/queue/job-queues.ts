@@ -2,7 +2,7 @@ import type { BackoffOptions, Job, JobsOptions, Queue } from 'bullmq'
 import { LRUCache } from 'lru-cache'
 import { type Backoff, MAX_QUEUES, type Submission, type SubmissionRecord } from '../core/rounds/job.ts'
 import { type RoundId, roundKey } from '../core/rounds/round.ts'
-import type { JobContent, JobLooks, JobQueues, JobSight } from '../core/rounds/round-ports.ts'
+import type { JobContent, JobQueues, JobReader, JobSight } from '../core/rounds/round-ports.ts'
 import { GoneError } from '../errors.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
@@ -26,7 +26,7 @@ export interface MadeFor {
 }
 
 /** The workers' queues in BullMQ, opened when they are first used. */
-export class BullJobQueues implements JobQueues, JobLooks {
+export class BullJobQueues implements JobQueues, JobReader {
   /** Of more, the one that has not been used longest is closed; whatever has it in hand goes on. */
   private readonly queues = new LRUCache<string, Queue>({
     max: MAX_OPEN,
@@ -123,7 +123,7 @@ export class BullJobQueues implements JobQueues, JobLooks {
     }
   }
 
-  async look(
+  async readJob(
     id: RoundId,
     submission: Pick<SubmissionRecord, 'queue' | 'submittedAtMs'>,
     lines: number,

@@ -63,7 +63,7 @@ export class SettleWorker implements Work {
     })
     this.worker.on('error', (error) => parts.log.debug({ cause: String(error) }, 'settle worker'))
     this.worker.on('failed', (job, error) => {
-      if (job && error instanceof OverdueError) void this.lookAgain(job)
+      if (job && error instanceof OverdueError) void this.settleLater(job)
     })
   }
 
@@ -106,12 +106,12 @@ export class SettleWorker implements Work {
 
   private async putOff(job: Job, token: string | undefined, ms: number): Promise<never> {
     await job.moveToDelayed(Date.now() + ms, token)
-    await this.lookAgain(job)
+    await this.settleLater(job)
     throw new DelayedError()
   }
 
   /** A completion recorded between our look at the record and where we have moved the job found it active, and let it be. */
-  private async lookAgain(job: Job): Promise<void> {
+  private async settleLater(job: Job): Promise<void> {
     const id = parseRoundKey(job.id ?? '')
     try {
       const seen = await this.parts.records.read(id)

@@ -19,16 +19,16 @@ const WORDS: Readonly<Record<ShareKind, string>> = {
   queuedBytes: 'bytes of data of jobs that have not ended',
 }
 
-const LOOK_EVERY_MS = 1_000
+const MEASURE_EVERY_MS = 1_000
 const LOOKED_AT = 1_000
 const AT_ONCE = 50
 /** Each so many claims a few are looked at, so that what has ended does not pile up below the limit. */
-const CLAIMS_A_LOOK = 64
+const CLAIMS_A_MEASURE = 64
 const MAX_KEYS = 10_000
 
 /** What each key has taken of what is kept here. What has ended counts until somebody looks, at the latest when it is too much. */
 export class Shares {
-  private readonly lookedAtMs = new LRUCache<string, number>({ max: MAX_KEYS })
+  private readonly measuredAtMs = new LRUCache<string, number>({ max: MAX_KEYS })
   private claims = 0
 
   constructor(private readonly parts: SharesParts) {}
@@ -39,10 +39,11 @@ export class Shares {
     const share: Share = { keyId: key.id, kind, name, weight }
     this.claims += 1
     if (await this.parts.ledger.claim(share, limit)) {
-      if (this.claims % CLAIMS_A_LOOK === 0) await this.lookBehind(share)
+      if (this.claims % CLAIMS_A_MEASURE === 0) await this.measureBehind(share)
       return
     }
-    if (weight <= limit && (await this.look(share)) && (await this.parts.ledger.claim(share, limit))) return
+    if (weight <= limit && (await this.measure(share)) && (await this.parts.ledger.claim(share, limit)))
+      return
     throw new GoneError('QUOTA_EXCEEDED', `the key ${key.id} has its share of ${WORDS[kind]}: ${limit}`, {
       retryAfterS: 60,
     })
@@ -53,22 +54,22 @@ export class Shares {
     await this.parts.ledger.release([{ keyId: key.id, kind, name, weight: 1 }])
   }
 
-  private async lookBehind(share: Share): Promise<void> {
+  private async measureBehind(share: Share): Promise<void> {
     const { log } = this.parts
     await orLater(
       log,
       { key: share.keyId },
       'shares not looked at',
-      async () => void (await this.look(share)),
+      async () => void (await this.measure(share)),
     )
   }
 
   /** Drops what has ended; false if somebody has looked a moment ago, or nothing had ended. */
-  private async look({ keyId, kind }: Share): Promise<boolean> {
+  private async measure({ keyId, kind }: Share): Promise<boolean> {
     const { ledger, isThere, nowMs } = this.parts
     const of = `${keyId} ${kind}`
-    if (nowMs() - (this.lookedAtMs.get(of) ?? Number.NEGATIVE_INFINITY) < LOOK_EVERY_MS) return false
-    this.lookedAtMs.set(of, nowMs())
+    if (nowMs() - (this.measuredAtMs.get(of) ?? Number.NEGATIVE_INFINITY) < MEASURE_EVERY_MS) return false
+    this.measuredAtMs.set(of, nowMs())
     const shares = await ledger.oldest({ keyId, kind }, LOOKED_AT)
     const gone: Share[] = []
     const kept: Share[] = []

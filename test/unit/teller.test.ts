@@ -21,21 +21,21 @@ function viewer(): Heard {
 const changes = ({ heard }: Heard) => heard.filter((text) => text.includes('changed'))
 
 it('tells all who look what has changed, and looks once for all of them', async () => {
-  let [rounds, looks] = ['a', 0]
+  let [rounds, readings] = ['a', 0]
   const teller = new Teller({
-    looks: {
+    readings: {
       rounds: async () => {
-        looks += 1
+        readings += 1
         return rounds
       },
       alerts: async () => 'same',
     },
   })
-  expect(looks).toBe(0)
+  expect(readings).toBe(0)
   const [one, other] = [viewer(), viewer()]
   teller.add(one)
   teller.add(other)
-  await vi.waitFor(() => expect(looks).toBeGreaterThan(0))
+  await vi.waitFor(() => expect(readings).toBeGreaterThan(0))
   rounds = 'b'
   await vi.waitFor(
     () => expect(changes(other)).toEqual(['event: changed\ndata: {"topics":["rounds"]}\n\n']),
@@ -46,16 +46,16 @@ it('tells all who look what has changed, and looks once for all of them', async 
   expect(changes(one)).toHaveLength(1)
   teller.remove(one)
   teller.remove(other)
-  const before = looks
+  const before = readings
   await new Promise((resolve) => setTimeout(resolve, 2_500))
-  expect(looks).toBeLessThanOrEqual(before + 1)
+  expect(readings).toBeLessThanOrEqual(before + 1)
   await teller.stop()
 })
 
 it('takes a store that goes away for a change, and its return', async () => {
   let isAway = false
   const teller = new Teller({
-    looks: { rounds: async () => (isAway ? Promise.reject(new Error('away')) : 'a') },
+    readings: { rounds: async () => (isAway ? Promise.reject(new Error('away')) : 'a') },
   })
   const one = viewer()
   teller.add(one)
@@ -72,7 +72,7 @@ it('takes a store that goes away for a change, and its return', async () => {
 })
 
 it('sends out who may not look any more, and nobody else', async () => {
-  const teller = new Teller({ looks: {} })
+  const teller = new Teller({ readings: {} })
   const [one, other] = [viewer(), viewer()]
   teller.add(one)
   teller.add(other)
@@ -84,7 +84,7 @@ it('sends out who may not look any more, and nobody else', async () => {
 })
 
 it('lets in no more than it can tell', async () => {
-  const teller = new Teller({ looks: {} })
+  const teller = new Teller({ readings: {} })
   const let200 = Array.from({ length: 201 }, () => teller.add(viewer()))
   expect(let200.filter(Boolean)).toHaveLength(200)
   await teller.stop()

@@ -3,7 +3,7 @@ import { draw } from './draw.ts'
 import { askAgain, type Topic, troubleOfPage } from './follow.ts'
 
 /** How often all is asked for again besides: streams tell of the newest, and of no numbers that change all the time. */
-const LOOK_EVERY_MS = 10_000
+const READ_EVERY_MS = 10_000
 /** Where no stream comes through, and where the last question was not answered. */
 const LOOK_OFTEN_MS = 2_000
 /** A browser has six connections to a server: hidden tabs leave theirs to others. */
@@ -113,7 +113,7 @@ function turn(): void {
   const isLive = heardAtMs > 0 && nowMs - heardAtMs < SILENT_MS
   if (heardAtMs > 0 && !isLive) open()
   if (stream === undefined && nowMs - askedAtMs > LOOK_OFTEN_MS) open()
-  const everyMs = isLive && troubleOfPage() === undefined ? LOOK_EVERY_MS : LOOK_OFTEN_MS
+  const everyMs = isLive && troubleOfPage() === undefined ? READ_EVERY_MS : LOOK_OFTEN_MS
   if (nowMs - askedAtMs >= everyMs) again()
   // Relative times go on.
   else draw()

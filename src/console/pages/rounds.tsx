@@ -47,14 +47,14 @@ const FIELDS: readonly Field[] = [
 /** Which rounds came, who led them, for how long, and how they ended. */
 export function roundsPage(_: Ground): Page {
   const kept = rowsKept()
-  const search = { looks: 0, isLooking: false }
+  const search = { goes: 0, isSearching: false }
   const list = follow<RoundListJson>(
     () => listPath(asked('before')),
     asked('before') === undefined ? ['rounds'] : [],
     {
       onData: (data) => {
         kept.take(data, asked('before') === undefined)
-        if (search.looks === 0) void further()
+        if (search.goes === 0) void further()
       },
     },
   )
@@ -62,11 +62,11 @@ export function roundsPage(_: Ground): Page {
 
   /** Goes on looking where few were found. */
   async function further(): Promise<void> {
-    search.isLooking = true
+    search.isSearching = true
     for (let n = 0; n < MAX_LOOKS; n += 1) {
       const { next, rows } = kept.rows()
       if (next === undefined || rows.length >= PAGE_SIZE) break
-      search.looks += 1
+      search.goes += 1
       try {
         kept.append(await ask<RoundListJson>(listPath(next)))
       } catch {
@@ -74,7 +74,7 @@ export function roundsPage(_: Ground): Page {
       }
       draw()
     }
-    search.isLooking = false
+    search.isSearching = false
     draw()
   }
 
@@ -155,7 +155,7 @@ const FILE: readonly FileColumn<RoundJson>[] = [
   { title: 'ended', of: (round) => String(ended(round)) },
 ]
 
-function tableOf(kept: Rows, search: { readonly isLooking: boolean }, further: () => Promise<void>): VNode {
+function tableOf(kept: Rows, search: { readonly isSearching: boolean }, further: () => Promise<void>): VNode {
   const { rows, next, looked, stale } = kept
   if (rows.length > 0)
     return (
@@ -167,7 +167,7 @@ function tableOf(kept: Rows, search: { readonly isLooking: boolean }, further: (
         classOf={(row) => (stale.has(roundKeyOf(row)) ? 'stale' : '')}
       />
     )
-  if (search.isLooking) return <Waiting />
+  if (search.isSearching) return <Waiting />
   const isFiltered = [...FIELDS, { name: 'state' }].some(({ name }) => asked(name) !== undefined)
   if (!isFiltered)
     return (

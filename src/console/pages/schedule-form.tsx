@@ -31,7 +31,7 @@ export function scheduleForm(_: Ground, system?: string, name?: string): Page {
       before = data
       tag = tagged
       form = formOf(data)
-      void look()
+      void readPreview()
     },
   })
 
@@ -39,12 +39,12 @@ export function scheduleForm(_: Ground, system?: string, name?: string): Page {
     form = { ...form, [field]: text }
     saved = undefined
     clearTimeout(timer)
-    timer = setTimeout(look, PREVIEW_AFTER_MS)
+    timer = setTimeout(readPreview, PREVIEW_AFTER_MS)
     draw()
   }
 
   /** What the server says of it, without keeping it. An answer to what was written before is dropped. */
-  async function look(): Promise<void> {
+  async function readPreview(): Promise<void> {
     const mine = ++asked
     if (problemsOf(form).length > 0) return
     const next = await previewOf(form, before)
@@ -58,19 +58,19 @@ export function scheduleForm(_: Ground, system?: string, name?: string): Page {
     draw()
     saved = await refusalOf(form, before, tag)
     if (saved === undefined) location.assign(at(schedulePath(form)))
-    else if (saved.includes('CHANGED_MEANWHILE')) await lookAnew()
+    else if (saved.includes('CHANGED_MEANWHILE')) await readAnew()
     isBusy = false
     draw()
   }
 
   /** What was written stays; what somebody else has changed is shown beside it. */
-  async function lookAnew(): Promise<void> {
+  async function readAnew(): Promise<void> {
     seen ??= before
     const now = await askTagged<ScheduleJson>(apiPath(form)).catch(() => undefined)
     // One that was removed is made anew by who saves again.
     tag = now?.tag
     if (now) before = now.value
-    void look()
+    void readPreview()
   }
 
   return {

@@ -49,11 +49,11 @@ export function schedulesPage({ me }: Ground): Page {
     () => pathOf('schedules', { system: asked('system'), limit: PAGE_SIZE }),
     ['schedules'],
     {
-      onData: (data) => void look(data),
+      onData: (data) => void show(data),
     },
   )
 
-  async function look({ schedules }: ScheduleListJson): Promise<void> {
+  async function show({ schedules }: ScheduleListJson): Promise<void> {
     const systems = [...new Set(narrowed(schedules).map(({ system }) => system))].slice(0, MAX_SYSTEMS)
     await Promise.all(
       systems.map(async (system) => {

@@ -22,12 +22,12 @@ export function followJob(path: () => string | undefined): Source<RoundJobJson> 
     [],
     {
       onData: ({ state }) => {
-        if (state === 'active') setTimeout(look, RUNNING_EVERY_MS)
+        if (state === 'active') setTimeout(readJob, RUNNING_EVERY_MS)
       },
     },
   )
-  function look(): void {
-    if (document.hidden || isHolding()) setTimeout(look, RUNNING_EVERY_MS)
+  function readJob(): void {
+    if (document.hidden || isHolding()) setTimeout(readJob, RUNNING_EVERY_MS)
     else void job.again()
   }
   return job

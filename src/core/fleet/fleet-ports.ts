@@ -149,8 +149,8 @@ export interface Pokes {
 }
 
 /** What waits in the workers' queues. */
-export interface QueueLooks {
-  look(): Promise<readonly QueueFacts[]>
+export interface QueueReader {
+  read(): Promise<readonly QueueFacts[]>
 }
 
 /** An instance whose process is no more: only then may what it ran be taken from it. */

@@ -361,13 +361,13 @@ export interface JobSight {
 }
 
 /** Looks at jobs in their queues, which decide nothing. */
-export interface JobLooks {
+export interface JobReader {
   /**
    * @param lines of its log at most so many, the last
    * @returns undefined where the job that was made of this submission is not there any more
    * @throws GoneError `STORE_UNAVAILABLE`
    */
-  look(
+  readJob(
     id: RoundId,
     submission: Pick<SubmissionRecord, 'queue' | 'submittedAtMs'>,
     lines: number,

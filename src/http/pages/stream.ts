@@ -21,7 +21,7 @@ const MAX_BEHIND_BYTES = 1_048_576
 
 /** Tells open pages what has changed, as server-sent events: `hello`, `changed` with the topics, `ping`, `logout`, `bye`. */
 export function changeStream(app: FastifyInstance, pages: Pages, parts: StreamParts): void {
-  const teller = new Teller({ looks: looksOf(parts) })
+  const teller = new Teller({ readings: readingsOf(parts) })
   app.addHook('preClose', () => teller.stop())
   app.get('/console/stream', { exposeHeadRoute: false }, async (request, reply) => {
     const refused = await pages.refusalOfData(request, 'read', 'all')
@@ -54,7 +54,7 @@ export function changeStream(app: FastifyInstance, pages: Pages, parts: StreamPa
   })
 }
 
-function looksOf({ reader, expectations, schedules, follower }: StreamParts) {
+function readingsOf({ reader, expectations, schedules, follower }: StreamParts) {
   return {
     rounds: async () => {
       const { rounds, nowMs } = await reader.history({ limit: 50 })

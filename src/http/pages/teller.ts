@@ -11,10 +11,10 @@ export interface Viewer {
 
 interface TellerParts {
   /** What each topic of the pages is like now, in short: another text is a change. */
-  readonly looks: Readonly<Record<string, () => Promise<string>>>
+  readonly readings: Readonly<Record<string, () => Promise<string>>>
 }
 
-const LOOK_EVERY_MS = 1_000
+const READ_EVERY_MS = 1_000
 /** Proxies cut what is silent for a minute, and a page that hears nothing for long takes the connection for lost. */
 const PING_EVERY_TURNS = 15
 const CHECK_EVERY_TURNS = 4
@@ -56,23 +56,23 @@ export class Teller {
   private async run(): Promise<void> {
     const seen = new Map<string, string>()
     for (let turn = 0; this.viewers.size > 0 && !this.stopping.signal.aborted; turn += 1) {
-      const changed = await this.look(seen)
+      const changed = await this.readAll(seen)
       if (changed.length > 0) this.tell(said('changed', { topics: changed }))
       if (turn % PING_EVERY_TURNS === 0) this.tell(said('ping', {}))
       if (turn % CHECK_EVERY_TURNS === 0) await this.sendOut()
-      await pause(LOOK_EVERY_MS, this.stopping.signal)
+      await pause(READ_EVERY_MS, this.stopping.signal)
     }
   }
 
-  private async look(seen: Map<string, string>): Promise<string[]> {
-    const looks = Object.entries(this.parts.looks).map(async ([topic, look]) => {
+  private async readAll(seen: Map<string, string>): Promise<string[]> {
+    const all = Object.entries(this.parts.readings).map(async ([topic, read]) => {
       // Where the store is away that is a change too, and so is its return.
-      const found = await look().catch(() => 'away')
+      const found = await read().catch(() => 'away')
       const isChanged = seen.has(topic) && seen.get(topic) !== found
       seen.set(topic, found)
       return isChanged ? [topic] : []
     })
-    return (await Promise.all(looks)).flat()
+    return (await Promise.all(all)).flat()
   }
 
   private tell(text: string): void {

@@ -1,6 +1,6 @@
 import type { FastifyInstance } from 'fastify'
 import { formatRound } from '../../core/rounds/round.ts'
-import type { JobLooks } from '../../core/rounds/round-ports.ts'
+import type { JobReader } from '../../core/rounds/round-ports.ts'
 import { roundJobJson } from '../../core/rounds/round-wire.ts'
 import { GoneError } from '../../errors.ts'
 import type { Reader } from '../../service/rounds/reader.ts'
@@ -13,13 +13,13 @@ import { ROUND_JOB } from '../shapes/round-shapes.ts'
 
 export interface RoundJobRoutesParts {
   readonly reader: Reader
-  readonly jobLooks: JobLooks
+  readonly jobReader: JobReader
 }
 
 const LINES = 100
 
 /** How the job of a submitted round is doing, with what its handler has written. */
-export function roundJobRoutes(app: FastifyInstance, { reader, jobLooks }: RoundJobRoutesParts): void {
+export function roundJobRoutes(app: FastifyInstance, { reader, jobReader }: RoundJobRoutesParts): void {
   serve(
     app,
     endpoint({
@@ -41,7 +41,7 @@ export function roundJobRoutes(app: FastifyInstance, { reader, jobLooks }: Round
           if (record) throw new GoneError('JOB_GONE', `${round}: it is led over HTTP, and never had a job`)
           throw new GoneError('NOT_LED', `${round}: nobody has led or submitted this round`)
         }
-        const job = await jobLooks.look(id, submission, query.lines ?? LINES)
+        const job = await jobReader.readJob(id, submission, query.lines ?? LINES)
         if (job === undefined)
           throw new GoneError(
             'JOB_GONE',

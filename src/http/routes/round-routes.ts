@@ -163,7 +163,7 @@ interface Question {
 function queryEndpoint(reader: Reader, name: 'elected' | 'completed', question: Question): Endpoint {
   const { summary, answers, recall, text } = question
 
-  async function look(request: FastifyRequest, reply: FastifyReply, id: RoundId): Promise<void> {
+  async function readRound(request: FastifyRequest, reply: FastifyReply, id: RoundId): Promise<void> {
     const { record, nowMs } = await reader.round(id)
     const found = record && text(record)
     if (record === undefined || found === undefined) sendStatus(reply, 204)
@@ -185,7 +185,7 @@ function queryEndpoint(reader: Reader, name: 'elected' | 'completed', question: 
       const known = wantsJson(request) ? undefined : recall(id)
       // Costs no promise.
       if (known) return sendText(reply, known.leader, known)
-      return look(request, reply, id)
+      return readRound(request, reply, id)
     },
   })
 }

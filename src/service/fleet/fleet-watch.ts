@@ -1,5 +1,5 @@
 import type { Alerts } from '../../core/alerts/alert-ports.ts'
-import type { Fleet, QueueLooks } from '../../core/fleet/fleet-ports.ts'
+import type { Fleet, QueueReader } from '../../core/fleet/fleet-ports.ts'
 import { type Judgement, judge, marksOf, NOTHING_WATCHED, type Watched } from '../../core/fleet/health.ts'
 import type { Instance } from '../../core/fleet/instance.ts'
 import { KEPT_ENDED_MS } from '../../core/fleet/instance.ts'
@@ -9,14 +9,14 @@ import { Loop } from '../loop.ts'
 
 export interface FleetWatchParts {
   readonly fleet: Fleet
-  readonly queues: QueueLooks
+  readonly queues: QueueReader
   readonly log: Log
   readonly alerts: Pick<Alerts, 'note' | 'noted'>
   /** Whether somebody is told of alerts. */
   readonly tells: boolean
 }
 
-const LOOK_EVERY_MS = 1_000
+const TURN_EVERY_MS = 1_000
 const JUDGED_EACH = 5
 /** How much is told of at one look; the rest is at the next. */
 const MAX_TOLD = 100
@@ -27,27 +27,27 @@ const MAX_TOLD = 100
  */
 export class FleetWatch {
   private watched: Watched = NOTHING_WATCHED
-  private looks = 0
+  private turns = 0
   readonly loop: Loop
 
   constructor(private readonly parts: FleetWatchParts) {
     const putOff = (cause: string) => parts.log.debug({ cause }, 'the fleet was not looked at')
-    this.loop = new Loop({ everyMs: LOOK_EVERY_MS, work: () => this.look(), putOff })
+    this.loop = new Loop({ everyMs: TURN_EVERY_MS, work: () => this.turn(), putOff })
   }
 
-  async look(): Promise<void> {
+  async turn(): Promise<void> {
     const { fleet, log } = this.parts
     const lost = await fleet.reap(KEPT_ENDED_MS)
     if (lost > 0) log.warn({ lost }, 'instances are lost: nothing was heard of them')
-    this.looks += 1
-    if (this.looks % JUDGED_EACH === 0) await this.judge()
+    this.turns += 1
+    if (this.turns % JUDGED_EACH === 0) await this.judge()
   }
 
   /** Less often, because it costs a look at each queue. */
   private async judge(): Promise<void> {
     const { fleet, queues } = this.parts
     await fleet.expire()
-    const [{ instances, nowMs }, facts] = await Promise.all([fleet.snapshot(), queues.look()])
+    const [{ instances, nowMs }, facts] = await Promise.all([fleet.snapshot(), queues.read()])
     const judgement = judge(instances, facts, this.watched, nowMs)
     this.watched = judgement.watched
     for (const { id, stuckSinceMs } of marksOf(instances, judgement)) await fleet.judge(id, stuckSinceMs)

@@ -13,7 +13,7 @@ export interface FleetChanges {
   readonly mark: FleetMark
 }
 
-const LOOK_EVERY_MS = 200
+const READ_EVERY_MS = 200
 const MAX_CHANGES = 500
 
 /**
@@ -21,8 +21,8 @@ const MAX_CHANGES = 500
  * are, and not at all where nobody listens.
  */
 export class FleetFollower {
-  private lookedAtMs = Number.NEGATIVE_INFINITY
-  private looking: Promise<FleetMark> | undefined
+  private seenAtMs = Number.NEGATIVE_INFINITY
+  private seen: Promise<FleetMark> | undefined
   /** What those who are at the same mark have asked for together, at one look. */
   private reads = new Map<string, Promise<FleetChanges | undefined>>()
   /** Settles with the snapshot that is being read, whatever comes of it. */
@@ -84,24 +84,24 @@ export class FleetFollower {
   async next(mark: FleetMark, waitMs: number, caller: AbortSignal): Promise<FleetChanges | undefined> {
     const giveUpMs = this.nowMs() + waitMs
     for (;;) {
-      const latest = await this.look()
+      const latest = await this.readLatest()
       if (latest.epoch !== mark.epoch || latest.change !== mark.change) return await this.read(mark)
       const restMs = giveUpMs - this.nowMs()
       if (restMs <= 0 || caller.aborted) return { changes: [], mark }
-      await pause(Math.min(restMs, LOOK_EVERY_MS), caller)
+      await pause(Math.min(restMs, READ_EVERY_MS), caller)
     }
   }
 
   /** Where the store is, as of at most a moment ago. */
-  private look(): Promise<FleetMark> {
-    if (this.looking && this.nowMs() - this.lookedAtMs < LOOK_EVERY_MS) return this.looking
-    this.lookedAtMs = this.nowMs()
+  private readLatest(): Promise<FleetMark> {
+    if (this.seen && this.nowMs() - this.seenAtMs < READ_EVERY_MS) return this.seen
+    this.seenAtMs = this.nowMs()
     this.reads = new Map()
-    this.looking = this.fleet.latest()
-    this.looking.catch(() => {
-      this.looking = undefined
+    this.seen = this.fleet.latest()
+    this.seen.catch(() => {
+      this.seen = undefined
     })
-    return this.looking
+    return this.seen
   }
 
   private read(mark: FleetMark): Promise<FleetChanges | undefined> {

@@ -101,7 +101,7 @@ export class Place {
   }
 
   /** Is called all the time. */
-  look(nowMs: number): void {
+  supervise(nowMs: number): void {
     if (this.mode === 'crash-looping' && this.life?.works && isSettled(this.life.startedAtMs, nowMs)) {
       this.parts.log.info({ place: this.number }, 'an instance that crashed again and again lives')
       this.turn('running')

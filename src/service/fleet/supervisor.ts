@@ -21,7 +21,7 @@ export interface SupervisorParts extends Omit<PlaceParts, 'inTurn' | 'onReplace'
   readonly rssOf: (pid: number) => number | undefined
 }
 
-const LOOK_EVERY_MS = 500
+const TURN_EVERY_MS = 500
 const SAMPLE_EACH = 10
 /** Ticks come each second. */
 const SILENT_MS = 5_000
@@ -35,8 +35,8 @@ export class Supervisor implements Work {
   private readonly loop: Loop
   private readonly lanes: Promise<void>[]
   private replacing: Promise<unknown> = Promise.resolve()
-  private looks = 0
-  private lookedAtMs = Number.POSITIVE_INFINITY
+  private turns = 0
+  private turnedAtMs = Number.POSITIVE_INFINITY
   private isLimitTold = false
   private stopped: Promise<void> | undefined
 
@@ -49,9 +49,9 @@ export class Supervisor implements Work {
     }
     this.places = Array.from({ length: parts.instances }, (_, index) => new Place(index + 1, own))
     this.loop = new Loop({
-      everyMs: LOOK_EVERY_MS,
+      everyMs: TURN_EVERY_MS,
       isEven: true,
-      work: async () => this.look(),
+      work: async () => this.turn(),
       putOff: (cause) => parts.log.error({ cause }, 'a defect of the supervisor'),
     })
   }
@@ -81,15 +81,15 @@ export class Supervisor implements Work {
     await Promise.all(this.places.map((place) => place.end()))
   }
 
-  private look(): void {
+  private turn(): void {
     const { nowMs: clock, rssOf } = this.parts
     const nowMs = clock()
-    const isGap = nowMs - this.lookedAtMs > OWN_GAP_MS
-    this.lookedAtMs = nowMs
-    const isDue = this.looks % SAMPLE_EACH === 0
-    this.looks += 1
+    const isGap = nowMs - this.turnedAtMs > OWN_GAP_MS
+    this.turnedAtMs = nowMs
+    const isDue = this.turns % SAMPLE_EACH === 0
+    this.turns += 1
     for (const place of this.places) {
-      place.look(nowMs)
+      place.supervise(nowMs)
       for (const life of place.alive) {
         if (!life.works) continue
         if (isGap) life.heardAtMs = nowMs

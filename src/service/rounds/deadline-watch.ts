@@ -13,7 +13,7 @@ export interface DeadlineWatchParts {
 }
 
 /** How late a deadline may be noticed that another process has set. */
-const LOOK_EVERY_MS = 5_000
+const SWEEP_EVERY_MS = 5_000
 /** How late one that this process knows of. */
 const TICK_MS = 250
 const MAX_AT_ONCE = 500
@@ -28,7 +28,7 @@ export class DeadlineWatch implements Work {
     work: () => this.tick(),
     putOff: (cause) => this.parts.log.debug({ cause }, 'look for deadlines put off'),
   })
-  private lookAtMs = Number.NEGATIVE_INFINITY
+  private sweepAtMs = Number.NEGATIVE_INFINITY
 
   constructor(private readonly parts: DeadlineWatchParts) {}
 
@@ -42,14 +42,14 @@ export class DeadlineWatch implements Work {
 
   /** A round was given a deadline, from now on. */
   expect(deadlineMs: number): void {
-    this.lookAtMs = Math.min(this.lookAtMs, this.parts.nowMs() + deadlineMs)
+    this.sweepAtMs = Math.min(this.sweepAtMs, this.parts.nowMs() + deadlineMs)
   }
 
   /** Judges what is due, once. True where more may be. */
-  async look(): Promise<boolean> {
+  async sweep(): Promise<boolean> {
     const { records, tell, nowMs } = this.parts
     // Before it is asked: who is given a deadline meanwhile is looked for then.
-    this.lookAtMs = nowMs() + LOOK_EVERY_MS
+    this.sweepAtMs = nowMs() + SWEEP_EVERY_MS
     const { due, nextInMs } = await records.due(MAX_AT_ONCE)
     this.expect(nextInMs)
     for (const id of due) {
@@ -70,6 +70,6 @@ export class DeadlineWatch implements Work {
   }
 
   private async tick(): Promise<boolean> {
-    return this.parts.nowMs() >= this.lookAtMs && this.look()
+    return this.parts.nowMs() >= this.sweepAtMs && this.sweep()
   }
 }

@@ -76,7 +76,7 @@ export class RoundWatch {
           throw new GoneError('SHUTTING_DOWN', 'this server is stopping; retry elsewhere')
         const restMs = giveUpMs - this.parts.nowMs()
         if (restMs <= 0) return answer
-        await bell.wait(Math.min(restMs, nextLookMs(seen)))
+        await bell.wait(Math.min(restMs, nextReadMs(seen)))
         // Another look would ask for the lead of somebody who has gone.
         if (caller.aborted) return answer
       }
@@ -95,7 +95,7 @@ export class RoundWatch {
   }
 }
 
-function nextLookMs({ record, nowMs }: Sighting): number {
+function nextReadMs({ record, nowMs }: Sighting): number {
   if (!record?.lease || !isReplaceable(record)) return READ_EVERY_MS
   return Math.min(READ_EVERY_MS, Math.max(0, record.lease.expiresAtMs - nowMs) + LEASE_MARGIN_MS)
 }

@@ -70,7 +70,7 @@ export interface TakeTerms {
   readonly waitMs: number
 }
 
-const LOOK_EVERY_MS = 100
+const TRY_EVERY_MS = 100
 const MAX_WAITING = 10_000
 
 /**
@@ -109,10 +109,10 @@ export class Taker {
       const again = hasToken(who.identity) ? await this.takenBefore(worker, who, terms) : undefined
       if (again) return again
       for (;;) {
-        const taken = await this.look(worker, who, terms)
+        const taken = await this.tryTake(worker, who, terms)
         const restMs = giveUpMs - this.parts.nowMs()
         if (taken || restMs <= 0 || ends.aborted) return taken
-        await pause(Math.min(restMs, LOOK_EVERY_MS), ends)
+        await pause(Math.min(restMs, TRY_EVERY_MS), ends)
         if (ends.aborted) return undefined
       }
     } finally {
@@ -232,9 +232,9 @@ export class Taker {
     return takenOf(worker, job, record.leader, record.fence, submission?.runTerms ?? {}, terms)
   }
 
-  private async look(worker: string, who: Candidate, terms: TakeTerms): Promise<Taken | undefined> {
+  private async tryTake(worker: string, who: Candidate, terms: TakeTerms): Promise<Taken | undefined> {
     const nowMs = this.parts.nowMs()
-    if (nowMs - (this.emptyAtMs.get(worker) ?? Number.NEGATIVE_INFINITY) < LOOK_EVERY_MS) return undefined
+    if (nowMs - (this.emptyAtMs.get(worker) ?? Number.NEGATIVE_INFINITY) < TRY_EVERY_MS) return undefined
     for (;;) {
       const job = await this.parts.takes.next(worker, who.identity)
       if (job === undefined) {

@@ -74,7 +74,7 @@ export class Ticker {
       const step = (await this.submitHeld(id, seen, schedule)) ?? (await this.account(id, seen, schedule))
       if (step === 'again') continue
       const wakeMs = wakeOf(schedule, nowMs)
-      if (schedule.held.length > 0 && !(await this.lookLater(id, seen, schedule))) continue
+      if (schedule.held.length > 0 && !(await this.noteWake(id, seen, schedule))) continue
       return { nowMs, isIdle, ...(wakeMs !== undefined && { wakeMs }) }
     }
     throw new GoneError(
@@ -120,7 +120,7 @@ export class Ticker {
   }
 
   /** Notes when to look again whether the held slots may go, so that nobody takes the schedule for late until then. */
-  private async lookLater(
+  private async noteWake(
     id: ScheduleId,
     { revision, nowMs }: ScheduleSighting,
     schedule: Schedule,

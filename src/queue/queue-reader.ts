@@ -1,13 +1,13 @@
-import type { QueueLooks } from '../core/fleet/fleet-ports.ts'
+import type { QueueReader } from '../core/fleet/fleet-ports.ts'
 import type { QueueFacts } from '../core/fleet/health.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { QueueState } from './queue-names.ts'
 
 /** What waits in the workers' queues, as BullMQ has it. */
-export class BullQueueLooks implements QueueLooks {
+export class BullQueueReader implements QueueReader {
   constructor(private readonly states: () => Promise<readonly QueueState[]>) {}
 
-  async look(): Promise<readonly QueueFacts[]> {
+  async read(): Promise<readonly QueueFacts[]> {
     return attempt('look at the queues', async () => (await this.states()).map(factsOf))
   }
 }
