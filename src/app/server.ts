@@ -72,7 +72,7 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
   try {
     const { target, embedded } = await redisOfServer(config, surroundings.env, surroundings, closing)
     const calm = new Calm(nowMs)
-    spareMemory(calm, nowMs)
+    spareMemory(calm, nowMs, log)
     const lines = await openLines(config, target, { ...surroundings, isCalm: () => calm.isNow }, closing)
     const keyring = await readKeyring(config, lines.commands, log)
     const url = await serve({ config, lines, closing, log }, { keyring, calm, embedded })
