@@ -5,9 +5,9 @@ export default defineConfig({
   test: {
     globalSetup: 'test/support/browser-setup.ts',
     include: ['test/browser/**/*.test.ts'],
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    expect: { poll: { timeout: 30_000 } },
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     // What was found wrong is told whole, also where only the first line of a failure is read.
     chaiConfig: { truncateThreshold: 2_000 },
   },

@@ -53,9 +53,9 @@ export default defineConfig({
     globalSetup: 'test/support/global-setup.ts',
     include: ['test/{unit,contract,integration,e2e}/**/*.test.ts'],
     // Real servers and processes: slow machines get time, and a hang still ends.
-    testTimeout: 60_000,
-    hookTimeout: 60_000,
-    expect: { poll: { timeout: 30_000 } },
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
+    expect: { poll: { timeout: 60_000 } },
     // What was found wrong is told whole, also where only the first line of a failure is read.
     chaiConfig: { truncateThreshold: 2_000 },
     // More than there are cores in CI: most of these tests wait most of the time, for leases and deadlines and Redis.

@@ -23,9 +23,9 @@ try {
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
   const running = await runWorkers(chosen, process.env, await workSetup(process.env), { place, onOrdered })
   const { instance, locks } = running
+  const now = () => ({ facts: instance.facts(), rssBytes: process.memoryUsage.rss() })
   const tick = () => {
-    const rssBytes = process.memoryUsage.rss()
-    tell({ kind: 'tick', facts: instance.facts(), ...instance.jobs, rssBytes })
+    tell({ kind: 'tick', ...now(), ...instance.jobs })
   }
   process.on('message', (word: ToInstance) => {
     switch (word.kind) {
@@ -41,7 +41,7 @@ try {
   })
   await running.listed
   // Nothing may be lost of it: it is sent whatever is on its way.
-  process.send?.({ kind: 'ready', facts: instance.facts(), locks } satisfies FromInstance)
+  process.send?.({ kind: 'ready', ...now(), locks } satisfies FromInstance)
   while (process.connected) {
     await pause(TICK_EVERY_MS)
     tick()

@@ -48,7 +48,7 @@ async function supervise(instances: number, only: string, ...options: readonly s
     await supervisor.kill()
     for (const { pid } of left) signal(pid, 'SIGKILL')
   })
-  return { host, lines, all: await seenOn(client, host, registered(instances), 20_000) }
+  return { host, lines, all: await seenOn(client, host, registered(instances)) }
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {
@@ -65,12 +65,12 @@ it('an instance that stands still is unresponsive, is ended, and another runs wh
   await client.submit('still', 'a', { worker: 'sleeper' })
   await expect.poll(async () => (await client.round('still', 'a'))?.state, { interval: 20 }).toBe('led')
   signal(victim.pid, 'SIGSTOP')
-  await seenOn(client, host, ([one]) => one?.state === 'unresponsive', 15_000)
+  await seenOn(client, host, ([one]) => one?.state === 'unresponsive')
   await expect
     .poll(async () => (await client.fleet.instance(victim.id))?.death?.cause, { timeout: 20_000 })
     .toBe('unresponsive')
   expect(await client.wait('still', 'a', { timeout: '20s' })).toMatchObject({ state: 'completed' })
-  await seenOn(client, host, registered(1), 15_000)
+  await seenOn(client, host, registered(1))
   // Servers judge it every five seconds.
   await expect.poll(() => client.alerts({ state: 'open' }), { timeout: 20_000 }).toEqual([])
 })
@@ -79,7 +79,7 @@ it('one that goes on before is well again, and is not restarted', async () => {
   const { host, all } = await supervise(1, 'sleeper')
   const [one] = all as [InstanceJson]
   signal(one.pid, 'SIGSTOP')
-  await seenOn(client, host, ([found]) => found?.state === 'unresponsive', 15_000)
+  await seenOn(client, host, ([found]) => found?.state === 'unresponsive')
   signal(one.pid, 'SIGCONT')
   const [after] = await seenOn(client, host, registered(1))
   expect([after?.id, after?.pid]).toEqual([one.id, one.pid])
@@ -112,7 +112,7 @@ it('one that has run so many jobs is replaced', async () => {
   const { host, all } = await supervise(1, 'sleeper', '--max-jobs', '2')
   for (const round of ['a', 'b']) await client.submit('many', round, { worker: 'sleeper' })
   const isOther = ([one]: readonly InstanceJson[]) => one?.state === 'registered' && one.id !== all[0]?.id
-  await seenOn(client, host, (found) => found.length === 1 && isOther(found), 30_000)
+  await seenOn(client, host, (found) => found.length === 1 && isOther(found))
   for (const round of ['a', 'b'])
     expect(await client.wait('many', round, { timeout: '20s' })).toMatchObject({ state: 'completed' })
 })

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Redis } from 'ioredis'
@@ -174,29 +174,33 @@ describe('a supervisor', () => {
     const folder = await folderWith('printer.mjs', text)
     const { supervisor, host, lines } = await supervise(1, { folder })
     await seenOn(client, host, registered(1))
-    await client.submit('printed', 'a', { worker: 'printer', data: { kib: 100_000 } })
+    await client.submit('printed', 'a', { worker: 'printer', data: { kib: 200_000 } })
+    const beforeMib = await mostMib(supervisor.pid)
     const startedMs = performance.now()
     expect(await client.wait('printed', 'a')).toMatchObject({ state: 'completed' })
-    // 100 MB.
-    expect(performance.now() - startedMs).toBeLessThan(15_000)
+    // 200 MB.
+    expect(performance.now() - startedMs).toBeLessThan(40_000)
     // Where this test reads too slowly, that line is among those that the supervisor has counted.
     const honest = /^1\| … \d+ bytes were left out here|lines of instances were left out/
     const said = () => lines.some((line) => honest.test(line))
     await client.submit('printed', 'b', { worker: 'printer', data: { kib: 1 } })
     await expect.poll(said, { timeout: 30_000 }).toBe(true)
     expect(lines.at(-1)?.length).toBeLessThan(70_000)
-    const [, kib] = /VmHWM:\s+(\d+) kB/.exec(await statusOf(supervisor.pid)) ?? []
-    expect(Number(kib) / 1_024).toBeLessThan(160)
+    // What was printed is not kept.
+    expect((await mostMib(supervisor.pid)) - beforeMib).toBeLessThan(140)
   })
 })
 
-async function statusOf(pid: number): Promise<string> {
-  const { readFile } = await import('node:fs/promises')
-  return readFile(`/proc/${pid}/status`, 'utf8')
+/** The most memory that a process has had. */
+async function mostMib(pid: number): Promise<number> {
+  const [, kib] = /VmHWM:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8')) ?? []
+  return Number(kib) / 1_024
 }
 
 describe('an instance that dies again and again', () => {
-  it('is a crash loop: listed, told, bounded, and over when somebody says start', async () => {
+  it('is a crash loop: listed, told, bounded, and over when somebody says start', {
+    timeout: 240_000,
+  }, async () => {
     const folder = await folderWith(
       'fragile.mjs',
       `import { existsSync } from 'node:fs'
@@ -210,7 +214,7 @@ describe('an instance that dies again and again', () => {
       client,
       host,
       (all) => all.length === 1 && all[0]?.state === 'crash-looping',
-      30_000,
+      90_000,
     )
     const deaths = () => lines.filter((line) => line.includes('an instance died')).length
     expect(deaths()).toBe(5)
@@ -225,7 +229,7 @@ describe('an instance that dies again and again', () => {
     await rm(flag)
     const start = await runCli(['fleet', 'start', '--host', host, '--yes', '--server', server.url])
     expect([start.code, start.stderr]).toEqual([0, expect.anything()])
-    await seenOn(client, host, registered(1), 5_000)
+    await seenOn(client, host, registered(1))
     await expect
       .poll(async () => (await client.alerts({ state: 'open' })).map(({ name }) => name), { timeout: 30_000 })
       .not.toContain(place?.id)

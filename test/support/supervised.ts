@@ -31,7 +31,7 @@ export async function seenOn(
   client: GoneClient,
   host: string,
   areThey: (instances: readonly InstanceJson[]) => boolean,
-  timeout = 30_000,
+  timeout = 60_000,
 ): Promise<readonly InstanceJson[]> {
   let found: readonly InstanceJson[] = []
   await expect

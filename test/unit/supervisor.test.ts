@@ -33,7 +33,7 @@ class FakeProcess {
   }
 
   ready(): void {
-    this.listener.onWord({ kind: 'ready', facts: this.facts, locks: { mailer: 'w:' } })
+    this.listener.onWord({ kind: 'ready', facts: this.facts, locks: { mailer: 'w:' }, rssBytes: 50_000_000 })
   }
 
   tick(running = 0, done = 0): void {

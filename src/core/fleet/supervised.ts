@@ -14,6 +14,7 @@ export type FromInstance =
       readonly kind: 'ready'
       readonly facts: InstanceFacts
       readonly locks: Readonly<Record<string, string>>
+      readonly rssBytes: number
     }
   /** Each second, from its event loop: so it is not blocked. */
   | {

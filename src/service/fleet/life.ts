@@ -95,6 +95,9 @@ export class Life {
       case 'ready':
         this.facts = word.facts
         this.locks = word.locks
+        this.rssBytes = word.rssBytes
+        // It may die before it is asked again.
+        this.sample()
         return
       case 'tick':
         this.facts = word.facts

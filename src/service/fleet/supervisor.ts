@@ -93,7 +93,7 @@ export class Supervisor implements Work {
       for (const life of place.alive) {
         if (!life.works) continue
         if (isGap) life.heardAtMs = nowMs
-        if (isDue || life.memory.length === 0) life.sample(rssOf(life.process.pid))
+        if (isDue) life.sample(rssOf(life.process.pid))
         this.limit(place, life, rssOf(life.process.pid) ?? life.rssBytes, nowMs)
         // One that is drained has a time for that.
         if (life === place.life) this.heedOnce(place, life, isDue, nowMs)
