@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { openBrowser } from '../support/browser.ts'
@@ -101,7 +102,7 @@ describe('Fleet', () => {
     await fetch(`${server.url}/api/v1/submit/in-hand/long`, {
       method: 'POST',
       headers: { 'content-type': 'application/json' },
-      body: JSON.stringify({ worker: WORKER, data: { sleepMs: 8_000 } }),
+      body: JSON.stringify({ worker: WORKER, data: { untilKey: 'in-hand:may-end' } }),
     })
     // The other was told to take no jobs.
     await page.goto(`${server.url}/fleet?host=us-a&view=all`)
@@ -110,7 +111,10 @@ describe('Fleet', () => {
     await runs.getByRole('link', { name: 'in-hand/long' }).waitFor()
     await page.screenshot({ path: 'test-results/instance-jobs.png', fullPage: true })
     expect(await breachesOf(page)).toEqual([])
-    await runs.getByText('None now.').waitFor({ timeout: 20_000 })
+    const redis = new Redis(server.redis.url)
+    await redis.set('in-hand:may-end', 1)
+    redis.disconnect()
+    await runs.getByText('None now.').waitFor({ timeout: 60_000 })
     expect(wrong).toEqual([])
   })
 

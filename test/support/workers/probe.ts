@@ -6,6 +6,8 @@ import { defineWorker, type WorkerContext, type WorkerJob } from '../../../src/i
 export interface ProbeData {
   /** How long the handler takes; it does not listen to its signal, as handlers may not. */
   readonly sleepMs?: number
+  /** Goes on once there is this key in Redis. */
+  readonly untilKey?: string
   /** Fails the first so many attempts. */
   readonly failures?: number
   /** Starts something that it does not await, and that is rejected. */
@@ -20,9 +22,10 @@ export default defineWorker(
   async (job: WorkerJob<ProbeData | null>, context) => {
     const { fence, attempt } = context
     await redis.rpush(`probe:started:${job.id}`, `${process.pid}:${fence}`)
-    const { sleepMs = 0, failures = 0, leaves } = job.data ?? {}
+    const { sleepMs = 0, untilKey, failures = 0, leaves } = job.data ?? {}
     if (leaves) void leave(leaves, context)
     if (sleepMs > 0) await sleep(sleepMs)
+    while (untilKey !== undefined && (await redis.exists(untilKey)) === 0) await sleep(50)
     if (attempt <= failures) throw new Error(`attempt ${attempt} fails as asked`)
     await redis.rpush(`probe:ended:${job.id}`, `${process.pid}:${fence}`)
     return { fence, pid: process.pid }
