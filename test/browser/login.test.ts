@@ -68,7 +68,7 @@ describe('the login', () => {
           await logIn(key)
           return new URL(page.url()).pathname
         },
-        { timeout: 10_000, interval: 500 },
+        { timeout: 45_000, interval: 500 },
       )
       .toBe('/')
     await page.goto(`${server.url}/logout`)
@@ -105,7 +105,7 @@ describe('the login', () => {
           await logIn(admin)
           return new URL(page.url()).pathname
         },
-        { timeout: 10_000, interval: 500 },
+        { timeout: 45_000, interval: 500 },
       )
       .toBe('/')
     const change = (path: string) =>

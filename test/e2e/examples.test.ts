@@ -107,7 +107,7 @@ describe('once.py', () => {
   it('renews for as long as the command runs', async () => {
     const round = newRound()
     const ran = run([...PYTHON, 'examples', round, 'sleep', '5'], { LEASE_SECONDS: '2' })
-    await expect.poll(() => client.elected('examples', round), { timeout: 10_000 }).toBeDefined()
+    await expect.poll(() => client.elected('examples', round), { timeout: 45_000 }).toBeDefined()
     expect(await client.elect('examples', round, { lease: '1s', wait: '15s' })).toMatchObject({
       leads: false,
       state: 'completed',

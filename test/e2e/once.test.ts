@@ -132,13 +132,13 @@ describe('gone once', () => {
     const out = run.stdout as NonNullable<ChildProcess['stdout']>
     out.pause()
     const ended = once(run, 'exit')
-    await expect.poll(async () => (await client.round('once', round))?.state, { timeout: 15_000 }).toBe('led')
+    await expect.poll(async () => (await client.round('once', round))?.state, { timeout: 45_000 }).toBe('led')
     // Longer than the last words of a command are waited for.
     await new Promise((resolve) => setTimeout(resolve, 2_000))
     expect(run.exitCode).toBeNull()
     run.kill('SIGTERM')
     await expect
-      .poll(async () => (await client.round('once', round))?.state, { timeout: 15_000 })
+      .poll(async () => (await client.round('once', round))?.state, { timeout: 45_000 })
       .toBe('failed')
     // What it has written itself waits for its reader, as that of any program, and for no signal once it has reported.
     const killing = setInterval(() => run.kill('SIGTERM'), 200)

@@ -244,9 +244,9 @@ describe('with a key', () => {
           async ({ url }) => (await send(url, { path: '/api/v1/rounds', headers: key.headers })).status,
         ),
       )
-    await expect.poll(statuses, { timeout: 10_000, interval: 200 }).toEqual([200, 200])
+    await expect.poll(statuses, { timeout: 45_000, interval: 200 }).toEqual([200, 200])
     await revokeKey(server.redis, key)
-    await expect.poll(statuses, { timeout: 10_000, interval: 200 }).toEqual([401, 401])
+    await expect.poll(statuses, { timeout: 45_000, interval: 200 }).toEqual([401, 401])
     await other.stop()
   })
 
@@ -280,10 +280,10 @@ describe('without any key', () => {
     expect((await send(fresh.url, { path: ELECT })).status).toBe(202)
     const key = await makeKey(fresh.redis)
     const status = async (headers = {}) => (await send(fresh.url, { path: ELECT, headers })).status
-    await expect.poll(() => status(), { timeout: 10_000, interval: 200 }).toBe(401)
+    await expect.poll(() => status(), { timeout: 45_000, interval: 200 }).toBe(401)
     expect(await status(key.headers)).toBe(204)
     await revokeKey(fresh.redis, key)
-    await expect.poll(() => status(key.headers), { timeout: 10_000, interval: 200 }).toBe(401)
+    await expect.poll(() => status(key.headers), { timeout: 45_000, interval: 200 }).toBe(401)
     expect(await status()).toBe(401)
     await fresh.stop()
   })
@@ -437,7 +437,7 @@ describe('the share of a key', () => {
       expect((await ask(one.url, other, 'DELETE', `${kind}/a/2`)).status).toBe(204)
       expectProblem(await put(two, '5'), 'QUOTA_EXCEEDED')
       await raw.zadd(`gone:{~shares}:${few.id}:${kind}`, 1, '1 a~2')
-      await expect.poll(async () => (await put(two, '5')).status, { timeout: 10_000 }).toBe(201)
+      await expect.poll(async () => (await put(two, '5')).status, { timeout: 45_000 }).toBe(201)
     }
     await revokeKey(redis, few)
     expect(await raw.keys(`gone:{~shares}:${few.id}:*`)).toEqual([])
@@ -467,7 +467,7 @@ describe('the share of a key', () => {
     expectProblem(await submit('3', 1_000), 'QUOTA_EXCEEDED')
     await raw.hset('{gone}:mail:a~1', 'finishedOn', '1')
     await raw.zadd(`gone:{~shares}:${key.id}:queuedBytes`, 1, '2002 mail/a~1')
-    await expect.poll(async () => (await submit('3', 1_000)).status, { timeout: 10_000 }).toBe(202)
+    await expect.poll(async () => (await submit('3', 1_000)).status, { timeout: 45_000 }).toBe(202)
     raw.disconnect()
     await at.stop()
     await redis.stop()
@@ -544,7 +544,7 @@ describe('the share of a key', () => {
     expect((await ask(other, '/api/v1/elect/shared/1', 'POST')).status).toBe(202)
     const waits = Array.from({ length: 260 }, () => ask(greedy))
     await expect
-      .poll(async () => (await ask(greedy, '/api/v1/rounds/shared/1?wait=1ms')).status, { timeout: 15_000 })
+      .poll(async () => (await ask(greedy, '/api/v1/rounds/shared/1?wait=1ms')).status, { timeout: 45_000 })
       .toBe(429)
     const answer = await ask(greedy, '/api/v1/rounds/shared/1?wait=1ms')
     expect(expectProblem(answer, 'RATE_LIMITED')).toMatch(

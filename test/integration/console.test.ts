@@ -213,7 +213,7 @@ describe('when a key was last used', () => {
       const { keys: all } = (await answer.json()) as { keys: { id: string; lastUsedAt?: string }[] }
       return new Map(all.map(({ id, lastUsedAt }) => [id, lastUsedAt]))
     }
-    await expect.poll(async () => (await listed()).has(unused.id), { timeout: 20_000 }).toBe(true)
+    await expect.poll(async () => (await listed()).has(unused.id), { timeout: 45_000 }).toBe(true)
     const last = await listed()
     expect(Date.parse(last.get(used.id) ?? '')).toBeGreaterThanOrEqual(startMs - 1_000)
     expect(last.get(unused.id)).toBeUndefined()

@@ -54,15 +54,15 @@ describe('the gate alone', () => {
 
   it('waits for no node that is slow: a majority decides', async () => {
     const slow = new Redis(nodes[2]?.port ?? 0)
-    for (let turn = 0; turn < 4; turn += 1) {
+    for (let turn = 0; turn < 3; turn += 1) {
       const one = id()
-      await slow.client('PAUSE', 800, 'ALL')
+      await slow.client('PAUSE', 3_000, 'ALL')
       const startMs = performance.now()
       const pass = await gate.pass(one, 60_000)
       expect(pass.kind).toBe('passed')
       expect((await gate.pass(one, 60_000)).kind).toBe('held')
       await gate.release(one, pass.kind === 'passed' ? pass.value : '')
-      expect(performance.now() - startMs).toBeLessThan(600)
+      expect(performance.now() - startMs).toBeLessThan(2_500)
       await slow.ping()
     }
     slow.disconnect()

@@ -111,7 +111,7 @@ describe('what a killed instance ran', () => {
       expect(end?.fence).toBeGreaterThan(fences[index] as number)
     }
     // The harness holds it to 3 s, on a machine that has nothing else to do.
-    expect(performance.now() - atMs).toBeLessThan(15_000)
+    expect(performance.now() - atMs).toBeLessThan(20_000)
     await expect.poll(async () => (await client.fleet.instance(victim.id))?.state).toBe('died')
     const { death } = (await client.fleet.instance(victim.id)) as InstanceJson
     expect(death).toMatchObject({

@@ -88,7 +88,7 @@ it('does at once what a server that rests is asked, and has others that rest see
   await first.stop()
   // Whoever has not led it judges it, and shows it on the board.
   await vi.waitFor(async () => expect(await client.zcard('{gone}:rounds:failed')).toBe(1), {
-    timeout: 20_000 + NOTICED_WITHIN_MS,
+    timeout: 45_000 + NOTICED_WITHIN_MS,
     interval: 100,
   })
   expect(await states(second, '/api/v1/rounds?system=idle')).toEqual(['overdue'])

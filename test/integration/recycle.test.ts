@@ -67,12 +67,12 @@ it('an instance that stands still is unresponsive, is ended, and another runs wh
   signal(victim.pid, 'SIGSTOP')
   await seenOn(client, host, ([one]) => one?.state === 'unresponsive')
   await expect
-    .poll(async () => (await client.fleet.instance(victim.id))?.death?.cause, { timeout: 20_000 })
+    .poll(async () => (await client.fleet.instance(victim.id))?.death?.cause, { timeout: 45_000 })
     .toBe('unresponsive')
   expect(await client.wait('still', 'a', { timeout: '20s' })).toMatchObject({ state: 'completed' })
   await seenOn(client, host, registered(1))
   // Servers judge it every five seconds.
-  await expect.poll(() => client.alerts({ state: 'open' }), { timeout: 20_000 }).toEqual([])
+  await expect.poll(() => client.alerts({ state: 'open' }), { timeout: 45_000 }).toEqual([])
 })
 
 it('one that goes on before is well again, and is not restarted', async () => {

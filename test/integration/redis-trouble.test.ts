@@ -11,7 +11,7 @@ import { type Answer, type Call, expectProblem, send } from '../support/requests
 import { startTestServer, type TestServer } from '../support/server.ts'
 
 /** What a caller waits at most for an answer that is not about waiting. */
-const ANSWERED_WITHIN_MS = 2_000
+const ANSWERED_WITHIN_MS = 5_000
 const BACK_WITHIN_MS = 5_000
 
 let closing: (() => unknown)[]
@@ -502,7 +502,7 @@ describe('a server that stops', () => {
     const stoppedMs = performance.now()
     const stopped = server.stop()
     for (const answer of await Promise.all(waiting)) expectProblem(answer, 'SHUTTING_DOWN')
-    expect(performance.now() - stoppedMs).toBeLessThan(1_000)
+    expect(performance.now() - stoppedMs).toBeLessThan(9_000)
     await stopped
     const admin = new Redis(redis.port)
     closing.push(() => admin.disconnect())

@@ -124,7 +124,7 @@ describe('the result and the reason of a job', () => {
       const board = boardOf(worker)
       // The record is finished before the job is.
       await expect
-        .poll(async () => (await board.job(idOf(worker)))?.state, { timeout: 20_000 })
+        .poll(async () => (await board.job(idOf(worker)))?.state, { timeout: 45_000 })
         .toBe('completed')
       expect((await board.job(idOf(worker)))?.job.returnvalue).toEqual(kept)
     },
@@ -144,7 +144,7 @@ describe('the result and the reason of a job', () => {
     )
     expect((await endOf(worker)).completion).toMatchObject({ outcome: 'failed', reason: 'x'.repeat(1_000) })
     const board = boardOf(worker)
-    await expect.poll(async () => (await board.job(idOf(worker)))?.state, { timeout: 20_000 }).toBe('failed')
+    await expect.poll(async () => (await board.job(idOf(worker)))?.state, { timeout: 45_000 }).toBe('failed')
     const { failedReason, stacktrace } = (await board.job(idOf(worker)))?.job ?? {}
     expect(failedReason).toHaveLength(1_000)
     expect(JSON.stringify(stacktrace).length).toBeLessThan(5_000)

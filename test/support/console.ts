@@ -3,7 +3,7 @@ import { createRequire } from 'node:module'
 import type { Browser, Page } from 'playwright-core'
 import { expect } from 'vitest'
 
-const AXE_POLL = { timeout: 5_000, interval: 500 }
+const AXE_POLL = { timeout: 20_000, interval: 500 }
 const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.min.js'), 'utf8')
 
 /** A page of the console, and what went wrong on it. */
