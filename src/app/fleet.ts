@@ -5,12 +5,14 @@ import { BullJobsInHand } from '../queue/jobs-in-hand.ts'
 import { BullQueueReader } from '../queue/queue-reader.ts'
 import { FleetWatch } from '../service/fleet/fleet-watch.ts'
 import { FleetFollower } from '../service/fleet/follower.ts'
+import { LogReader } from '../service/fleet/log-reader.ts'
 import { Orders } from '../service/fleet/orders.ts'
 import { OutsidePulses } from '../service/fleet/outside-pulses.ts'
 import { ServedWorkers } from '../service/fleet/served-workers.ts'
 import { WorkerConfigs } from '../service/fleet/worker-configs.ts'
 import { RedisFleet } from '../store/fleet/redis-fleet.ts'
 import { RedisPokes } from '../store/fleet/redis-pokes.ts'
+import { RedisLogs } from '../store/logs/redis-logs.ts'
 import { type Ground, nowMs } from './assembly.ts'
 import type { assembleRounds } from './rounds.ts'
 
@@ -24,17 +26,19 @@ export function assembleFleet(
   const queues = new BullQueueReader(() => jobs.states())
   const watch = new FleetWatch({ fleet, queues, log, alerts, tells: config.alertUrls.length > 0 })
   const follower = new FleetFollower(fleet, nowMs)
+  const pokes = new RedisPokes(lines.commands)
   return {
     works: [watch.loop],
     metrics: { fleet: follower },
     http: {
-      configs: new WorkerConfigs(fleet, new RedisPokes(lines.commands)),
+      configs: new WorkerConfigs(fleet, pokes),
       served: new ServedWorkers({ fleet, consumers: (worker) => jobs.consumers(worker), nowMs }),
       pulses: new OutsidePulses({ fleet, series: store, log, nowMs }),
       follower,
+      logReader: new LogReader({ follower, logs: new RedisLogs(lines.commands), pokes, nowMs }),
       inHand: new BullJobsInHand(lines.commands),
       series: store,
-      orders: new Orders(fleet, new RedisPokes(lines.commands), () => randomBytes(4).toString('hex')),
+      orders: new Orders(fleet, pokes, () => randomBytes(4).toString('hex')),
     },
   }
 }

@@ -9,12 +9,14 @@ import { rssOf } from '../process/memory.ts'
 import { BullHandBack } from '../queue/hand-back.ts'
 import { Aftermath } from '../service/fleet/aftermath.ts'
 import type { Life } from '../service/fleet/life.ts'
+import { LogSender, type LogSenderParts } from '../service/fleet/log-sender.ts'
 import { Supervisor } from '../service/fleet/supervisor.ts'
 import { RedisFleet } from '../store/fleet/redis-fleet.ts'
 import { RedisPokes } from '../store/fleet/redis-pokes.ts'
+import { RedisLogs } from '../store/logs/redis-logs.ts'
 import { nowMs } from './assembly.ts'
 import { Closing } from './closing.ts'
-import { openLines, redisOfWorkers, type Surroundings } from './lines.ts'
+import { type Lines, openLines, redisOfWorkers, type Surroundings } from './lines.ts'
 import { PlaceRows } from './place-rows.ts'
 import { openProbe } from './probe.ts'
 
@@ -27,6 +29,8 @@ export interface SupervisorStart extends Surroundings {
   readonly args: (place: string) => readonly string[]
   readonly env: NodeJS.ProcessEnv
   readonly print: (place: number, line: string, isError: boolean) => void
+  /** Hides in a line what nobody should read, before it is sent anywhere. */
+  readonly redact: (text: string) => string
   /** Told where the first instances cannot begin, for a reason that the next would have too. */
   readonly onUnusable: () => void
   readonly probe?: number
@@ -52,7 +56,7 @@ const LATE_MS = 500
 
 /** @throws GoneError with one line for the person who started it; nothing is left running then */
 export async function startSupervisor(config: Config, start: SupervisorStart): Promise<RunningSupervisor> {
-  const { log, instances, workers, onUnusable } = start
+  const { log, instances, onUnusable } = start
   const id = randomBytes(6).toString('hex')
   const closing = new Closing()
   try {
@@ -60,18 +64,8 @@ export async function startSupervisor(config: Config, start: SupervisorStart): P
     const fleet = new RedisFleet(lines.commands)
     const gate = lines.openGate(config.gateUrls)
     const handBack = new BullHandBack(lines.open('commands', 'hand-back'), (...of) => gate.releaseOf(...of))
-    const rows = new PlaceRows({
-      fleet,
-      pokes: new RedisPokes(lines.commands, lines.open('waiting', 'pokes')),
-      log,
-      labels: {
-        workers,
-        release: config.release,
-        region: config.region,
-        host: config.hostLabel ?? hostname(),
-      },
-      idOf: (number) => placeId(id, number),
-    })
+    const pokes = new RedisPokes(lines.commands, lines.open('waiting', 'pokes'))
+    const rows = rowsOf(config, start, { fleet, pokes, id })
     const aftermath = new Aftermath({
       fleet,
       handBack,
@@ -104,7 +98,11 @@ export async function startSupervisor(config: Config, start: SupervisorStart): P
       drainMs: DRAIN_MS,
       endMs: config.shutdownMs + LATE_MS,
     })
+    const lives = () => supervisor.places.flatMap((place) => [...place.alive])
+    const sender = senderOf(start, { lines, pokes, lives })
     closing.add('work', () => supervisor.stop())
+    // What instances say as they end is sent.
+    closing.add('queues', () => sender.stop())
     closing.add('queues', () => rows.stop())
     closing.add('queues', async () => {
       await aftermath.stop()
@@ -112,6 +110,7 @@ export async function startSupervisor(config: Config, start: SupervisorStart): P
     })
     const probe = start.probe === undefined ? undefined : await openProbe(start.probe, supervisor, closing)
     supervisor.start()
+    sender.start()
     return {
       ...(probe !== undefined && { probe }),
       stop: () => closing.close(log),
@@ -121,6 +120,28 @@ export async function startSupervisor(config: Config, start: SupervisorStart): P
     await closing.close(log)
     throw error
   }
+}
+
+function rowsOf(
+  { release, region, hostLabel: host = hostname() }: Config,
+  { workers, log }: SupervisorStart,
+  { fleet, pokes, id }: { readonly fleet: RedisFleet; readonly pokes: RedisPokes; readonly id: string },
+): PlaceRows {
+  const labels = { workers, release, region, host }
+  return new PlaceRows({ fleet, pokes, log, labels, idOf: (number) => placeId(id, number) })
+}
+
+function senderOf(
+  { redact, log }: SupervisorStart,
+  { lines, ...parts }: Pick<LogSenderParts, 'pokes' | 'lives'> & { readonly lines: Lines },
+): LogSender {
+  return new LogSender({
+    logs: new RedisLogs(lines.commands),
+    redact,
+    log,
+    nowMs,
+    ...parts,
+  })
 }
 
 function placeId(id: string, number: number): string {
@@ -154,7 +175,7 @@ function spawn(
       ...listener,
       onLine(line, isError) {
         print(number, line, isError)
-        listener.onLine(line)
+        listener.onLine(line, isError)
       },
     },
   )

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
 import type { Limits } from '../core/fleet/limits.ts'
+import { redactor, withSecretFiles } from '../secrets.ts'
 import { folderOf, say, type WorkersChosen } from './run-workers.ts'
 import { stopOnSignal } from './stop-on-signal.ts'
 import type { SupervisedStart } from './supervised-work.ts'
@@ -41,6 +42,7 @@ export async function supervise(
     log,
     say,
     print: printer(log),
+    redact: redactor(withSecretFiles(env)),
     ...(probe !== undefined && { probe }),
     // What is wrong with it is said: it is as if there were no supervisor.
     onUnusable: () => void supervisor.stop().finally(() => process.exit(EXIT.unknown)),

@@ -1,4 +1,5 @@
 import type { FleetEventsJson, InstanceJson, OrderJson, TopologyJson } from '../core/fleet/fleet-wire.ts'
+import type { FleetLogJson } from '../core/fleet/log-wire.ts'
 import type { OrderVerb } from '../core/fleet/order.ts'
 import type { PulseBody, PulseJson } from '../core/fleet/pulse-wire.ts'
 import type { SelectionField } from '../core/fleet/selection.ts'
@@ -44,6 +45,13 @@ export interface SeriesOptions extends CallOptions {
   readonly step?: Duration
 }
 
+export interface LogOptions extends CallOptions {
+  /** Only lines that hold this, in upper or lower case. */
+  readonly text?: string
+  /** How many of the last lines at first, up to 1,000. Default 100. */
+  readonly lines?: number
+}
+
 /** What runs workers, and what it is told. */
 export interface FleetCalls {
   /** What workers are configured with from one place. */
@@ -56,6 +64,10 @@ export interface FleetCalls {
   instance(id: string, options?: CallOptions): Promise<InstanceJson | undefined>
   /** All that are selected now, then each change, none left out; until `signal` ends it. */
   listen(selection?: FleetSelection, options?: CallOptions): AsyncIterable<FleetNews>
+  /** The last that instances have printed which run under a supervisor, all that are selected together. */
+  log(selection?: FleetSelection, options?: LogOptions): Promise<FleetLogJson>
+  /** The same, then what they print, as it comes; until `signal` ends it. */
+  followLog(selection?: FleetSelection, options?: LogOptions): AsyncIterable<FleetLogJson>
   /** Tells instances what to do. A call whose answer got lost is not repeated: look at the orders. */
   order(options: OrderOptions): Promise<OrderJson>
   /** Whom an order would reach. */
@@ -71,6 +83,7 @@ export interface FleetCalls {
 const PATH = '/api/v1/fleet'
 const LISTEN_MS = 25_000
 const ORDERS = 100
+const MOST_LINES = 1_000
 
 /** The fleet of the server that is reached by `transport`. */
 export function fleetOn(transport: TransportOptions): FleetCalls {
@@ -88,6 +101,8 @@ export function fleetOn(transport: TransportOptions): FleetCalls {
       return (json as { instance: InstanceJson } | undefined)?.instance
     },
     listen: (selection = {}, { signal } = {}) => listen(transport, selection, signal),
+    log: (selection = {}, options = {}) => readLog(transport, selection, options),
+    followLog: (selection = {}, options = {}) => followLog(transport, selection, options),
     async order({ select, within, signal, ...rest }) {
       const body = {
         ...rest,
@@ -146,6 +161,31 @@ async function* listen(
     const { events, at, reset } = (await ask(transport, question)).json as FleetEventsJson
     for (const event of events) yield { kind: 'change', ...event }
     after = reset ? undefined : at
+  }
+}
+
+async function readLog(
+  transport: TransportOptions,
+  selection: FleetSelection,
+  { text, lines, signal }: LogOptions,
+): Promise<FleetLogJson> {
+  const query = { ...selection, text, limit: lines === undefined ? undefined : String(lines) }
+  return (await ask(transport, { path: `${PATH}/log`, query, answers: 'lines', signal })).json as FleetLogJson
+}
+
+async function* followLog(
+  transport: TransportOptions,
+  selection: FleetSelection,
+  options: LogOptions,
+): AsyncIterable<FleetLogJson> {
+  const { text, signal } = options
+  let page = await readLog(transport, selection, options)
+  yield page
+  while (!signal?.aborted) {
+    const query = { ...selection, text, after: page.at, limit: String(MOST_LINES) }
+    const question = { path: `${PATH}/log`, query, answers: 'lines', waitMs: LISTEN_MS, signal }
+    page = (await ask(transport, question)).json as FleetLogJson
+    if (page.lines.length > 0 || page.dropped.length > 0 || page.reset) yield page
   }
 }
 

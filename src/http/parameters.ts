@@ -156,8 +156,8 @@ export const system: Parameter<string> = {
 
 export const state = parameter(`Only rounds in this state: ${STATES.join(', ')}.`, 'overdue', oneOf(STATES))
 
-/** What is looked for among rounds. */
-const searched = ofText({
+/** What is looked for. */
+export const searched = ofText({
   expected: () => '1 to 128 characters',
   fromText: (text) => (text.length >= 1 && text.length <= 128 ? text : undefined),
   schema: { type: 'string', minLength: 1, maxLength: 128 },

@@ -46,6 +46,7 @@ import { type FleetRoutesParts, fleetRoutes } from './routes/fleet-routes.ts'
 import { type HistoryRoutesParts, historyRoutes } from './routes/history-routes.ts'
 import { type JobRoutesParts, jobRoutes } from './routes/job-routes.ts'
 import { type KeyRoutesParts, keyRoutes } from './routes/key-routes.ts'
+import { type LogRoutesParts, logRoutes } from './routes/log-routes.ts'
 import { type OpsRoutesParts, opsRoutes } from './routes/ops-routes.ts'
 import { type OrderRoutesParts, orderRoutes } from './routes/order-routes.ts'
 import { type PulseRoutesParts, pulseRoutes } from './routes/pulse-routes.ts'
@@ -68,6 +69,7 @@ export interface ServerParts
     ControlRoutesParts,
     AlertRoutesParts,
     FleetRoutesParts,
+    LogRoutesParts,
     OrderRoutesParts,
     PulseRoutesParts,
     QueueRoutesParts,
@@ -254,6 +256,7 @@ function api(app: FastifyInstance, parts: ServerParts): void {
   keyRoutes(app, parts)
   alertRoutes(app, parts)
   fleetRoutes(app, parts)
+  logRoutes(app, parts)
   orderRoutes(app, parts)
   pulseRoutes(app, parts)
   configRoutes(app, parts)

@@ -198,6 +198,9 @@ const CALLS: readonly (Call & { readonly of: string; readonly status: number })[
   { of: 'getInstance', path: '/api/v1/fleet/instances/nowhere', status: 404 },
   { of: 'listenToFleet', path: '/api/v1/fleet/events', status: 200 },
   { of: 'listenToFleet', path: '/api/v1/fleet/events?after=another.7', status: 200 },
+  { of: 'readFleetLog', path: '/api/v1/fleet/log?worker=mailer&text=error', status: 200 },
+  { of: 'readFleetLog', path: '/api/v1/fleet/log?after=another.7', status: 200 },
+  { of: 'readFleetLog', path: '/api/v1/fleet/log?limit=0', status: 400 },
   {
     of: 'giveOrder',
     path: '/api/v1/fleet/orders',

@@ -398,6 +398,8 @@ describe('what is refused', () => {
       'INVALID_PARAMETER',
       /from: /,
     ],
+    ['a log from nowhere', 'GET', 'fleet/log?after=x', undefined, 'INVALID_PARAMETER', /after: /],
+    ['a log of nothing', 'GET', 'fleet/log?text=', undefined, 'INVALID_PARAMETER', /text: /],
     ['a listener from nowhere', 'GET', 'fleet/events?after=x', undefined, 'INVALID_PARAMETER', /after: /],
   ]
 

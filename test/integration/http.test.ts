@@ -29,6 +29,7 @@ const PATHS = [
   '/api/v1/fleet/events',
   '/api/v1/fleet/instances',
   '/api/v1/fleet/instances/{id}',
+  '/api/v1/fleet/log',
   '/api/v1/fleet/orders',
   '/api/v1/fleet/orders/{id}',
   '/api/v1/fleet/pulse',

@@ -1,4 +1,4 @@
-import { expect } from 'vitest'
+import { expect, vi } from 'vitest'
 import type { GoneClient } from '../../src/client/client.ts'
 import type { InstanceJson } from '../../src/core/fleet/fleet-wire.ts'
 import { type Process, startProcess } from './processes.ts'
@@ -34,15 +34,14 @@ export async function seenOn(
   timeout = 60_000,
 ): Promise<readonly InstanceJson[]> {
   let found: readonly InstanceJson[] = []
-  await expect
-    .poll(
-      async () => {
-        found = await client.fleet.instances({ host })
-        return areThey(found)
-      },
-      { timeout, interval: 50 },
-    )
-    .toBe(true)
+  // Also before the tests of a file, where there is no polling by `expect`.
+  await vi.waitFor(
+    async () => {
+      found = await client.fleet.instances({ host })
+      expect(areThey(found)).toBe(true)
+    },
+    { timeout, interval: 50 },
+  )
   return found
 }
 

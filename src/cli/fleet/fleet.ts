@@ -2,6 +2,7 @@ import type { Command } from 'commander'
 import { ASKED_ONCE } from './asking.ts'
 import { addConfig } from './config.ts'
 import { addListen } from './listen.ts'
+import { addLog } from './log.ts'
 import { addOrderCommands } from './order-commands.ts'
 import { addQueries } from './queries.ts'
 import { addShell } from './shell.ts'
@@ -19,6 +20,7 @@ Examples:
   $ gone fleet topology
   $ gone fleet instances --worker mailer --state registered
   $ gone fleet unregister --host eu-a --reason "new disk"
+  $ gone fleet log --worker mailer --text timeout
   $ gone fleet orders
   $ gone fleet shell
 
@@ -29,6 +31,7 @@ Exit codes:
     )
   addQueries(fleet, ASKED_ONCE)
   addListen(fleet)
+  addLog(fleet)
   addTop(fleet)
   addOrderCommands(fleet, ASKED_ONCE)
   addConfig(fleet, ASKED_ONCE)

@@ -50,7 +50,7 @@ export interface InstanceProcess {
 export interface InstanceListener {
   onWord(word: FromInstance): void
   /** A line that it has printed. */
-  onLine(line: string): void
+  onLine(line: string, isError: boolean): void
   /** Once, after all that it has said. */
   onEnd(exit: Exit): void
 }

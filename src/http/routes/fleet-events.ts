@@ -1,10 +1,23 @@
 import type { FleetChange } from '../../core/fleet/fleet-ports.ts'
 import { type FleetEventJson, instanceJson } from '../../core/fleet/fleet-wire.ts'
-import { type Selection, selects } from '../../core/fleet/selection.ts'
+import { SELECTION_FIELDS, type Selection, selects } from '../../core/fleet/selection.ts'
 import { GoneError } from '../../errors.ts'
 import type { FleetMark } from '../../service/fleet/follower.ts'
+import { anyText, parameter } from '../parameters.ts'
 
 const MARK = /^([A-Za-z0-9_-]{1,32})\.(\d{1,16})$/
+
+/** The parameters by which instances are selected. */
+export const SELECTING = Object.fromEntries(
+  SELECTION_FIELDS.map((field) => [
+    field,
+    parameter(
+      `Only those of this ${field}: names and * , separated by commas.`,
+      field === 'state' ? 'registered' : 'mail*',
+      anyText,
+    ),
+  ]),
+) as Record<(typeof SELECTION_FIELDS)[number], ReturnType<typeof parameter<string>>>
 
 /** An instance that is not selected any more is told without more. */
 export function eventJson({ id, instance }: FleetChange, selection: Selection): FleetEventJson {

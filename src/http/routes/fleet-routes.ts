@@ -1,7 +1,7 @@
 import type { FastifyInstance } from 'fastify'
 import type { JobsInHand } from '../../core/fleet/fleet-ports.ts'
 import { deathJson, instanceJson, jobInHandJson, pageOf } from '../../core/fleet/fleet-wire.ts'
-import { readSelection, SELECTION_FIELDS, selects } from '../../core/fleet/selection.ts'
+import { readSelection, selects } from '../../core/fleet/selection.ts'
 import { topologyOf } from '../../core/fleet/topology.ts'
 import { iso } from '../../core/rounds/round-wire.ts'
 import { GoneError } from '../../errors.ts'
@@ -12,7 +12,7 @@ import { anyText, cursor, limit, parameter, wait } from '../parameters.ts'
 import { sendJson } from '../replies.ts'
 import { callerSignal } from '../requests.ts'
 import { FLEET_EVENTS, INSTANCE_ANSWER, INSTANCE_LIST, TOPOLOGY } from '../shapes/fleet-shapes.ts'
-import { eventJson, markIn, textOf } from './fleet-events.ts'
+import { eventJson, markIn, SELECTING, textOf } from './fleet-events.ts'
 import { streamEvents } from './fleet-stream.ts'
 
 export interface FleetRoutesParts {
@@ -21,17 +21,6 @@ export interface FleetRoutesParts {
 }
 
 const PAGE_SIZE = 100
-
-const fields = Object.fromEntries(
-  SELECTION_FIELDS.map((field) => [
-    field,
-    parameter(
-      `Only those of this ${field}: names and * , separated by commas.`,
-      field === 'state' ? 'registered' : 'mail*',
-      anyText,
-    ),
-  ]),
-) as Record<(typeof SELECTION_FIELDS)[number], ReturnType<typeof parameter<string>>>
 
 /** What runs workers: how many, which, and how that changes. */
 export function fleetRoutes(app: FastifyInstance, { follower, inHand }: FleetRoutesParts): void {
@@ -50,7 +39,7 @@ function topologyEndpoint(follower: FleetFollower): Endpoint {
     action: 'read',
     tag: 'fleet',
     summary: 'How many instances run which workers, where.',
-    query: fields,
+    query: SELECTING,
     replies: { 200: { about: 'The fleet, counted.', json: TOPOLOGY } },
     errors: ['STORE_UNAVAILABLE'],
     async handler({ query }, reply) {
@@ -73,7 +62,7 @@ function listEndpoint(follower: FleetFollower): Endpoint {
     summary: 'The instances, by region, host, worker and id.',
     description:
       'One that ended is left out unless state says it. Ask again with cursor=next until there is no next; listen from the `at` of the first page.',
-    query: { ...fields, limit, cursor: { ...cursor, example: 'WyJldSIsImV1LWEiLCJtYWlsZXIiLCJhIl0' } },
+    query: { ...SELECTING, limit, cursor: { ...cursor, example: 'WyJldSIsImV1LWEiLCJtYWlsZXIiLCJhIl0' } },
     replies: { 200: { about: 'A page of instances.', json: INSTANCE_LIST } },
     errors: ['STORE_UNAVAILABLE'],
     async handler({ query: { limit = PAGE_SIZE, cursor, ...given } }, reply) {
@@ -137,7 +126,7 @@ function eventsEndpoint(follower: FleetFollower): Endpoint {
       'Answers what has changed since `after`, at once or when something has (wait). To whoever accepts text/event-stream it goes on ' +
       'telling: events `change`, with `id:` to go on from, and `reset`, after which the instances are to be listed anew.',
     query: {
-      ...fields,
+      ...SELECTING,
       after: parameter('Where to go on: `at` of the list or of the answer before.', 'x1Yz.17', anyText, {
         header: 'Last-Event-ID',
       }),

@@ -1,4 +1,4 @@
-import type { Death, LeftJob } from '../../core/fleet/death.ts'
+import { type Death, LAST_LINES, type LeftJob, MAX_LINE_CHARS } from '../../core/fleet/death.ts'
 import type { Fleet, HandBack } from '../../core/fleet/fleet-ports.ts'
 import type { InstanceFacts } from '../../core/fleet/instance.ts'
 import { roundKey } from '../../core/rounds/round.ts'
@@ -83,13 +83,13 @@ export class Aftermath {
 }
 
 function deathOf(life: Life, nowMs: number): Omit<Death, 'jobs'> {
-  const { exit, cause = 'crash', startedAtMs, lines, memory } = life
+  const { exit, cause = 'crash', startedAtMs, tail, memory } = life
   return {
     code: exit?.code ?? null,
     signal: exit?.signal ?? null,
     cause,
     livedMs: Math.round(nowMs - startedAtMs),
-    lines: [...lines],
+    lines: tail.last(LAST_LINES).map(({ text }) => text.slice(0, MAX_LINE_CHARS)),
     memory: memory.map(({ atMs, rssBytes }) => ({ agoMs: Math.round(nowMs - atMs), rssBytes })),
   }
 }

@@ -1,6 +1,7 @@
-import { type DeathCause, LAST_LINES, MAX_LINE_CHARS } from '../../core/fleet/death.ts'
+import type { DeathCause } from '../../core/fleet/death.ts'
 import type { InstanceFacts } from '../../core/fleet/instance.ts'
 import type { Exit, FromInstance, InstanceProcess, StartInstance } from '../../core/fleet/supervised.ts'
+import { LogTail } from './log-tail.ts'
 
 /** Why a supervisor ends an instance. */
 export type EndCause = Exclude<DeathCause, 'crash'>
@@ -28,7 +29,7 @@ export class Life {
   /** How much it had as it began to work. */
   baseBytes = 0
   /** The last that it has printed. */
-  readonly lines: string[] = []
+  readonly tail: LogTail
   /** How much memory it had, of late. */
   readonly memory: { readonly atMs: number; readonly rssBytes: number }[] = []
   /** Missing: nobody here has asked it to end. */
@@ -50,6 +51,7 @@ export class Life {
   ) {
     this.startedAtMs = parts.nowMs()
     this.heardAtMs = this.startedAtMs
+    this.tail = new LogTail(parts.nowMs)
     let begin = () => {}
     let end = (_: Exit) => {}
     this.begun = new Promise((resolve) => {
@@ -63,7 +65,7 @@ export class Life {
         this.hear(word)
         if (word.kind === 'ready') begin()
       },
-      onLine: (line) => keepLast(this.lines, line.slice(0, MAX_LINE_CHARS), LAST_LINES),
+      onLine: (line, isError) => this.tail.add(line, isError),
       onEnd: (exit) => {
         this.exit = exit
         begin()
@@ -79,7 +81,9 @@ export class Life {
 
   /** @param rssBytes as the system has it; undefined: as the instance last said */
   sample(rssBytes = this.rssBytes): void {
-    if (rssBytes > 0) keepLast(this.memory, { atMs: this.parts.nowMs(), rssBytes }, MAX_SAMPLES)
+    if (rssBytes <= 0) return
+    this.memory.push({ atMs: this.parts.nowMs(), rssBytes })
+    if (this.memory.length > MAX_SAMPLES) this.memory.shift()
   }
 
   /** Takes no more jobs; resolves when it runs none any more, or has ended. */
@@ -116,9 +120,4 @@ export class Life {
     for (const tell of this.onIdle) tell()
     this.onIdle.clear()
   }
-}
-
-function keepLast<T>(kept: T[], one: T, most: number): void {
-  kept.push(one)
-  if (kept.length > most) kept.shift()
 }
