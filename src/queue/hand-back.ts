@@ -6,15 +6,18 @@ import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { roundOf } from './job-ends.ts'
 import { openQueue, QUEUE_PREFIX } from './open-queue.ts'
+import { OpenQueues } from './open-queues.ts'
 
 /** BullMQ's answers that a job is not in this hand any more: gone, without a lock, not active, locked by another. */
 const NOT_OURS: readonly unknown[] = [-1, -2, -3, -6]
 /** For as long as it takes to hand one back. */
 const LOCK_MS = 5_000
+/** More than an instance has workers. */
+const MAX_OPEN = 400
 
 /** Puts what an instance ran back into its queues: by the locks that it held, and where those are gone by its name on the job. */
 export class BullHandBack implements HandBack {
-  private readonly queues = new Map<string, Queue>()
+  private readonly queues = new OpenQueues(MAX_OPEN, (name) => openQueue(name, this.client))
 
   /**
    * @param client one with a command timeout
@@ -28,14 +31,14 @@ export class BullHandBack implements HandBack {
   async handBack({ id, locks }: DeadInstance) {
     return attempt('hand back what an instance ran', async () => {
       const found = await Promise.all(
-        Object.entries(locks).map(([name, lock]) => this.handBackOf(this.open(name), id, lock)),
+        Object.entries(locks).map(([name, lock]) => this.handBackOf(this.queues.open(name), id, lock)),
       )
       return found.flat()
     })
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.queues.values()].map((queue) => queue.close()))
+    await this.queues.close()
   }
 
   private async handBackOf(queue: Queue, instance: string, lock: string) {
@@ -78,13 +81,5 @@ export class BullHandBack implements HandBack {
       if (NOT_OURS.includes((error as { readonly code?: unknown }).code)) return false
       throw error
     }
-  }
-
-  private open(name: string): Queue {
-    const known = this.queues.get(name)
-    if (known) return known
-    const queue = openQueue(name, this.client)
-    this.queues.set(name, queue)
-    return queue
   }
 }

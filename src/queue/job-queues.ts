@@ -1,5 +1,4 @@
 import type { BackoffOptions, Job, JobsOptions, Queue } from 'bullmq'
-import { LRUCache } from 'lru-cache'
 import { type Backoff, MAX_QUEUES, type Submission, type SubmissionRecord } from '../core/rounds/job.ts'
 import { type RoundId, roundKey } from '../core/rounds/round.ts'
 import type { JobContent, JobQueues, JobReader, JobSight } from '../core/rounds/round-ports.ts'
@@ -10,6 +9,7 @@ import type { Want } from '../redis/wants.ts'
 import { addRecorded, type RecordingStep, recordAsAdded } from './add-recorded.ts'
 import { jobOptions } from './job-options.ts'
 import { openQueue, QUEUE_PREFIX } from './open-queue.ts'
+import { OpenQueues } from './open-queues.ts'
 import { QueueNames, type QueueState } from './queue-names.ts'
 
 /** How many queues a process has open; the board shows fewer. */
@@ -27,11 +27,7 @@ export interface MadeFor {
 
 /** The workers' queues in BullMQ, opened when they are first used. */
 export class BullJobQueues implements JobQueues, JobReader {
-  /** Of more, the one that has not been used longest is closed; whatever has it in hand goes on. */
-  private readonly queues = new LRUCache<string, Queue>({
-    max: MAX_OPEN,
-    dispose: (queue) => void queue.close().catch(() => undefined),
-  })
+  private readonly queues = new OpenQueues(MAX_OPEN, (name) => openQueue(name, this.client))
   private readonly names: QueueNames
 
   /**
@@ -214,15 +210,11 @@ export class BullJobQueues implements JobQueues, JobReader {
   }
 
   async stop(): Promise<void> {
-    await Promise.all([...this.queues.values()].map((queue) => queue.close()))
+    await this.queues.close()
   }
 
   private open(name: string): Queue {
-    const known = this.queues.get(name)
-    if (known) return known
-    const queue = openQueue(name, this.client)
-    this.queues.set(name, queue)
-    return queue
+    return this.queues.open(name)
   }
 }
 

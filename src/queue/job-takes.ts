@@ -1,5 +1,4 @@
 import { Job, type JobJson, Queue } from 'bullmq'
-import { LRUCache } from 'lru-cache'
 import { parseRoundKey, type RoundId, roundKey } from '../core/rounds/round.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
@@ -9,6 +8,7 @@ import { failedAs, keptOf, roundOf, waitedMs } from './job-ends.ts'
 import { JobLogs } from './job-log.ts'
 import type { MadeFor } from './job-queues.ts'
 import { QUEUE_PREFIX } from './open-queue.ts'
+import { OpenQueues } from './open-queues.ts'
 import { takeTimeFromRedis } from './redis-time.ts'
 
 export interface JobTakesParts {
@@ -34,11 +34,7 @@ const NOT_OURS: readonly unknown[] = [-1, -2, -3, -6]
 
 /** Jobs of BullMQ's queues, taken by hand: as its worker does it, without one. */
 export class BullJobTakes implements JobTakes {
-  private readonly queues = new LRUCache<string, Queue>({
-    max: MAX_QUEUES,
-    dispose: (queue) => void queue.close().catch(() => undefined),
-  })
-
+  private readonly queues = new OpenQueues(MAX_QUEUES, (name) => this.openOne(name))
   private readonly logs: JobLogs
 
   constructor(private readonly parts: JobTakesParts) {
@@ -49,7 +45,7 @@ export class BullJobTakes implements JobTakes {
   async next(queue: string, value: string): Promise<QueuedJob | undefined> {
     return attempt(`take a job of ${queue}`, async () => {
       await this.parts.serve(queue)
-      const taken = this.open(queue)
+      const taken = this.queues.open(queue)
       await taken.getBackend().moveStalledJobsToWait()
       for (;;) {
         const [json, id] = await taken.getBackend().moveToActive(value)
@@ -71,7 +67,7 @@ export class BullJobTakes implements JobTakes {
 
   async hold(queue: string, id: RoundId, value: string, leaseMs: number): Promise<boolean> {
     return attempt(`hold a job of ${queue}`, async () => {
-      const held = await this.open(queue).getBackend().extendLock(roundKey(id), value, leaseMs)
+      const held = await this.queues.open(queue).getBackend().extendLock(roundKey(id), value, leaseMs)
       return held === 1
     })
   }
@@ -104,12 +100,10 @@ export class BullJobTakes implements JobTakes {
   }
 
   private async job(queue: string, id: RoundId): Promise<Job | undefined> {
-    return Job.fromId(this.open(queue), roundKey(id))
+    return Job.fromId(this.queues.open(queue), roundKey(id))
   }
 
-  private open(name: string): Queue {
-    const known = this.queues.get(name)
-    if (known) return known
+  private openOne(name: string): Queue {
     const { client, jobRetentionMs, jobRetentionCount } = this.parts
     const keep = { age: Math.ceil(jobRetentionMs / 1_000), count: jobRetentionCount }
     // What a worker would say of its queue: the scripts read it there.
@@ -131,7 +125,6 @@ export class BullJobTakes implements JobTakes {
     })
     // Connection trouble is the client's to log; without a listener it would end the process.
     queue.on('error', () => undefined)
-    this.queues.set(name, queue)
     return queue
   }
 }
