@@ -12,7 +12,7 @@ export interface ProbeData {
   readonly diesAt?: 'before' | 'after'
   /** It kills its process at so many starts. */
   readonly kills?: number
-  /** Its process stands still for so long as it begins. */
+  /** Its process stands still for so long as it begins, each process once. */
   readonly blocksMs?: number
   /** Every attempt fails. */
   readonly fails?: true
@@ -52,7 +52,7 @@ export default defineWorker(
     note('start')
     if (diesAt === 'before' && isFirst) process.kill(process.pid, 'SIGKILL')
     if (earlier < kills) process.kill(process.pid, 'SIGKILL')
-    if (blocksMs !== undefined) block(blocksMs)
+    if (blocksMs !== undefined) blockOnce(round, blocksMs)
     if (sleepMs > 0) await sleep(sleepMs)
     if (ends !== undefined) return ENDINGS[ends]?.()
     if (fails || earlier < failsTimes) throw new Error('it fails as asked')
@@ -62,7 +62,12 @@ export default defineWorker(
   },
 )
 
-function block(ms: number): void {
+/** Of what has had this process stand still. */
+const blocked = new Set<string>()
+
+function blockOnce(round: string, ms: number): void {
+  if (blocked.has(round)) return
+  blocked.add(round)
   const untilMs = performance.now() + ms
   while (performance.now() < untilMs);
 }
