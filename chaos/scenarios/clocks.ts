@@ -2,7 +2,7 @@ import type { Process } from '../../test/support/processes.ts'
 import { monotonicMs } from '../history.ts'
 import { names, playRound, startLoad, untilPlayed, untilTold } from '../load.ts'
 import type { Scenario } from '../scenario.ts'
-import { builtCopy } from '../tree.ts'
+import { builtCopy, type Patch } from '../tree.ts'
 import { each, type World } from '../world.ts'
 import { adminOf } from './redis.ts'
 
@@ -12,6 +12,25 @@ const HOUR_MS = 3_600_000
 const WAIT_MS = 3_000
 /** A worker looks each second, on a machine that may be busy. */
 const LATE_MS = 8_000
+
+/**
+ * What Redis tells as its time cannot be shifted from outside (libfaketime and jemalloc do not go together), so that a copy of the
+ * scripts adds what a key says; expiry of keys is not shifted.
+ */
+export const CLOCK_OF_A_KEY: readonly Patch[] = [
+  {
+    file: 'src/store/records/record.lua',
+    find: 'return time[1] * 1000 + math.floor(time[2] / 1000)',
+    replace:
+      "return time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(redis.call('GET', 'chaos:clock') or '0')",
+  },
+  {
+    file: 'src/redis/redis-clock.ts',
+    find: 'const [seconds, micros] = await client.time()',
+    replace:
+      "const [real, micros] = await client.time()\n    const seconds = Number(real) + Number(await client.get('chaos:clock')) / 1000",
+  },
+]
 
 /** Clocks that are wrong. */
 export const CLOCKS: readonly Scenario[] = [
@@ -114,22 +133,7 @@ export const CLOCKS: readonly Scenario[] = [
       'the clock of Redis jumps an hour ahead and back: leases end early or late, and no round has two leaders under a fence',
     async run(world) {
       const redis = await world.redis()
-      // What Redis tells as its time cannot be shifted from outside (libfaketime and jemalloc do not go together), so
-      // this copy of the scripts adds what a key says; expiry of keys is not shifted.
-      const root = await builtCopy(world.folder, [
-        {
-          file: 'src/store/records/record.lua',
-          find: 'return time[1] * 1000 + math.floor(time[2] / 1000)',
-          replace:
-            "return time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(redis.call('GET', 'chaos:clock') or '0')",
-        },
-        {
-          file: 'src/store/records/redis-records.ts',
-          find: 'const [seconds, micros] = await this.redis.time()',
-          replace:
-            "const [real, micros] = await this.redis.time()\n      const seconds = Number(real) + Number(await this.redis.get('chaos:clock')) / 1000",
-        },
-      ])
+      const root = await builtCopy(world.folder, CLOCK_OF_A_KEY)
       world.checkOptions = { redisClockJumps: true }
       const admin = adminOf(world, redis)
       const facades = await world.facadesOn(2, redis, { root })
