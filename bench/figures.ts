@@ -57,6 +57,7 @@ export interface Figure {
   readonly name:
     | Exclude<Measurement, 'idle' | 'growth' | 'schedules' | 'fleet' | 'killed' | 'console'>
     | Limit
+    | 'memoryLed'
     | 'memoryWithoutJob'
     | 'givenUpStarted'
     | 'board'

@@ -8,14 +8,14 @@ import { load } from './load.ts'
 import type { GoneUnderTest, Processes } from './processes.ts'
 
 const ROUNDS = 20_000
-/** Fills what has a bound of its own, such as the queue's event stream, so that it is not counted for the rounds. */
-const WARM_UP_ROUNDS = 5_000
+/** Fills what has a bound of its own, such as the queue's 10,000 events, one a round, so that it is not counted for the rounds. */
+const WARM_UP_ROUNDS = 11_000
 const SETTLE_WITHIN_MS = 60_000
 const SETTLE_EVERY_MS = 250
 /** Memory counts as settled once it has not moved by more than this, three looks in a row. */
 const STILL_BYTES = 4_096
 
-/** What a completed round takes in Redis: with its job, and once the board no longer keeps the job. */
+/** What a round takes in Redis: while it is led, completed with its job, and once the board no longer keeps the job. */
 export async function measureMemory(processes: Processes, say: (line: string) => void): Promise<Figure[]> {
   say(`memory: electing and completing ${WARM_UP_ROUNDS} + ${ROUNDS} rounds`)
   const gone = await processes.startGone()
@@ -23,12 +23,15 @@ export async function measureMemory(processes: Processes, say: (line: string) =>
   client.on('error', () => undefined)
   const queue = new Queue(ROUNDS_QUEUE, { connection: client, prefix: QUEUE_PREFIX, skipVersionCheck: true })
   try {
-    await finishRounds(gone, 0, WARM_UP_ROUNDS)
+    await each('elect', gone, 0, WARM_UP_ROUNDS)
+    await each('complete', gone, 0, WARM_UP_ROUNDS)
     await settleJobs(queue, WARM_UP_ROUNDS)
     await queue.clean(0, WARM_UP_ROUNDS, 'completed')
     const before = await settledBytes(client)
 
-    await finishRounds(gone, WARM_UP_ROUNDS, ROUNDS)
+    await each('elect', gone, WARM_UP_ROUNDS, ROUNDS)
+    const led = await settledBytes(client)
+    await each('complete', gone, WARM_UP_ROUNDS, ROUNDS)
     say('memory: waiting for the jobs to settle')
     await settleJobs(queue, ROUNDS)
     const withJobs = await settledBytes(client)
@@ -37,6 +40,7 @@ export async function measureMemory(processes: Processes, say: (line: string) =>
     await settleJobs(queue, 0)
     const withoutJobs = await settledBytes(client)
     return [
+      { name: 'memoryLed', bytes: (led - before) / ROUNDS },
       { name: 'memory', bytes: (withJobs - before) / ROUNDS },
       { name: 'memoryWithoutJob', bytes: (withoutJobs - before) / ROUNDS },
     ]
@@ -47,16 +51,19 @@ export async function measureMemory(processes: Processes, say: (line: string) =>
   }
 }
 
-/** Elects, then completes on other connections: as a cron line does, which calls `curl` twice. */
-async function finishRounds({ url }: GoneUnderTest, from: number, count: number): Promise<void> {
-  for (const [verb, status] of [
-    ['elect', 202],
-    ['complete', 200],
-  ] as const) {
-    let next = from
-    const nextPath = () => (next < from + count ? `/api/v1/${verb}/cleaner/${minuteSlot(next++)}` : undefined)
-    await load({ url, connections: 32, durationMs: Number.POSITIVE_INFINITY, status, nextPath })
-  }
+const STATUSES = { elect: 202, complete: 200 } as const
+
+/** Elects, or completes on other connections: as a cron line does, which calls `curl` twice. */
+async function each(
+  verb: keyof typeof STATUSES,
+  { url }: GoneUnderTest,
+  from: number,
+  count: number,
+): Promise<void> {
+  let next = from
+  const nextPath = () => (next < from + count ? `/api/v1/${verb}/cleaner/${minuteSlot(next++)}` : undefined)
+  const status = STATUSES[verb]
+  await load({ url, connections: 32, durationMs: Number.POSITIVE_INFINITY, status, nextPath })
 }
 
 /** A name as a cron job has it: `2026-01-18T03-15`. */

@@ -15,6 +15,7 @@ const NAMES: Readonly<Record<Figure['name'], string>> = {
   idleProcessor: 'idle server, of a core',
   idleMemory: 'idle server, memory',
   race: 'race for one round',
+  memoryLed: 'memory, led round',
   memory: 'memory, round and job',
   memoryWithoutJob: 'memory, job gone',
   jobs: 'jobs, gate and record',

@@ -19,8 +19,9 @@ const MAX_IDLE_PERCENT = 0.3
 const MAX_IDLE_BYTES = 80 * 1_024 * 1_024
 const MAX_LOSERS_P99_MS = 10
 const MAX_RACE_MS = 25
-const MAX_ROUND_BYTES = 1_200
-const MAX_RECORD_BYTES = 400
+const MAX_LED_BYTES = 250
+const MAX_ROUND_BYTES = 800
+const MAX_RECORD_BYTES = 324
 const MIN_JOBS_SHARE = 0.55
 const MAX_START_SHARE = 2.2
 const MAX_GROWTH = 1.1
@@ -94,6 +95,7 @@ const TARGETS: readonly Target[] = [
   },
   ...GROWN.map((name) => growth(name, name === 'list' || name === 'metrics' ? MAX_READ_GROWTH : MAX_GROWTH)),
   bytes('grownMemory', MAX_GROWTH_BYTES),
+  bytes('memoryLed', MAX_LED_BYTES),
   bytes('memory', MAX_ROUND_BYTES),
   bytes('memoryWithoutJob', MAX_RECORD_BYTES),
   seconds('scheduleRearm', MAX_REARM_S),
