@@ -16,6 +16,7 @@ export const MEASUREMENTS = [
   'killed',
   'calls',
   'console',
+  'spread',
 ] as const
 export type Measurement = (typeof MEASUREMENTS)[number]
 
@@ -49,13 +50,16 @@ export type FleetFigure =
 /** What is measured of the console's pages: the median of them, and as p99 the slowest. */
 export type ConsoleFigure = 'consoleByte' | 'consoleData' | 'consoleViewers'
 
+/** What is measured of one server of several processes, beside one of one. */
+export type SpreadFigure = 'spreadWinners' | 'spreadLosers' | 'spreadMemory'
+
 /** What is counted while servers are killed. */
 export type KilledFigure = 'killedSlots' | 'killedLost' | 'killedTwice' | 'killedServers' | 'killedLateness'
 
 /** One line of the report. Which members it has depends on what was measured. */
 export interface Figure {
   readonly name:
-    | Exclude<Measurement, 'idle' | 'growth' | 'schedules' | 'fleet' | 'killed' | 'console'>
+    | Exclude<Measurement, 'idle' | 'growth' | 'schedules' | 'fleet' | 'killed' | 'console' | 'spread'>
     | Limit
     | 'memoryLed'
     | 'memoryWithoutJob'
@@ -70,6 +74,7 @@ export interface Figure {
     | ScheduleFigure
     | FleetFigure
     | ConsoleFigure
+    | SpreadFigure
     | KilledFigure
   /** Connections, or commands in flight; rounds that are kept. */
   readonly at?: number
@@ -81,7 +86,7 @@ export interface Figure {
   readonly ofEmpty?: number
   /**
    * Beside a bare BullMQ worker: the rate divided by its rate, or the time by its time. With many rounds kept: the cost beside
-   * that with none.
+   * that with none. Of several processes: the rate, or the memory, divided by that of one.
    */
   readonly ofLimit?: number
   readonly p50Ms?: number

@@ -14,6 +14,7 @@ import { measureRace } from './race.ts'
 import { measureRates, RATES } from './rates.ts'
 import { asJson, asMarkdown, asTable } from './report.ts'
 import { measureSchedules } from './schedules.ts'
+import { measureSpread } from './spread.ts'
 
 interface BenchOptions {
   readonly json?: true
@@ -37,7 +38,7 @@ const program = new Command('npm run bench --')
   .option('--markdown', 'print the table as Markdown')
   .addHelpText(
     'after',
-    '\nThe whole takes some eleven minutes; growth, which has to be asked for, five with 100,000 rounds, killed ten and console three. Exit codes: 0 measured, also where a target is missed; 2 could not measure.' +
+    '\nThe whole takes some eleven minutes; growth, which has to be asked for, five with 100,000 rounds, killed ten, console three and spread one. Exit codes: 0 measured, also where a target is missed; 2 could not measure.' +
       '\n\nExamples:\n  $ npm run bench\n  $ npm run bench -- --only losers winners --seconds 10\n  $ npm run bench -- --only growth --rounds 1000000',
   )
   .exitOverride()
@@ -70,7 +71,7 @@ try {
 }
 
 /** These take as long as all others together, so they have to be asked for. */
-const ASKED_FOR: readonly Measurement[] = ['growth', 'killed', 'console']
+const ASKED_FOR: readonly Measurement[] = ['growth', 'killed', 'console', 'spread']
 const USUAL = MEASUREMENTS.filter((name) => !ASKED_FOR.includes(name))
 
 async function measure({ only = USUAL, seconds, rounds }: BenchOptions): Promise<Figure[]> {
@@ -86,6 +87,7 @@ async function measure({ only = USUAL, seconds, rounds }: BenchOptions): Promise
   if (only.includes('calls')) figures.push(...(await measureCalls(processes, say)))
   if (only.includes('fleet')) figures.push(...(await measureFleet(processes, say)))
   if (only.includes('console')) figures.push(...(await measureConsole(processes, say)))
+  if (only.includes('spread')) figures.push(...(await measureSpread(processes, seconds, say)))
   if (only.includes('killed')) figures.push(...(await measureKilled(interruption.signal, say)))
   return figures
 }

@@ -48,11 +48,12 @@ export class Processes {
     return { ...server, redis: join(folder, 'redis.sock') }
   }
 
-  /** The same as it is built, which is what users run: its loader is not in its memory. */
-  async startBuilt(): Promise<GoneUnderTest> {
+  /** The same as it is built, which is what users run: its loader is not in its memory. @param processes that serve its port */
+  async startBuilt(processes = 1): Promise<GoneUnderTest> {
     const folder = await mkdtemp(join(tmpdir(), 'gone-bench-'))
     this.folders.push(folder)
-    const server = await this.startCompiled(['serve', '--port', '0', '--data-dir', folder])
+    const words = ['serve', '--port', '0', '--data-dir', folder, '--processes', String(processes)]
+    const server = await this.startCompiled(words)
     return { ...server, redis: join(folder, 'redis.sock') }
   }
 

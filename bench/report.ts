@@ -48,6 +48,9 @@ const NAMES: Readonly<Record<Figure['name'], string>> = {
   consoleByte: 'console, first byte',
   consoleData: 'console, first data',
   consoleViewers: 'console, viewers, of a core',
+  spreadWinners: 'winners, of processes',
+  spreadLosers: 'losers, of processes',
+  spreadMemory: 'memory, of processes',
   killedServers: 'servers killed',
   killedSlots: 'slots meanwhile, each run',
   killedLost: 'slots lost or not run',
@@ -97,7 +100,7 @@ export function asJson(figures: readonly Figure[]): string {
 }
 
 const NOTE =
-  'at: connections, or commands in flight, or rounds that are kept. Medians of short runs; "of limit": beside the empty route, a bare worker, or none kept.'
+  'at: connections, or commands in flight, or rounds that are kept. Medians of short runs; "of limit": beside the empty route, a bare worker, none kept, or one process.'
 
 function machine(): string {
   const cores = cpus()

@@ -1,6 +1,7 @@
 import type { Config } from '../config.ts'
 import { ALERTS_QUEUE, ROUNDS_QUEUE } from '../core/rounds/job.ts'
 import type { Log } from '../core/rounds/round-ports.ts'
+import type { Siblings } from '../core/siblings.ts'
 import type { EmbeddedRedis } from '../embedded/embedded-redis.ts'
 import { KeysNote } from '../embedded/keys-note.ts'
 import { GoneError } from '../errors.ts'
@@ -35,10 +36,11 @@ import { assembleCaller } from './calls.ts'
 import { Closing } from './closing.ts'
 import { consoleAssets } from './console-assets.ts'
 import { assembleFleet } from './fleet.ts'
-import { openLines, redisOfServer, type Surroundings } from './lines.ts'
+import { openLines, type Surroundings } from './lines.ts'
 import { assembleRounds } from './rounds.ts'
 import { assembleSchedules } from './schedules.ts'
 import { assembleSeries } from './series.ts'
+import { redisOfServer, type ServerRedis } from './server-redis.ts'
 import { assembleShares } from './shares.ts'
 import { spareMemory } from './spare-memory.ts'
 import { assembleStatus } from './status.ts'
@@ -59,6 +61,10 @@ const MAX_SHOWN = 100
 
 interface ServerSurroundings extends Surroundings {
   readonly env: NodeJS.ProcessEnv
+  /** Its Redis, where another process has seen to that. */
+  readonly redis?: ServerRedis
+  /** The other processes that share its port. */
+  readonly siblings?: Siblings
 }
 
 /**
@@ -67,15 +73,15 @@ interface ServerSurroundings extends Surroundings {
  * @throws GoneError with one line for the person who started it; nothing is left running then
  */
 export async function startServer(config: Config, surroundings: ServerSurroundings): Promise<GoneServer> {
-  const { log } = surroundings
+  const { log, env, redis, siblings } = surroundings
   const closing = new Closing()
   try {
-    const { target, embedded } = await redisOfServer(config, surroundings.env, surroundings, closing)
+    const { target, embedded } = redis ?? (await redisOfServer(config, env, surroundings, closing))
     const calm = new Calm(nowMs)
     spareMemory(calm, nowMs, log)
     const lines = await openLines(config, target, { ...surroundings, isCalm: () => calm.isNow }, closing)
     const keyring = await readKeyring(config, lines.commands, log)
-    const url = await serve({ config, lines, closing, log }, { keyring, calm, embedded })
+    const url = await serve({ config, lines, closing, log }, { keyring, calm, embedded, siblings })
     const own = embedded && { dataDir: config.dataDir, lost: embedded.lost }
     return { url, ...own, stop: () => closing.close(log) }
   } catch (error) {
@@ -88,10 +94,11 @@ interface OpenServer {
   readonly keyring: Keyring
   readonly calm: Calm
   readonly embedded: EmbeddedRedis | undefined
+  readonly siblings: Siblings | undefined
 }
 
 /** Puts the capabilities together, and starts them; where it listens. */
-async function serve(ground: Ground, { keyring, calm, embedded }: OpenServer): Promise<string> {
+async function serve(ground: Ground, { keyring, calm, embedded, siblings }: OpenServer): Promise<string> {
   const { config, lines, closing, log } = ground
   const store = new RedisSchedules(lines.commands)
   const timetables = new Timetables()
@@ -103,7 +110,7 @@ async function serve(ground: Ground, { keyring, calm, embedded }: OpenServer): P
   const storeWatch = watchStore(ground, rounds, calm)
   const keyUses = new KeyUseNotes({ store: new RedisKeyUses(lines.commands), nowMs, log })
 
-  const readiness = readinessOf(ground, storeWatch, embedded)
+  const readiness = readinessOf(ground, storeWatch, { embedded, siblings })
   const ownQueues = [...rounds.queues, ...schedules.queues, ...alerts.queues]
   let url = ''
   const status = assembleStatus(ground, rounds, { readiness, urlOf: () => url })
@@ -122,6 +129,7 @@ async function serve(ground: Ground, { keyring, calm, embedded }: OpenServer): P
     metrics: new Metrics(
       { ...rounds.metrics, ...schedules.metrics, ...alerts.metrics, ...fleet.metrics, storeWatch, calm },
       VERSION,
+      siblings,
     ),
     ...status.http,
     readiness,
@@ -161,13 +169,23 @@ async function serve(ground: Ground, { keyring, calm, embedded }: OpenServer): P
 function readinessOf(
   { config, lines }: Ground,
   storeWatch: StoreWatch,
-  embedded: EmbeddedRedis | undefined,
+  { embedded, siblings }: Pick<OpenServer, 'embedded' | 'siblings'>,
 ): () => Promise<Readiness> {
   return async () => {
-    const found = await readReadiness(lines.commands, config.allowEviction)
-    if (!found.ready) return { ...found, trouble: embedded?.trouble() ?? found.trouble }
-    return storeWatch.loss === undefined ? found : { ...found, warning: storeWatch.loss }
+    const [found, joint] = await Promise.all([
+      readReadiness(lines.commands, config.allowEviction),
+      siblings?.state().catch((error: unknown) => ({ trouble: messageOf(error), warning: undefined })),
+    ])
+    const trouble = joint?.trouble ?? embedded?.trouble()
+    if (!found.ready) return { ...found, trouble: trouble ?? found.trouble }
+    if (joint?.trouble !== undefined) return { ready: false, trouble: joint.trouble }
+    const warning = storeWatch.loss ?? joint?.warning
+    return warning === undefined ? found : { ...found, warning }
   }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
 }
 
 /** What writes down changes, where that is asked for. */

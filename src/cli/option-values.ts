@@ -1,4 +1,4 @@
-import { hostname } from 'node:os'
+import { availableParallelism, hostname } from 'node:os'
 import { InvalidArgumentError } from 'commander'
 import { lossOf } from '../core/exact-json.ts'
 import * as expect from '../core/expect.ts'
@@ -30,6 +30,14 @@ export function bytes(text: string): number {
   if (count !== '' && Number(count) > 0) return Number(count) * (UNITS[unit.toLowerCase()] ?? 1)
   throw new InvalidArgumentError('expected a size like 512m or 2g.')
 }
+
+/** @example processCount('auto') // one for each core */
+export function processCount(text: string): number {
+  return text === 'auto' ? availableParallelism() : processes(text)
+}
+
+const MAX_PROCESSES = 64
+const processes = by(expect.whole(1, MAX_PROCESSES), `an integer from 1 to ${MAX_PROCESSES}, or auto`)
 
 export const milliseconds = (minMs: number, maxMs: number) => by(expect.span(minMs, maxMs))
 

@@ -1,7 +1,10 @@
 import type { Command } from 'commander'
 import type { Logger } from 'pino'
+import type { GoneServer } from '../app/server.ts'
 import type { Config } from '../config.ts'
 import { tellWithoutInit } from './first-process.ts'
+import { processCount } from './option-values.ts'
+import type { ServedStart } from './served-process.ts'
 import { EXIT } from './terminal.ts'
 import { WorkProcess } from './work-process.ts'
 
@@ -12,7 +15,17 @@ interface ServeOptions {
   readonly dataDir?: string
   /** True: the workers that come with gone. */
   readonly work?: string | true
+  readonly processes?: number
 }
+
+interface Setup {
+  readonly env: NodeJS.ProcessEnv
+  readonly config: Config
+  readonly log: Logger
+}
+
+/** Beyond what processes have for their end, for those that did not keep to it. */
+const KILL_MS = 2_000
 
 /** `gone serve`: a facade until it is told to stop. */
 export function addServe(program: Command): void {
@@ -24,9 +37,15 @@ export function addServe(program: Command): void {
     .option('--redis <url>', 'Redis to use (REDIS_URL)')
     .option('--data-dir <folder>', 'where an embedded Redis keeps its data (GONE_DATA_DIR, default .gone)')
     .option('--work [folder]', 'run workers too, as a process apart; without a folder those of gone')
+    .option(
+      '--processes <number>',
+      'so many processes that serve the port together, or auto: one for each core (default: 1)',
+      processCount,
+    )
     .addHelpText(
       'after',
-      '\nExamples:\n  $ gone serve\n  $ gone serve --work ./workers\n  $ REDIS_URL=redis://redis:6379 gone serve --port 8081\n\n' +
+      '\nExamples:\n  $ gone serve\n  $ gone serve --work ./workers\n' +
+        '  $ REDIS_URL=redis://redis:6379 gone serve --port 8081\n  $ gone serve --processes auto\n\n' +
         'Exit codes:\n  0  stopped by a signal, and drained\n' +
         '  1  a second signal, GONE_SHUTDOWN passed, or its data folder was taken away\n' +
         '  2  it cannot start: a wrong setting, no Redis, or the port is taken;\n' +
@@ -36,22 +55,24 @@ export function addServe(program: Command): void {
 }
 
 async function serve(options: ServeOptions): Promise<void> {
-  const [{ startServer }, { readConfig }, { createLog }, { stopOnSignal }, { withSecretFiles }] =
-    await Promise.all([
-      import('../app/server.ts'),
-      import('../config.ts'),
-      import('../log.ts'),
-      import('./stop-on-signal.ts'),
-      import('../secrets.ts'),
-    ])
+  const [{ readConfig }, { createLog }, { stopOnSignal }, { withSecretFiles }] = await Promise.all([
+    import('../config.ts'),
+    import('../log.ts'),
+    import('./stop-on-signal.ts'),
+    import('../secrets.ts'),
+  ])
+  const { processes = 1 } = options
   const env = { ...process.env, ...settingsOf(options) }
   const config = readConfig(env)
   const log = createLog('gone', config, withSecretFiles(env))
   tellWithoutInit(log)
-  const say = (line: string) => process.stderr.write(`${line}\n`)
-  const server = await startServer(config, { env: process.env, log, say })
+  const server = await (processes === 1 ? startHere : startApart(processes))({ env, config, log })
   log.info(
-    { url: server.url, redis: server.dataDir ? `embedded, data in ${server.dataDir}` : 'given' },
+    {
+      url: server.url,
+      redis: server.dataDir ? `embedded, data in ${server.dataDir}` : 'given',
+      ...(processes > 1 && { processes }),
+    },
     'listening',
   )
   // On a terminal the line before says where it listens, unless its level is not shown.
@@ -60,7 +81,8 @@ async function serve(options: ServeOptions): Promise<void> {
 
   const workers = options.work === undefined ? undefined : workersOf(options.work, { env, config, log })
   workers?.start()
-  const end = stopOnSignal({ graceMs: config.shutdownMs, log, message: 'stopping' }, async () => {
+  const graceMs = config.shutdownMs + (processes > 1 ? KILL_MS : 0)
+  const end = stopOnSignal({ graceMs, log, message: 'stopping' }, async () => {
     await workers?.stop()
     await server.stop()
   })
@@ -71,11 +93,32 @@ async function serve(options: ServeOptions): Promise<void> {
   })
 }
 
+const say = (line: string) => void process.stderr.write(`${line}\n`)
+
+async function startHere({ config, log }: Setup): Promise<GoneServer> {
+  const { startServer } = await import('../app/server.ts')
+  return startServer(config, { env: process.env, log, say })
+}
+
+/** This process serves nothing then, and loads no more than it needs to look after those that do. */
+function startApart(count: number) {
+  return async ({ env, config, log }: Setup): Promise<GoneServer> => {
+    const { startProcesses } = await import('../app/processes.ts')
+    const server = await startProcesses(config, {
+      env,
+      log,
+      say,
+      count,
+      program: new URL('./served-process.ts', import.meta.url),
+      args: (redis) => [JSON.stringify({ ...(redis !== undefined && { redis }) } satisfies ServedStart)],
+    })
+    process.once('exit', () => server.killAll())
+    return server
+  }
+}
+
 /** They report to the Redis that may be this server's own, so they end first: of the time there is they get a half. */
-function workersOf(
-  folder: string | true,
-  { env, config, log }: { readonly env: NodeJS.ProcessEnv; readonly config: Config; readonly log: Logger },
-): WorkProcess {
+function workersOf(folder: string | true, { env, config, log }: Setup): WorkProcess {
   return new WorkProcess({
     ...(folder !== true && { folder }),
     env: { ...env, GONE_SHUTDOWN: `${Math.max(100, Math.floor(config.shutdownMs / 2))}ms` },

@@ -147,6 +147,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/config.ts',
     'src/errors.ts',
     'src/version.ts',
+    'src/waiting.ts',
     'node:*',
     'pino',
   ],

@@ -1,7 +1,8 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge } from 'prom-client'
 import { ALERT_KINDS } from '../../core/alerts/alert.ts'
 import type { Alerts } from '../../core/alerts/alert-ports.ts'
 import type { Watchman } from '../../service/alerts/watchman.ts'
+import type { Registries } from './registries.ts'
 import { withinScrape } from './scrape.ts'
 
 export interface AlertMetricsParts {
@@ -11,13 +12,15 @@ export interface AlertMetricsParts {
   readonly deliveries?: Readonly<Record<'delivered' | 'retried' | 'givenUp', number>>
 }
 
-export function collectAlerts(registry: Registry, { alerts, watchman, deliveries }: AlertMetricsParts): void {
-  const registers = [registry]
+export function collectAlerts(
+  { own, shared }: Registries,
+  { alerts, watchman, deliveries }: AlertMetricsParts,
+): void {
   new Gauge({
     name: 'gone_alerts_open',
     help: 'Alerts that are open now, by kind. Missing while Redis cannot answer.',
     labelNames: ['kind'],
-    registers,
+    registers: [shared],
     async collect() {
       this.reset()
       const counts = await withinScrape(alerts.openCounts())
@@ -28,7 +31,7 @@ export function collectAlerts(registry: Registry, { alerts, watchman, deliveries
     name: 'gone_alerts_total',
     help: 'Alerts that this process opened and resolved, by kind and event.',
     labelNames: ['kind', 'event'],
-    registers,
+    registers: [own],
     collect() {
       this.reset()
       for (const [event, kinds] of Object.entries(watchman.counts)) {
@@ -41,7 +44,7 @@ export function collectAlerts(registry: Registry, { alerts, watchman, deliveries
     name: 'gone_alert_deliveries_total',
     help: 'Attempts of this process to tell of an alert, by outcome: delivered, retried (failed, to be tried again), givenUp.',
     labelNames: ['outcome'],
-    registers,
+    registers: [own],
     collect() {
       this.reset()
       for (const [outcome, count] of Object.entries(deliveries)) this.inc({ outcome }, count)

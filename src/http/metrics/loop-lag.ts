@@ -16,6 +16,9 @@ const ABOUT: Readonly<Record<(typeof PARTS)[number], string>> = {
   p90: 'The 90th percentile of the recorded event loop delays.',
   p99: 'The 99th percentile of the recorded event loop delays.',
 }
+/** Of several processes the worst, where it is not a mean. */
+const AGGREGATORS = { min: 'min', mean: 'average', stddev: 'average' } as const
+const aggregatorOf = (part: string) => AGGREGATORS[part as keyof typeof AGGREGATORS] ?? ('max' as const)
 const nameOf = (part: string) => `nodejs_eventloop_lag_${part}_seconds`
 
 /**
@@ -29,10 +32,13 @@ export function collectLoopLag(registry: Registry, calm: Calm): void {
   calm.follow((isCalm) => void (isCalm ? histogram.disable() : histogram.enable()))
 
   const registers = [registry]
-  const gauges = PARTS.map((part) => new Gauge({ name: nameOf(part), help: ABOUT[part], registers }))
+  const gauges = PARTS.map(
+    (part) => new Gauge({ name: nameOf(part), help: ABOUT[part], aggregator: aggregatorOf(part), registers }),
+  )
   new Gauge({
     name: LAG,
     help: 'Lag of event loop in seconds.',
+    aggregator: 'max',
     registers,
     // Of the others too, at once: whoever scrapes waits for none but this.
     async collect() {

@@ -1,4 +1,4 @@
-import { Counter, Gauge, type Registry } from 'prom-client'
+import { Counter, Gauge } from 'prom-client'
 import type { ElectionVerdict } from '../../core/rounds/election.ts'
 import { ROUNDS_QUEUE } from '../../core/rounds/job.ts'
 import type { Outcome } from '../../core/rounds/record.ts'
@@ -6,6 +6,7 @@ import type { JobQueues, Records, RoundQueue } from '../../core/rounds/round-por
 import type { Board } from '../../service/rounds/board.ts'
 import type { Sweeper } from '../../service/rounds/sweeper.ts'
 import { withinLabels } from './queue-labels.ts'
+import type { Registries } from './registries.ts'
 import { lastKnown, withinScrape } from './scrape.ts'
 
 export interface RoundMetricsParts {
@@ -28,15 +29,14 @@ export class RoundMetrics {
   private readonly completions: Counter<'outcome' | 'verdict'>
   private readonly submissions: Counter<'outcome'>
 
-  constructor(registry: Registry, parts: RoundMetricsParts) {
-    const registers = [registry]
+  constructor({ own, shared }: Registries, parts: RoundMetricsParts) {
     const { elections } = this
     // Counted in plain numbers, because a loser's answer is too quick for more. From zero, so that the first error is a rise.
     new Counter({
       name: 'gone_elections_total',
       help: 'Answers to candidates by outcome; error means that it could not be decided.',
       labelNames: ['outcome'],
-      registers,
+      registers: [own],
       collect() {
         this.reset()
         for (const [outcome, count] of Object.entries(elections)) this.inc({ outcome }, count)
@@ -46,15 +46,15 @@ export class RoundMetrics {
       name: 'gone_completions_total',
       help: 'Reports by outcome (completed, failed) and verdict (recorded, alreadyRecorded, refused).',
       labelNames: ['outcome', 'verdict'],
-      registers,
+      registers: [own],
     })
     this.submissions = new Counter({
       name: 'gone_submissions_total',
       help: 'Submissions by outcome: first for those that made a job, duplicate for all others.',
       labelNames: ['outcome'],
-      registers,
+      registers: [own],
     })
-    collectShared(registry, parts)
+    collectShared({ own, shared }, parts)
   }
 
   countElection(outcome: ElectionVerdict | 'error'): void {
@@ -71,15 +71,14 @@ export class RoundMetrics {
 }
 
 function collectShared(
-  registry: Registry,
+  { own, shared }: Registries,
   { records, queue, jobs, sweeper, board }: RoundMetricsParts,
 ): void {
-  const registers = [registry]
   const overdueCount = lastKnown(() => records.overdueCount())
   new Gauge({
     name: 'gone_overdue_rounds',
     help: 'Rounds whose deadline has passed without a report. Missing while Redis cannot answer.',
-    registers,
+    registers: [shared],
     async collect() {
       this.reset()
       const count = await overdueCount()
@@ -91,7 +90,7 @@ function collectShared(
     name: 'gone_queue_jobs',
     help: 'Jobs by queue and BullMQ state; of more than 200 queues those with the fewest jobs are other. Missing while Redis cannot answer.',
     labelNames: ['queue', 'state'],
-    registers,
+    registers: [shared],
     async collect() {
       this.reset()
       const both = Promise.all([queue.counts(), jobs.counts()])
@@ -107,7 +106,7 @@ function collectShared(
   new Counter({
     name: 'gone_redelivered_total',
     help: 'Rounds that the sweeper of this process delivered to the queue for one that could not.',
-    registers,
+    registers: [own],
     collect() {
       this.reset()
       this.inc(sweeper.redelivered)
@@ -116,7 +115,7 @@ function collectShared(
   new Gauge({
     name: 'gone_board_backlog',
     help: 'Rounds that this process has still to show on the board as they have ended. At 10000 reports wait for it.',
-    registers,
+    registers: [own],
     collect() {
       this.set(board.backlog)
     },

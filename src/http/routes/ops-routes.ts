@@ -23,7 +23,9 @@ const OPERATING = { methods: ['GET'], takesHead: true, tag: 'operating' } as con
 const HEALTH = objectOf<{ status: string }>('Health', { status: choice(['ok']) })
 const READY = objectOf<{ status: string; warning?: string }>('Ready', {
   status: choice(['ready']),
-  warning: optional(about('Redis has lost what it had acknowledged.', text())),
+  warning: optional(
+    about('Redis has lost what it had acknowledged, or a process of this server is missing.', text()),
+  ),
 })
 const UNREADY = objectOf<{ status: string; trouble: string }>('Unready', {
   status: choice(['unready']),
@@ -52,7 +54,7 @@ export function opsRoutes(app: FastifyInstance, { readiness, metrics }: OpsRoute
     summary: 'Rounds can be decided.',
     replies: {
       200: {
-        about: 'They can; where there is a `warning`, Redis has lost what it had acknowledged.',
+        about: 'They can; where there is a `warning`, something else is not as it should be.',
         json: READY,
       },
       503: { about: 'Not now; `trouble` says why.', json: UNREADY },
@@ -72,11 +74,8 @@ export function opsRoutes(app: FastifyInstance, { readiness, metrics }: OpsRoute
     summary: 'Metrics in the Prometheus text format.',
     replies: { 200: { about: 'The metrics.', text: METRICS } },
     async handler(_, reply) {
-      const text = await metrics.registry.metrics()
-      reply
-        .header('cache-control', 'no-store')
-        .header('content-type', metrics.registry.contentType)
-        .send(text)
+      const text = await metrics.text()
+      reply.header('cache-control', 'no-store').header('content-type', metrics.contentType).send(text)
     },
   })
   for (const one of [healthz, readyz, scrape]) serve(app, one)
