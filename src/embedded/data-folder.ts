@@ -1,5 +1,5 @@
 import { chmod, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:fs/promises'
-import { join } from 'node:path'
+import { dirname, join, resolve } from 'node:path'
 import { GoneError } from '../errors.ts'
 import { callAfter, pause } from '../waiting.ts'
 import { ask, type Readiness, type RedisAddress, type RedisChild } from './redis-child.ts'
@@ -31,7 +31,7 @@ export const logFileIn = (dataDir: string) => join(dataDir, 'redis.log')
 /** @throws GoneError `CONFIG` if the folder cannot be made or written, or others may enter it and it is not ours to close */
 export async function prepareDataFolder(dataDir: string, say: (line: string) => void): Promise<void> {
   try {
-    await mkdir(dataDir, { recursive: true, mode: 0o700 })
+    await makeFolder(dataDir)
     await closeToOthers(dataDir, say)
     // Opened for writing, so that a folder one may not write to is found here and with its name.
     await writeFile(lockFileIn(dataDir), '', { flag: 'a', mode: 0o600 })
@@ -42,6 +42,23 @@ export async function prepareDataFolder(dataDir: string, say: (line: string) => 
     const why = cause instanceof Error ? cause.message : String(cause)
     throw new GoneError('CONFIG', `cannot use the data folder ${dataDir}: ${why}`, { cause })
   }
+}
+
+/** Node's own `recursive` never ends where the parent is there and takes no folder, as in /proc. */
+async function makeFolder(path: string): Promise<void> {
+  if (await isFolder(path)) return
+  const parent = dirname(resolve(path))
+  if (parent !== path) await makeFolder(parent)
+  try {
+    await mkdir(path, { mode: 0o700 })
+  } catch (error) {
+    // Another server may have made it meanwhile.
+    if (!(await isFolder(path))) throw error
+  }
+}
+
+async function isFolder(path: string): Promise<boolean> {
+  return (await stat(path).catch(() => undefined))?.isDirectory() === true
 }
 
 /** What a folder has in it that is ours: closing it takes nothing from anybody. */

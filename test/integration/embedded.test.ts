@@ -28,6 +28,7 @@ import {
   packageFolder,
   type RedisServerBinary,
 } from '../../src/embedded/redis-server.ts'
+import { runCli } from '../support/cli.ts'
 import { spawnProcess } from '../support/processes.ts'
 import { builtPath, LOADER } from '../support/program.ts'
 import { startRedis } from '../support/redis.ts'
@@ -178,6 +179,21 @@ describe('an embedded Redis', () => {
     process.kill(redis.pid(), 'SIGKILL')
     await redis.stop()
     expect(processesNaming(folder)).toEqual([])
+  })
+
+  it.runIf(process.platform === 'linux')('refuses a folder that cannot be made, in one line', async () => {
+    const run = await runCli(['serve', '--port', '0', '--data-dir', '/proc/none/deeper'])
+    expect([run.code, run.stdout]).toEqual([2, ''])
+    // Where there is no Redis it is fetched first, and that is said.
+    expect(run.stderr.trim().split('\n').at(-1)).toMatch(
+      /^gone: cannot use the data folder \/proc\/none\/deeper: /,
+    )
+  })
+
+  it('makes the folders above its own, and lets nobody into them', async () => {
+    const data = join(folder, 'some', 'where')
+    await start({ dataDir: data })
+    for (const made of [data, join(folder, 'some')]) expect((await stat(made)).mode & 0o777).toBe(0o700)
   })
 
   it('says why it does not start', async () => {
