@@ -58,6 +58,38 @@ describe('the job of a round', () => {
     expect(wrong).toEqual([])
   })
 
+  it('is asked for again each second after an answer that did not come', async () => {
+    const go: (() => void)[] = []
+    const told = () => new Promise<void>((resolve) => go.push(resolve))
+    const patient = async (_: unknown, { log }: WorkerContext) => {
+      await log('before the trouble')
+      await told()
+      await log('after the trouble')
+      await told()
+    }
+    await startTestWorkers(server.redis, { patient })
+    await api('submit/mail/troubled', jsonBody({ worker: 'patient' }))
+    const { page } = await openWindow(browser, server.url)
+    const asked: number[] = []
+    await page.route('**/console/api/rounds/mail/troubled/job*', async (route) => {
+      asked.push(performance.now())
+      if (asked.length === 2) await route.abort()
+      else await route.continue()
+    })
+    await page.goto(`${server.url}/rounds/mail/troubled`)
+    const job = page.getByRole('region', { name: 'Job' })
+    await job.getByText('before the trouble').waitFor()
+    await expect.poll(() => asked.length, { timeout: 30_000 }).toBeGreaterThan(3)
+    go.shift()?.()
+    await job.getByText('after the trouble').waitFor()
+    // Once a second, and not more and more often: besides what the page asks again by itself.
+    const [count, fromMs] = [asked.length, performance.now()]
+    await expect.poll(() => performance.now() - fromMs, { timeout: 30_000 }).toBeGreaterThan(6_000)
+    expect(asked.length - count).toBeLessThan(12)
+    go.shift()?.()
+    await job.getByText('completed').waitFor()
+  }, 60_000)
+
   it('is told to be gone where it is, and a round without one says nothing of it', async () => {
     await api('submit/mail/removed', jsonBody({ worker: 'nobody' }))
     await api('cancel/mail/removed', jsonBody({ reason: 'not needed' }))

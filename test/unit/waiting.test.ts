@@ -151,6 +151,7 @@ const FIXED_TIMERS = [
   'src/console/lib/place.ts',
   'src/console/lib/draw.ts',
   'src/console/lib/live.ts',
+  'src/console/lib/often.ts',
   'src/console/lib/save.ts',
   'src/embedded/supervision.ts',
   'src/redis/heartbeat.ts',

@@ -1,35 +1,26 @@
 import type { RoundJobJson, RoundJson } from '../../core/rounds/round-wire.ts'
 import { pathOf, type Trouble } from '../lib/ask.ts'
 import { follow, type Source } from '../lib/follow.ts'
-import { isHolding } from '../lib/live.ts'
+import { often } from '../lib/often.ts'
 import { h, type VNode } from '../lib/preact.js'
 import { Empty, Waiting } from './empty.tsx'
 import { Facts } from './facts.tsx'
 import { Json, Text } from './json.tsx'
 import { Panel } from './panel.tsx'
 
-/** What a handler writes is news to nobody else: no stream tells of it. */
-const RUNNING_EVERY_MS = 1_000
 const LINES = 200
 
 /** The job of the round whose path this is; undefined as long as it has none. */
 export function followJob(path: () => string | undefined): Source<RoundJobJson> {
-  const job: Source<RoundJobJson> = follow<RoundJobJson>(
-    () => {
-      const round = path()
-      return round && pathOf(`${round}/job`, { lines: LINES })
-    },
-    [],
-    {
-      onData: ({ state }) => {
-        if (state === 'active') setTimeout(readJob, RUNNING_EVERY_MS)
-      },
-    },
+  const job: Source<RoundJobJson> = follow<RoundJobJson>(() => {
+    const round = path()
+    return round && pathOf(`${round}/job`, { lines: LINES })
+  }, [])
+  // What a handler writes is news to nobody else.
+  often(
+    () => job.data?.state === 'active',
+    () => job.again(),
   )
-  function readJob(): void {
-    if (document.hidden || isHolding()) setTimeout(readJob, RUNNING_EVERY_MS)
-    else void job.again()
-  }
   return job
 }
 
