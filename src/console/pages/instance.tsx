@@ -8,6 +8,7 @@ import { duration } from '../lib/times.ts'
 import { Badge } from '../parts/badge.tsx'
 import { Empty, Waiting } from '../parts/empty.tsx'
 import { Facts } from '../parts/facts.tsx'
+import { followInstanceLog, type InstanceLog, LogPanel } from '../parts/instance-log.tsx'
 import { Copy, Name, roundPath, workerPath } from '../parts/name.tsx'
 import { orderMenu } from '../parts/orders.tsx'
 import { Panel } from '../parts/panel.tsx'
@@ -38,6 +39,7 @@ export function instancePage({ me }: Ground, id: string): Page {
       },
     },
   )
+  const log = followInstanceLog(id, () => found.data?.instance.place !== undefined)
   return {
     title: id,
     view: () => (
@@ -56,7 +58,7 @@ export function instancePage({ me }: Ground, id: string): Page {
           </div>
         </div>
         {found.data ? (
-          bodyOf(found.data.instance, points)
+          bodyOf(found.data.instance, points, log)
         ) : found.trouble?.status === 404 ? (
           gone()
         ) : (
@@ -77,7 +79,7 @@ function gone(): VNode {
   )
 }
 
-function bodyOf(instance: InstanceJson, points: readonly InstanceJson[]): VNode {
+function bodyOf(instance: InstanceJson, points: readonly InstanceJson[], log: InstanceLog): VNode {
   return (
     <div class="grid">
       <div class="stack">
@@ -104,6 +106,7 @@ function bodyOf(instance: InstanceJson, points: readonly InstanceJson[]): VNode 
             />
           </div>
         </Panel>
+        <LogPanel log={log} isRead={instance.place !== undefined} />
       </div>
       <Panel title="Facts">
         <Facts rows={factsOf(instance)} />

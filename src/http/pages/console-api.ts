@@ -37,6 +37,7 @@ const ASKED: ReadonlySet<string> = new Set([
   'listInstances',
   'getInstance',
   'getSeries',
+  'readFleetLog',
   'giveOrder',
   'listOrders',
   'getOrder',
