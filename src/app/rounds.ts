@@ -6,6 +6,7 @@ import { BullJobTakes } from '../queue/job-takes.ts'
 import { BullRoundQueue } from '../queue/round-queue.ts'
 import { SettleWorker } from '../queue/settle-worker.ts'
 import { isOneServer } from '../redis/connections.ts'
+import { SettingsNow } from '../service/fleet/settings-now.ts'
 import { Loop } from '../service/loop.ts'
 import { Board } from '../service/rounds/board.ts'
 import { Canceller } from '../service/rounds/canceller.ts'
@@ -20,6 +21,7 @@ import { Standby } from '../service/rounds/standby.ts'
 import { Sweeper } from '../service/rounds/sweeper.ts'
 import { Taker } from '../service/rounds/taker.ts'
 import { Tally } from '../service/rounds/tally.ts'
+import { RedisFleet } from '../store/fleet/redis-fleet.ts'
 import { RedisRecords, SUBMIT_LUA, type SubmitAlong } from '../store/records/redis-records.ts'
 import { RedisNews } from '../store/redis-news.ts'
 import { type Ground, nowMs } from './assembly.ts'
@@ -90,7 +92,9 @@ export function assembleRounds(
     client: lines.open('commands', 'takes'),
     serve: (queue) => jobs.serve(queue),
   })
-  const taker = new Taker({ records, rounds: queue, takes, gate: workGate, tally, log, nowMs })
+  const settings = new SettingsNow(new RedisFleet(lines.commands), nowMs)
+  const usual = (worker: string) => settings.usualTermsOf(worker)
+  const taker = new Taker({ records, rounds: queue, takes, gate: workGate, tally, usual, log, nowMs })
   const reader = new Reader(records, memory, nowMs)
   const settling = lines.open('waiting', 'settle')
   return {

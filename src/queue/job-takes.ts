@@ -1,4 +1,5 @@
 import { Job, type JobJson, Queue } from 'bullmq'
+import type { Backoff, UsualTerms } from '../core/rounds/job.ts'
 import { parseRoundKey, type RoundId, roundKey } from '../core/rounds/round.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
@@ -27,6 +28,7 @@ const LOCK_MS = 30_000
 /** How often it is looked for jobs whose lease has ended; such a job is handed on at the second look. */
 const STALLED_EVERY_MS = 1_000
 const MAX_STALLED = 1_000_000
+const USUAL_BACKOFF: Backoff = { type: 'exponential', delayMs: 1_000 }
 /** A queue that was not asked for longest is opened anew: it has no connection of its own. */
 const MAX_QUEUES = 1_000
 /** BullMQ's answers that a job is not in this hand: gone, without a lock, not active, locked by another. */
@@ -72,12 +74,12 @@ export class BullJobTakes implements JobTakes {
     })
   }
 
-  async end(queue: string, id: RoundId, value: string, end: AttemptEnd): Promise<boolean> {
+  async end(queue: string, id: RoundId, value: string, end: AttemptEnd, usual: UsualTerms): Promise<boolean> {
     return attempt(`end a job of ${queue}`, async () => {
       const job = await this.job(queue, id)
       if (job === undefined) return false
       try {
-        await endJob(job, value, end, this.logs)
+        await endJob(job, value, end, this.logs, usual)
         return true
       } catch (error) {
         if (NOT_OURS.includes((error as { readonly code?: unknown }).code)) return false
@@ -149,13 +151,21 @@ function queuedOf(job: Job): QueuedJob {
 }
 
 /** What BullMQ's worker does where its handler returns or throws. */
-async function endJob(job: Job, value: string, end: AttemptEnd, logs: JobLogs): Promise<void> {
+async function endJob(
+  job: Job,
+  value: string,
+  end: AttemptEnd,
+  logs: JobLogs,
+  { attempts = 1, backoff = USUAL_BACKOFF }: UsualTerms = {},
+): Promise<void> {
   switch (end.kind) {
     case 'completed':
       await job.moveToCompleted(keptOf(end.result), value, false)
       return
     case 'failed':
-      job.opts.backoff ??= { type: 'exponential', delay: 1_000 }
+      // A submission without terms of its own leaves them to the worker; BullMQ reads them here.
+      job.opts.attempts ||= attempts
+      job.opts.backoff ??= { type: backoff.type, delay: backoff.delayMs }
       await job.moveToFailed(failedAs(end), value, false)
       return
     case 'skipped':

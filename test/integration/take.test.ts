@@ -91,7 +91,7 @@ describe('a job that is taken over HTTP', () => {
   it('is tried again with backoff until its attempts are spent, then failed', async () => {
     const worker = await submitted({ attempts: 2, backoff: { type: 'fixed', delay: '10ms' } })
     const first = await taken(worker)
-    expect(await first.fail('once')).toMatchObject({ kind: 'recorded', round: { state: 'led' } })
+    await first.fail('once')
     const second = await taken(worker, {}, elsewhere)
     expect(second.attempt).toBe(2)
     expect(second.fence).toBeGreaterThan(first.fence)
@@ -261,5 +261,64 @@ describe('a server that stops', () => {
     await pause(200) // until it waits
     await third.stop()
     expect((await waiting).status).toBe(204)
+  })
+})
+
+/** The job as soon as what was set holds for it: within a second. */
+async function takenWith(worker: string, timeout: string) {
+  let job = await taken(worker)
+  await expect
+    .poll(
+      async () => {
+        if (job.timeout === timeout) return true
+        await job.giveBack()
+        job = await taken(worker)
+        return false
+      },
+      { timeout: 30_000 },
+    )
+    .toBe(true)
+  return job
+}
+
+describe('what is set of its worker', () => {
+  it('holds for a job that says nothing else, as it was when it was taken', async () => {
+    const worker = await submitted()
+    const settings = { attempts: 3, timeout: '5m', backoff: { type: 'fixed', delay: '1ms' } } as const
+    await client.fleet.config.put({ of: 'worker', name: worker }, settings)
+    const first = await takenWith(worker, '5m')
+    await first.fail('once')
+    const second = await taken(worker)
+    expect(second).toMatchObject({ attempt: 2, timeout: '5m' })
+    // Whoever has it keeps to what it was told.
+    await client.fleet.config.put({ of: 'worker', name: worker }, { attempts: 2, timeout: '1ms' })
+    expect(await elsewhere.renew('taken', worker, { fence: second.fence })).toMatchObject({ kind: 'renewed' })
+    await elsewhere.fail('taken', worker, { fence: second.fence, reason: 'twice' })
+    const third = await takenWith(worker, '1ms')
+    expect(third.attempt).toBe(3)
+    await third.fail('thrice')
+    expect(await client.wait('taken', worker)).toMatchObject({ state: 'failed' })
+  })
+
+  it('is not for a job that says it itself', async () => {
+    const worker = await submitted({ attempts: 1, timeout: '10m' })
+    await client.fleet.config.put({ of: 'worker', name: worker }, { attempts: 5, timeout: '5m' })
+    // Another worker's, set later: where it holds, what was set before does too.
+    const later = await submitted()
+    await client.fleet.config.put({ of: 'worker', name: later }, { timeout: '6m' })
+    await takenWith(later, '6m')
+    const job = await taken(worker)
+    expect(job.timeout).toBe('10m')
+    await job.fail('at once')
+    expect(await client.wait('taken', worker)).toMatchObject({ state: 'failed' })
+  })
+
+  it('ends an attempt that takes longer, and lets the next one wait its time', async () => {
+    const worker = await submitted()
+    const backoff = { type: 'fixed', delay: '1h' } as const
+    await client.fleet.config.put({ of: 'worker', name: worker }, { attempts: 2, timeout: '1ms', backoff })
+    const job = await takenWith(worker, '1ms')
+    expect(await job.renew()).toMatchObject({ kind: 'superseded' })
+    expect(await statesOf(worker)).toEqual({ ...NONE, delayed: 1 })
   })
 })

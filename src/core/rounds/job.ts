@@ -51,6 +51,13 @@ export interface RunTerms {
   readonly call?: CallTerms
 }
 
+/** How a worker's jobs are run where they say nothing else. */
+export interface UsualTerms {
+  readonly attempts?: number
+  readonly backoff?: Backoff
+  readonly timeoutMs?: number
+}
+
 /** A round's work as it was submitted. */
 export interface Submission {
   /** The worker that runs it: its queue's name. */

@@ -1,6 +1,6 @@
 import type { WorkTally } from '../../core/fleet/series-ports.ts'
 import { type Candidate, hasToken } from '../../core/rounds/candidate.ts'
-import { JOB_IDENTITY, type RunTerms } from '../../core/rounds/job.ts'
+import { JOB_IDENTITY, type RunTerms, type UsualTerms } from '../../core/rounds/job.ts'
 import type { RoundRecord } from '../../core/rounds/record.ts'
 import { formatRound, type RoundId } from '../../core/rounds/round.ts'
 import type { Gate, Log, Records, RoundQueue, Sighting } from '../../core/rounds/round-ports.ts'
@@ -33,8 +33,12 @@ export interface JobTakes {
   find(queue: string, id: RoundId): Promise<QueuedJob | undefined>
   /** Keeps the job in this hand for so long from now. False: it is not in it any more. */
   hold(queue: string, id: RoundId, value: string, leaseMs: number): Promise<boolean>
-  /** Ends the attempt. False: the job is not in this hand any more. */
-  end(queue: string, id: RoundId, value: string, end: AttemptEnd): Promise<boolean>
+  /**
+   * Ends the attempt. False: the job is not in this hand any more.
+   *
+   * @param usual what holds where the job says nothing else
+   */
+  end(queue: string, id: RoundId, value: string, end: AttemptEnd, usual: UsualTerms): Promise<boolean>
   /** Notes what was answered under this value, for as long as nothing else is heard of whoever took it. */
   note(value: string, queue: string, id: RoundId, ms: number): Promise<void>
   /** What was answered under this value. */
@@ -60,6 +64,8 @@ export interface TakerParts {
   readonly takes: JobTakes
   readonly gate: Gate
   readonly tally: WorkTally
+  /** What is set of a worker from one place. */
+  readonly usual: (worker: string) => Promise<UsualTerms>
   readonly log: Log
   /** A clock that never goes back. */
   readonly nowMs: () => number
@@ -141,7 +147,7 @@ export class Taker {
     if (out === undefined) return
     const { takes, gate } = this.parts
     const { queue, hold, record, runTerms } = out
-    const { timeoutMs } = runTerms
+    const { timeoutMs = hold.usual.timeoutMs } = runTerms
     if (timeoutMs !== undefined && seen.nowMs - record.electedAtMs >= timeoutMs) {
       const why = `it took longer than ${formatDuration(timeoutMs)}`
       if (!(await this.fail(id, seen, { reason: why, isFinal: false }))) {
@@ -184,7 +190,7 @@ export class Taker {
     const out = outOf(seen)
     if (out === undefined || seen.record?.completion) return false
     const job = await this.parts.takes.find(out.queue, id)
-    const isLast = isFinal || (job?.number ?? 1) >= (job?.attempts ?? 1)
+    const isLast = isFinal || (job?.number ?? 1) >= (job?.attempts ?? out.hold.usual.attempts ?? 1)
     if (isLast || out.runTerms.ifExecutorDies === 'fail') return false
     await this.endHeld(id, out, {
       kind: 'failed',
@@ -225,11 +231,12 @@ export class Taker {
     if (noted?.queue !== worker) return undefined
     const { id } = noted
     const { record, submission } = await records.read(id)
-    const isOurs = record && !record.completion && holdIn(record)?.value === who.identity
-    if (!isOurs || !(await takes.hold(worker, id, who.identity, terms.leaseMs))) return undefined
+    const hold = record && !record.completion ? holdIn(record) : undefined
+    if (record === undefined || hold?.value !== who.identity) return undefined
+    if (!(await takes.hold(worker, id, who.identity, terms.leaseMs))) return undefined
     const job = await takes.find(worker, id)
     if (job === undefined) return undefined
-    return takenOf(worker, job, record.leader, record.fence, submission?.runTerms ?? {}, terms)
+    return takenOf(job, { ...record, worker, runTerms: submission?.runTerms ?? {}, usual: hold.usual }, terms)
   }
 
   private async tryTake(worker: string, who: Candidate, terms: TakeTerms): Promise<Taken | undefined> {
@@ -260,8 +267,9 @@ export class Taker {
   ): Promise<Taken | undefined> {
     const { takes, gate, records } = this.parts
     const { id, number } = job
+    const usual = await this.parts.usual(worker)
     const endAs = async (end: AttemptEnd) => {
-      await takes.end(worker, id, value, end)
+      await takes.end(worker, id, value, end, usual)
       return undefined
     }
     const ended = job.isFirst ? undefined : whyNot((await records.read(id)).record)
@@ -271,9 +279,11 @@ export class Taker {
       return endAs(HELD)
     }
     const leader = `${worker}@${address}`
-    const isLast = number >= (job.attempts ?? 1)
+    const isLast = number >= (job.attempts ?? usual.attempts ?? 1)
     const attempt = { ...job, address: leader, isLast }
-    const started = await this.record.start(attempt, { hold: holdText({ value, leaseMs: terms.leaseMs }) })
+    const started = await this.record.start(attempt, {
+      hold: holdText({ value, leaseMs: terms.leaseMs, usual }),
+    })
     if (started.verdict !== 'started') {
       await gate.release(id, value)
       return endAs(started)
@@ -283,7 +293,7 @@ export class Taker {
     if (!(await takes.hold(worker, id, value, terms.leaseMs))) return undefined
     if (hasToken(value)) await takes.note(value, worker, id, terms.leaseMs)
     if (number === 1) this.parts.tally.waited(worker, job.waitedMs)
-    return takenOf(worker, job, leader, fence, runTerms, terms)
+    return takenOf(job, { worker, leader, fence, runTerms, usual }, terms)
   }
 
   /** @throws GoneError `SUPERSEDED` if the job is in another hand */
@@ -299,28 +309,29 @@ export class Taker {
     const { gate, takes, tally } = this.parts
     // First: whoever is handed the job next must not find the gate held.
     await gate.release(id, hold.value)
-    if (!(await takes.end(queue, id, hold.value, end))) return false
+    if (!(await takes.end(queue, id, hold.value, end, hold.usual))) return false
     if (end.kind === 'completed') tally.ended(queue, 'done', ranMs)
     if (end.kind === 'failed') tally.ended(queue, 'failed', ranMs)
     return true
   }
 }
 
-/** By what a job is out: the value that proves it, and the length of its lease. */
+/** By what a job is out: the value that proves it, the length of its lease, and what was set of its worker as it was taken. */
 interface Hold {
   readonly value: string
   readonly leaseMs: number
+  readonly usual: UsualTerms
 }
 
-function holdText({ value, leaseMs }: Hold): string {
-  return `${value} ${leaseMs}`
+function holdText({ value, leaseMs, usual }: Hold): string {
+  return `${value} ${leaseMs} ${JSON.stringify(usual)}`
 }
 
 /** Undefined where no executor over HTTP has it. */
 function holdIn({ starts, gate, identity }: RoundRecord): Hold | undefined {
-  const [, value, leaseMs] = /^(\S+) (\d+)$/.exec(gate ?? '') ?? []
+  const [, value, leaseMs, usual = '{}'] = /^(\S+) (\d+) (\{.*\})$/.exec(gate ?? '') ?? []
   if (starts === undefined || identity !== JOB_IDENTITY || value === undefined) return undefined
-  return { value, leaseMs: Number(leaseMs) }
+  return { value, leaseMs: Number(leaseMs), usual: JSON.parse(usual) as UsualTerms }
 }
 
 interface Out {
@@ -340,13 +351,15 @@ function outOf({ record, submission, nowMs }: Sighting): Out | undefined {
 }
 
 function takenOf(
-  worker: string,
   { id, data, number, traceparent }: QueuedJob,
-  leader: string,
-  fence: number,
-  { timeoutMs }: RunTerms,
+  led: Pick<Taken, 'worker' | 'leader' | 'fence'> & {
+    readonly runTerms: RunTerms
+    readonly usual: UsualTerms
+  },
   { leaseMs }: TakeTerms,
 ): Taken {
+  const { worker, leader, fence, runTerms, usual } = led
+  const { timeoutMs = usual.timeoutMs } = runTerms
   const timeout = timeoutMs === undefined ? {} : { timeoutMs }
   const trace = traceparent === undefined ? {} : { traceparent }
   return { id, worker, data, attempt: number, leader, fence, leaseMs, ...timeout, ...trace }
