@@ -219,7 +219,7 @@ export const SETTINGS = {
   region: {
     name: 'GONE_REGION',
     fallback: 'none',
-    about: 'of workers: where they run, as the fleet shows it',
+    about: 'of workers: where they run, as the fleet shows it; they also take jobs that are for it',
     rule: label(),
   },
   hostLabel: {

@@ -3,6 +3,7 @@ import type { Alerts } from '../core/alerts/alert-ports.ts'
 import type { SeriesStore } from '../core/fleet/series-ports.ts'
 import { BullJobsInHand } from '../queue/jobs-in-hand.ts'
 import { BullQueueReader } from '../queue/queue-reader.ts'
+import { BullRegionJobs } from '../queue/region-jobs.ts'
 import { FleetWatch } from '../service/fleet/fleet-watch.ts'
 import { FleetFollower } from '../service/fleet/follower.ts'
 import { LogReader } from '../service/fleet/log-reader.ts'
@@ -24,7 +25,8 @@ export function assembleFleet(
 ) {
   const fleet = new RedisFleet(lines.commands)
   const queues = new BullQueueReader(() => jobs.states())
-  const watch = new FleetWatch({ fleet, queues, log, alerts, tells: config.alertUrls.length > 0 })
+  const regionJobs = new BullRegionJobs(lines.commands)
+  const watch = new FleetWatch({ fleet, queues, regionJobs, log, alerts, tells: config.alertUrls.length > 0 })
   const follower = new FleetFollower(fleet, nowMs)
   const pokes = new RedisPokes(lines.commands)
   return {

@@ -15,6 +15,8 @@ export interface InstanceLabels {
   readonly release: string
   readonly region: string
   readonly host: string
+  /** It takes jobs that are for its region. */
+  readonly regional?: true
 }
 
 /** How a process ends that was ordered to be started again. */

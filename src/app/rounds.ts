@@ -6,6 +6,7 @@ import { BullJobTakes } from '../queue/job-takes.ts'
 import { BullRoundQueue } from '../queue/round-queue.ts'
 import { SettleWorker } from '../queue/settle-worker.ts'
 import { isOneServer } from '../redis/connections.ts'
+import { RegionsServed } from '../service/fleet/regions-served.ts'
 import { SettingsNow } from '../service/fleet/settings-now.ts'
 import { Loop } from '../service/loop.ts'
 import { Board } from '../service/rounds/board.ts'
@@ -45,11 +46,19 @@ function forgetting(jobs: BullJobQueues, log: Log): Loop {
 }
 
 /** Records, and the queues that are told of their submissions in the same step where both are on one server. */
-function openRecords({ config, lines, closing }: Pick<Ground, 'config' | 'lines' | 'closing'>) {
+function openRecords(
+  { config, lines, closing }: Pick<Ground, 'config' | 'lines' | 'closing'>,
+  regions: RegionsServed,
+) {
   const client = lines.open('commands', 'jobs')
   // In a Cluster a record and its queue are in different slots.
   const isAlong = isOneServer(client)
-  const jobs = new BullJobQueues(client, config.jobRetentionMs, isAlong ? SUBMIT_LUA : undefined)
+  const jobs = new BullJobQueues(
+    client,
+    config.jobRetentionMs,
+    isAlong ? SUBMIT_LUA : undefined,
+    (worker, region) => regions.serves(worker, region),
+  )
   closing.add('queues', () => jobs.stop())
   const along: SubmitAlong = (id, submission, step) => jobs.addRecorded(id, submission, step)
   const records = new RedisRecords(lines.commands, config.retentionMs, isAlong ? along : undefined)
@@ -61,7 +70,8 @@ export function assembleRounds(
   { config, lines, closing, log }: Ground,
   { tally }: Pick<ReturnType<typeof assembleSeries>, 'tally'>,
 ) {
-  const { records, jobs } = openRecords({ config, lines, closing })
+  const fleet = new RedisFleet(lines.commands)
+  const { records, jobs } = openRecords({ config, lines, closing }, new RegionsServed(fleet, nowMs))
   const queue = new BullRoundQueue(lines.open('commands', 'queue'), config)
   const board = new Board({ records, queue, log })
   closing.add('queues', async () => {
@@ -92,7 +102,7 @@ export function assembleRounds(
     client: lines.open('commands', 'takes'),
     serve: (queue) => jobs.serve(queue),
   })
-  const settings = new SettingsNow(new RedisFleet(lines.commands), nowMs)
+  const settings = new SettingsNow(fleet, nowMs)
   const usual = (worker: string) => settings.usualTermsOf(worker)
   const taker = new Taker({ records, rounds: queue, takes, gate: workGate, tally, usual, log, nowMs })
   const reader = new Reader(records, memory, nowMs)

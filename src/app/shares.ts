@@ -1,3 +1,4 @@
+import { ownerOf } from '../core/rounds/job.ts'
 import { parseRoundKey } from '../core/rounds/round.ts'
 import { parseScheduleKey } from '../core/schedules/schedule.ts'
 import type { BullJobQueues } from '../queue/job-queues.ts'
@@ -25,7 +26,8 @@ export function assembleShares(
       expectations: async (name) => (await expectations.get(parseScheduleKey(name))).record !== undefined,
       queuedBytes(name) {
         const [queue = '', key = ''] = name.split('/')
-        return jobs.isPending(parseRoundKey(key), queue)
+        const { worker, region } = ownerOf(queue)
+        return jobs.isPending(parseRoundKey(key), worker, region)
       },
     },
     nowMs,

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { hostname } from 'node:os'
 import type { Config } from '../config.ts'
-import { NO_RELEASE } from '../core/fleet/instance.ts'
+import { NO_REGION, NO_RELEASE } from '../core/fleet/instance.ts'
 import { roundKey } from '../core/rounds/round.ts'
 import { JobWorker, type JobWorkerParts } from '../queue/job-worker.ts'
 import { QueueNames } from '../queue/queue-names.ts'
@@ -100,15 +100,26 @@ export async function startWorkers(
     for (const worker of running.values()) {
       closing.add('work', () => worker.stop(drainMs(config), endMs(config), isBroken))
     }
-    keepServed(config, [...running.keys()], { lines, log, closing })
+    const locks: Readonly<Record<string, string>> = Object.assign(
+      {},
+      ...[...running.values()].map((one) => one.locks),
+    )
+    keepServed(config, Object.keys(locks), { lines, log, closing })
     const { release, region, hostLabel: host = hostname() } = config
-    const labels = { id, release, region, host, ...(place && { place }) }
+    const labels = {
+      id,
+      release,
+      region,
+      host,
+      ...(isRegional(config) && { regional: true as const }),
+      ...(place && { place }),
+    }
     const instance = new WorkInstance(running, labels, onOrdered)
     const pulse = await joinFleet(instance, running, { lines, log, closing })
     tally.start()
     return {
       instance,
-      locks: Object.fromEntries([...running].map(([name, { lock }]) => [name, lock])),
+      locks,
       listed: pulse.listed,
       retell: () => pulse.retell(),
       rounds: () => [...running.values()].flatMap((worker) => [...worker.running]),
@@ -172,6 +183,7 @@ function makeWorker(
   const worker = new JobWorker({
     ...config,
     queue: name,
+    ...(isRegional(config) && { region: config.region }),
     terms,
     ...(parseConfig && { parseConfig }),
     handler: (data, context) => Promise.resolve(handler({ id: roundKey(context), data }, withCalls(context))),
@@ -181,6 +193,9 @@ function makeWorker(
   })
   return worker
 }
+
+/** One that says where it is. */
+const isRegional = ({ region }: Config) => region !== NO_REGION
 
 const drainMs = ({ shutdownMs }: Config) => shutdownMs - Math.min(CUT_OFF_MS, shutdownMs / 2)
 

@@ -25,6 +25,8 @@ interface SubmitTerms {
   readonly deadline?: Duration
   /** `fail`: started once, ever. Default `rerun`: started again where its worker died. */
   readonly ifExecutorDies?: 'rerun' | 'fail'
+  /** Where it is run as long as an instance of the worker takes jobs there; else wherever one is free. */
+  readonly region?: string
   /** The trace that it is part of (W3C), where no instrumented `fetch` says so: the handler is told. */
   readonly traceparent?: string
   /** Ends the call; it then rejects with the signal's reason. */

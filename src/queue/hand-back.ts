@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { Job, type Queue } from 'bullmq'
 import type { DeadInstance, HandBack } from '../core/fleet/fleet-ports.ts'
+import { ownerOf } from '../core/rounds/job.ts'
 import type { RoundId } from '../core/rounds/round.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
@@ -60,7 +61,7 @@ export class BullHandBack implements HandBack {
       if (token === undefined || round === undefined) continue
       // Whoever takes the job would find the gate held, and put it off.
       await this.releaseGate(round, instance)
-      if (await this.move(queue, id, token)) moved.push({ worker: queue.name, round })
+      if (await this.move(queue, id, token)) moved.push({ worker: ownerOf(queue.name).worker, round })
     }
     return moved
   }

@@ -1,7 +1,13 @@
 import type { BackoffOptions, Job, JobsOptions, Queue } from 'bullmq'
-import { type Backoff, MAX_QUEUES, type Submission, type SubmissionRecord } from '../core/rounds/job.ts'
+import {
+  type Backoff,
+  MAX_QUEUES,
+  regionQueue,
+  type Submission,
+  type SubmissionRecord,
+} from '../core/rounds/job.ts'
 import { type RoundId, roundKey } from '../core/rounds/round.ts'
-import type { JobContent, JobQueues, JobReader, JobSight } from '../core/rounds/round-ports.ts'
+import type { JobContent, JobMadeOf, JobQueues, JobReader, JobSight } from '../core/rounds/round-ports.ts'
 import { GoneError } from '../errors.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
@@ -34,11 +40,13 @@ export class BullJobQueues implements JobQueues, JobReader {
    * @param client one with a command timeout: a dead Redis must be an answer, not a hang
    * @param keptMs how long a queue is remembered that nobody uses
    * @param recordingLua the step that records a submission, for `addRecorded`
+   * @param isServedIn whether an instance of the worker takes jobs that are for the region; missing: none does
    */
   constructor(
     private readonly client: RedisClient,
     private readonly keptMs: number,
     recordingLua?: string,
+    private readonly isServedIn?: (worker: string, region: string) => Promise<boolean>,
   ) {
     if (recordingLua !== undefined) recordAsAdded(client, recordingLua)
     this.names = new QueueNames(client, keptMs)
@@ -59,15 +67,27 @@ export class BullJobQueues implements JobQueues, JobReader {
   }
 
   async add(id: RoundId, submission: QueuedSubmission): Promise<void> {
-    await this.names.note(submission.queue)
-    await this.put(id, submission)
+    // Whoever has told the queue before may have found its region served, or not.
+    if (submission.runTerms.region !== undefined && (await this.job(id, submission))) return
+    const queue = await this.queueFor(submission)
+    await this.names.note(queue)
+    await this.put(id, submission, queue)
     // A call's round is its own, and its job may have ended and be gone by now.
-    if (submission.runTerms.call || (await this.isOf(id, submission))) return
+    if (submission.runTerms.call || (await this.isOf(id, submission, queue))) return
     // An earlier submission's, whose record is gone: a job's id is its round's, so BullMQ takes the new one for the same.
-    await this.remove(id, submission.queue)
-    await this.put(id, submission)
-    if (!(await this.isOf(id, submission)))
-      throw new Error(`a job of an earlier submission is being run in ${submission.queue}`)
+    await this.open(queue).remove(roundKey(id))
+    await this.put(id, submission, queue)
+    if (!(await this.isOf(id, submission, queue)))
+      throw new Error(`a job of an earlier submission is being run in ${queue}`)
+  }
+
+  /** Its region's own, while somebody takes jobs there. */
+  private async queueFor({
+    queue,
+    runTerms: { region },
+  }: Pick<Submission, 'queue' | 'runTerms'>): Promise<string> {
+    const isServed = region !== undefined && (await this.isServedIn?.(queue, region))
+    return isServed ? regionQueue(queue, region) : queue
   }
 
   /**
@@ -76,12 +96,13 @@ export class BullJobQueues implements JobQueues, JobReader {
    * @returns what the step that records it answers
    */
   async addRecorded(id: RoundId, submission: Submission, step: RecordingStep): Promise<unknown[]> {
-    await this.names.note(submission.queue)
-    return addRecorded(this.open(submission.queue), id, submission, step)
+    const queue = await this.queueFor(submission)
+    await this.names.note(queue)
+    return addRecorded(this.open(queue), id, submission, step)
   }
 
-  private async put(id: RoundId, submission: QueuedSubmission): Promise<void> {
-    const { queue, data, submittedAtMs, notBeforeMs } = submission
+  private async put(id: RoundId, submission: QueuedSubmission, queue: string): Promise<void> {
+    const { data, submittedAtMs, notBeforeMs } = submission
     const delayMs = notBeforeMs === undefined ? 0 : notBeforeMs - submittedAtMs
     const marked: JobsOptions & MadeFor = {
       jobId: roundKey(id),
@@ -95,16 +116,13 @@ export class BullJobQueues implements JobQueues, JobReader {
   }
 
   /** Whether the round's job in the queue is the one that was made of this submission. */
-  private async isOf(id: RoundId, { queue, submittedAtMs }: QueuedSubmission): Promise<boolean> {
+  private async isOf(id: RoundId, { submittedAtMs }: QueuedSubmission, queue: string): Promise<boolean> {
     const madeAtMs = await this.client.hget(`${QUEUE_PREFIX}:${queue}:${roundKey(id)}`, 'timestamp')
     return Number(madeAtMs) === submittedAtMs
   }
 
-  async find(
-    id: RoundId,
-    { queue, submittedAtMs }: Pick<SubmissionRecord, 'queue' | 'submittedAtMs'>,
-  ): Promise<JobContent | undefined> {
-    const job = await this.job(id, { queue, submittedAtMs })
+  async find(id: RoundId, submission: JobMadeOf): Promise<JobContent | undefined> {
+    const job = await this.job(id, submission)
     if (job === undefined) return undefined
     const { attempts, backoff, priority } = job.opts
     const { traceparent } = job.opts as MadeFor
@@ -119,14 +137,10 @@ export class BullJobQueues implements JobQueues, JobReader {
     }
   }
 
-  async readJob(
-    id: RoundId,
-    submission: Pick<SubmissionRecord, 'queue' | 'submittedAtMs'>,
-    lines: number,
-  ): Promise<JobSight | undefined> {
+  async readJob(id: RoundId, submission: JobMadeOf, lines: number): Promise<JobSight | undefined> {
     const job = await this.job(id, submission)
     if (job === undefined) return undefined
-    const queue = this.open(submission.queue)
+    const queue = this.open(job.queueName)
     // Its last lines come last first.
     const [state, { logs, count }] = await attempt('look at a job', () =>
       Promise.all([job.getState(), queue.getJobLogs(roundKey(id), 0, lines - 1, false)]),
@@ -144,10 +158,13 @@ export class BullJobQueues implements JobQueues, JobReader {
   /** The job that was made of this submission. */
   private async job(
     id: RoundId,
-    { queue, submittedAtMs }: Pick<SubmissionRecord, 'queue' | 'submittedAtMs'>,
+    { queue, submittedAtMs, runTerms = {} }: JobMadeOf,
   ): Promise<Job | undefined> {
-    const job = await attempt('look for a job', () => this.open(queue).getJob(roundKey(id)))
-    return job?.timestamp === submittedAtMs ? job : undefined
+    for (const name of queuesOf(queue, runTerms.region)) {
+      const job = await attempt('look for a job', () => this.open(name).getJob(roundKey(id)))
+      if (job?.timestamp === submittedAtMs) return job
+    }
+    return undefined
   }
 
   /** How many take jobs of the queue, as Redis lists its clients. */
@@ -155,21 +172,27 @@ export class BullJobQueues implements JobQueues, JobReader {
     return attempt('look who takes jobs', () => this.open(queue).getWorkersCount())
   }
 
-  async hasten(id: RoundId, queue: string): Promise<void> {
-    const job = await this.open(queue).getJob(roundKey(id))
-    if (await job?.isDelayed()) await job?.promote()
+  async hasten(id: RoundId, queue: string, region?: string): Promise<void> {
+    for (const name of queuesOf(queue, region)) {
+      const job = await this.open(name).getJob(roundKey(id))
+      if (await job?.isDelayed()) await job?.promote()
+    }
   }
 
   /** True if the round has a job there that has not ended. */
-  async isPending(id: RoundId, queue: string): Promise<boolean> {
-    const [made, ended] = await attempt('look for a job', () =>
-      this.client.hmget(`${QUEUE_PREFIX}:${queue}:${roundKey(id)}`, 'timestamp', 'finishedOn'),
+  async isPending(id: RoundId, queue: string, region?: string): Promise<boolean> {
+    const found = await attempt('look for a job', () =>
+      Promise.all(
+        queuesOf(queue, region).map((name) =>
+          this.client.hmget(`${QUEUE_PREFIX}:${name}:${roundKey(id)}`, 'timestamp', 'finishedOn'),
+        ),
+      ),
     )
-    return made !== null && ended === null
+    return found.some(([made, ended]) => made !== null && ended === null)
   }
 
-  async remove(id: RoundId, queue: string): Promise<void> {
-    await this.open(queue).remove(roundKey(id))
+  async remove(id: RoundId, queue: string, region?: string): Promise<void> {
+    for (const name of queuesOf(queue, region)) await this.open(name).remove(roundKey(id))
   }
 
   async counts(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>> {
@@ -216,6 +239,11 @@ export class BullJobQueues implements JobQueues, JobReader {
   private open(name: string): Queue {
     return this.queues.open(name)
   }
+}
+
+/** Where the job of a submission may be: one for a region is moved on where nobody takes it there. */
+function queuesOf(queue: string, region: string | undefined): readonly string[] {
+  return region === undefined ? [queue] : [regionQueue(queue, region), queue]
 }
 
 function backoffOf({ type, delay = 0 }: Exclude<BackoffOptions, string>): Backoff {

@@ -3,7 +3,7 @@ import { DelayedError, type Job, WaitingError, type Worker } from 'bullmq'
 import type { WorkTally } from '../core/fleet/series-ports.ts'
 import { termsIn, type WorkerSettings } from '../core/fleet/worker-settings.ts'
 import { failureOf } from '../core/rounds/handler-end.ts'
-import type { Backoff } from '../core/rounds/job.ts'
+import { type Backoff, regionQueue } from '../core/rounds/job.ts'
 import { MAX_PROGRESS_BYTES } from '../core/rounds/limits.ts'
 import { type RoundId, roundKey } from '../core/rounds/round.ts'
 import type { Log } from '../core/rounds/round-ports.ts'
@@ -43,6 +43,8 @@ export interface HandlerContext extends RoundId {
 
 export interface JobWorkerParts {
   readonly queue: string
+  /** Where it also takes jobs that are for that region; missing: only those that are for none. */
+  readonly region?: string
   readonly terms: WorkerTerms
   /** Makes of the configuration what handlers are given; throws what is wrong with it. Missing: as it is. */
   readonly parseConfig?: (config: unknown) => unknown
@@ -79,9 +81,12 @@ const PUT_OFF_MS = 1_000
 /** Of the time between cutting off and the end, what handlers have to notice. */
 const GRACE_SHARE = 0.8
 
-/** Takes the jobs of one queue, runs each by the runner, and tells BullMQ how it ended. */
+/** Takes the jobs of a worker, runs each by the runner, and tells BullMQ how it ended. */
 export class JobWorker {
-  private readonly worker: Worker
+  /** BullMQ's: of the queue of its name, and of that of its region where it has one. They share its slots. */
+  private readonly consumers: readonly [Worker, ...Worker[]]
+  /** Those that have brought a job for which there was no room. */
+  private readonly held = new Set<Worker>()
   private readonly logs: JobLogs
   private lastTrouble: string | undefined
   private readonly stopping = new AbortController()
@@ -102,13 +107,19 @@ export class JobWorker {
     this.terms = terms
     // Each running job listens; Node would warn from the eleventh on.
     setMaxListeners(0, this.stopping.signal)
-    const keep = { age: Math.ceil(parts.jobRetentionMs / 1_000), count: parts.jobRetentionCount }
     takeTimeFromRedis(client)
     this.logs = new JobLogs(client, parts.jobLogLines)
-    this.worker = new PunctualWorker(queue, (job, token) => this.run(job, token), {
+    const names = [queue, ...(parts.region === undefined ? [] : [regionQueue(queue, parts.region)])]
+    this.consumers = names.map((name) => this.consumerOf(name)) as [Worker, ...Worker[]]
+  }
+
+  private consumerOf(name: string): Worker {
+    const { terms, client, instance, jobRetentionMs, jobRetentionCount } = this.parts
+    const keep = { age: Math.ceil(jobRetentionMs / 1_000), count: jobRetentionCount }
+    const consumer: Worker = new PunctualWorker(name, (job, token) => this.run(consumer, job, token), {
       connection: client,
       prefix: QUEUE_PREFIX,
-      name: parts.instance,
+      name: instance,
       autorun: false,
       concurrency: terms.concurrency,
       lockDuration: terms.lockMs,
@@ -117,7 +128,8 @@ export class JobWorker {
       removeOnComplete: keep,
       removeOnFail: keep,
     })
-    this.worker.on('error', ({ message }) => this.tell(message))
+    consumer.on('error', ({ message }) => this.tell(message))
+    return consumer
   }
 
   /** Changes only: BullMQ tells of each try again. Of a connection that is lost the client tells by itself. */
@@ -130,7 +142,8 @@ export class JobWorker {
 
   start(): void {
     const { log, queue } = this.parts
-    this.worker.run().catch((error) => log.error({ queue, cause: String(error) }, 'worker ended'))
+    for (const consumer of this.consumers)
+      consumer.run().catch((error) => log.error({ queue, cause: String(error) }, 'worker ended'))
   }
 
   /**
@@ -142,22 +155,23 @@ export class JobWorker {
     // Those who have not noticed by then are given back all the same, while there is time for that.
     const reason = new WorkerStop((endMs - drainMs) * GRACE_SHARE, isBroken)
     const callOff = callAfter(drainMs, () => this.stopping.abort(reason))
-    await closeWorker(this.worker, this.parts.client, endMs)
+    await Promise.all(this.consumers.map((consumer) => closeWorker(consumer, this.parts.client, endMs)))
     callOff()
   }
 
-  /** What the lock of each job begins with that it runs. */
-  get lock(): string {
-    return `${this.worker.id}:`
+  /** What the lock of each job begins with that it runs, by queue. */
+  get locks(): Readonly<Record<string, string>> {
+    return Object.fromEntries(this.consumers.map(({ name, id }) => [name, `${id}:`]))
   }
 
   /** How many jobs it runs at once. */
   get slots(): number {
-    return this.worker.concurrency
+    return this.consumers[0].concurrency
   }
 
   set slots(slots: number) {
-    this.worker.concurrency = slots
+    for (const consumer of this.consumers) consumer.concurrency = slots
+    this.letGo()
   }
 
   /**
@@ -187,17 +201,19 @@ export class JobWorker {
   async rest(): Promise<void> {
     this.isResting = true
     // It does not wait: BullMQ still hands out what it has asked for, up to 5 s later. That is given back, see `run`.
-    await this.worker.pause(true)
+    await Promise.all(this.consumers.map((consumer) => consumer.pause(true)))
   }
 
   /** Takes jobs again. */
   async take(): Promise<void> {
     this.isResting = false
-    await this.worker.resume()
+    this.held.clear()
+    await Promise.all(this.consumers.map((consumer) => consumer.resume()))
   }
 
-  private async run(job: Job, token: string | undefined): Promise<unknown> {
+  private async run(consumer: Worker, job: Job, token: string | undefined): Promise<unknown> {
     if (this.isResting) return giveBack(job, token)
+    if (this.counted.running >= this.slots) return this.giveBackHeld(consumer, job, token)
     this.counted.running += 1
     this.counted.lastTakenMs = performance.now()
     this.lastTrouble = undefined
@@ -205,7 +221,23 @@ export class JobWorker {
       return await this.runTaken(job, token)
     } finally {
       this.counted.running -= 1
+      this.letGo()
     }
+  }
+
+  /** The other queue's jobs have all the slots: this one asks for no more until one is free. */
+  private async giveBackHeld(consumer: Worker, job: Job, token: string | undefined): Promise<never> {
+    this.held.add(consumer)
+    await consumer.pause(true)
+    // One may have become free meanwhile.
+    if (this.counted.running < this.slots) this.letGo()
+    return giveBack(job, token)
+  }
+
+  private letGo(): void {
+    if (this.isResting || this.counted.running >= this.slots) return
+    for (const consumer of this.held) void consumer.resume()
+    this.held.clear()
   }
 
   private async runTaken(job: Job, token: string | undefined): Promise<unknown> {

@@ -1,4 +1,5 @@
 import type { JobInHand, JobsInHand } from '../core/fleet/fleet-ports.ts'
+import { ownerOf, regionQueue } from '../core/rounds/job.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { roundOf } from './job-ends.ts'
@@ -11,16 +12,23 @@ const MOST_LOOKED = 2_000
 export class BullJobsInHand implements JobsInHand {
   constructor(private readonly client: RedisClient) {}
 
-  async of(instance: string, workers: readonly string[]): Promise<readonly JobInHand[]> {
+  async of({
+    id,
+    workers,
+    region,
+    regional,
+  }: Parameters<JobsInHand['of']>[0]): Promise<readonly JobInHand[]> {
     return attempt('read what an instance runs', async () => {
-      const most = Math.ceil(MOST_LOOKED / Math.max(1, workers.length))
-      const found = await Promise.all(workers.map((worker) => this.inQueue(worker, instance, most)))
+      const queues = workers.flatMap(({ name }) => [name, ...(regional ? [regionQueue(name, region)] : [])])
+      const most = Math.ceil(MOST_LOOKED / Math.max(1, queues.length))
+      const found = await Promise.all(queues.map((queue) => this.inQueue(queue, id, most)))
       return found.flat().sort((a, b) => a.sinceMs - b.sinceMs)
     })
   }
 
-  private async inQueue(worker: string, instance: string, most: number): Promise<readonly JobInHand[]> {
-    const keyOf = (name: string) => `${QUEUE_PREFIX}:${worker}:${name}`
+  private async inQueue(queue: string, instance: string, most: number): Promise<readonly JobInHand[]> {
+    const { worker } = ownerOf(queue)
+    const keyOf = (name: string) => `${QUEUE_PREFIX}:${queue}:${name}`
     const ids = await this.client.lrange(keyOf('active'), 0, most - 1)
     const takes = await Promise.all(ids.map((id) => this.client.hmget(keyOf(id), 'pb', 'processedOn')))
     return ids.flatMap((id, at) => {

@@ -1,5 +1,6 @@
 import type { QueueReader } from '../core/fleet/fleet-ports.ts'
 import type { QueueFacts } from '../core/fleet/health.ts'
+import { ownerOf } from '../core/rounds/job.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { QueueState } from './queue-names.ts'
 
@@ -14,5 +15,6 @@ export class BullQueueReader implements QueueReader {
 
 function factsOf({ name, counts, due, ended, isHeld }: QueueState): QueueFacts {
   const ready = counts.waiting + counts.prioritized + due
-  return { worker: name, ready, taken: ended, isHeld: ready > 0 && isHeld }
+  const pending = counts.waiting + counts.prioritized + counts.delayed + counts.active
+  return { ...ownerOf(name), ready, pending, taken: ended, isHeld: ready > 0 && isHeld }
 }

@@ -36,6 +36,12 @@ function take(queue: string, instance: string, concurrency: number) {
   }
 }
 
+const instance = (id: string, ...names: readonly string[]) => ({
+  id,
+  region: 'eu',
+  workers: (names.length > 0 ? names : ['held']).map((name) => ({ name, slots: 1 })),
+})
+
 it('asks for the jobs that are run now, and for no round that was', async () => {
   const client = createClient({ url: server.url })
   for (let n = 0; n < 100; n += 1) {
@@ -44,15 +50,15 @@ it('asks for the jobs that are run now, and for no round that was', async () => 
   }
   const closers = [take('held', 'one', 3), take('held', 'two', 2)]
   const jobs = new BullJobsInHand(redis)
-  await expect.poll(async () => (await jobs.of('one', ['held'])).length).toBe(3)
-  await expect.poll(async () => (await jobs.of('two', ['held'])).length).toBe(2)
+  await expect.poll(async () => (await jobs.of(instance('one'))).length).toBe(3)
+  await expect.poll(async () => (await jobs.of(instance('two'))).length).toBe(2)
   const sent = vi.spyOn(redis, 'sendCommand')
-  const found = await jobs.of('one', ['held', 'idle'])
+  const found = await jobs.of(instance('one', 'held', 'idle'))
   // A list of each worker, and each of the five that are run.
   expect(sent).toHaveBeenCalledTimes(2 + 5)
   sent.mockRestore()
   expect(found.map(({ worker, round }) => [worker, round.system])).toEqual(Array(3).fill(['held', 'hand']))
-  expect(await jobs.of('three', ['held'])).toEqual([])
+  expect(await jobs.of(instance('three'))).toEqual([])
   for (const close of closers) await close()
-  expect(await jobs.of('one', ['held'])).toEqual([])
+  expect(await jobs.of(instance('one'))).toEqual([])
 })

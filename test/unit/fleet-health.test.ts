@@ -36,6 +36,7 @@ function instance(id: string, stats: Partial<WorkerStats> = {}, more: Partial<In
 const queue = (more: Partial<QueueFacts> = {}): QueueFacts => ({
   worker: 'mailer',
   ready: 5,
+  pending: 5,
   isHeld: false,
   taken: 0,
   ...more,

@@ -18,6 +18,7 @@ interface SubmitCommand extends AskOptions {
   readonly priority?: number
   readonly deadline?: string
   readonly ifExecutorDies?: 'rerun' | 'fail'
+  readonly region?: string
 }
 
 const EXAMPLES = [
@@ -55,6 +56,7 @@ export function addSubmit(program: Command): void {
         'fail',
       ]),
     )
+    .option('--region <region>', 'where it is run while an instance of the worker takes jobs there')
     .option('--wait <duration>', 'wait for its end')
   addAskOptions(command)
     .addHelpText(
@@ -85,10 +87,20 @@ async function submit(worker: string, system: string, round: string, options: Su
 }
 
 function termsOf(options: SubmitCommand): SubmitOptions {
-  const { attempts, backoff: pause, jobTimeout, delay, at, priority, deadline, ifExecutorDies } = options
+  const {
+    attempts,
+    backoff: pause,
+    jobTimeout,
+    delay,
+    at,
+    priority,
+    deadline,
+    ifExecutorDies,
+    region,
+  } = options
   const data = options.dataFile === undefined ? options.data : dataIn(options.dataFile)
   const terms = { data, attempts, backoff: pause, timeout: jobTimeout, delay, at, priority, deadline }
-  return given({ ...terms, ifExecutorDies }) as SubmitOptions
+  return given({ ...terms, ifExecutorDies, region }) as SubmitOptions
 }
 
 /** @throws GoneError `INVALID_PARAMETER` that says what is wrong with the file */

@@ -61,11 +61,11 @@ export interface JobInHand extends LeftJob {
 /** What instances run now. */
 export interface JobsInHand {
   /**
-   * The jobs of these workers that the instance runs, the oldest first: its pulse tells how many, the queues tell which.
+   * The jobs that the instance runs, the oldest first: its pulse tells how many, the queues tell which.
    *
    * @throws GoneError `STORE_UNAVAILABLE`
    */
-  of(instance: string, workers: readonly string[]): Promise<readonly JobInHand[]>
+  of(instance: Pick<Instance, 'id' | 'workers' | 'region' | 'regional'>): Promise<readonly JobInHand[]>
 }
 
 /** The registry at one moment, from which on changes are listened to. */
@@ -158,6 +158,17 @@ export interface DeadInstance {
   readonly id: string
   /** What the lock of each job begins with that it ran, by queue. */
   readonly locks: Readonly<Record<string, string>>
+}
+
+/** Jobs that are for a region. */
+export interface RegionJobs {
+  /**
+   * Makes anybody's those that are for the region and that nobody has in hand.
+   *
+   * @returns how many
+   * @throws GoneError `STORE_UNAVAILABLE`
+   */
+  moveOn(worker: string, region: string): Promise<number>
 }
 
 /** Puts what a dead instance ran back into its queues. */

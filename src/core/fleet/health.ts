@@ -1,9 +1,12 @@
-import type { Instance } from './instance.ts'
+import { type Instance, takesIn } from './instance.ts'
 
 /** What a look at a queue finds. */
 export interface QueueFacts {
-  /** The worker's, and the queue's. */
   readonly worker: string
+  /** Of a queue whose jobs are for one: nobody else takes them. */
+  readonly region?: string
+  /** Jobs that have not ended, whatever they wait for. */
+  readonly pending: number
   /** Jobs that somebody could take now: waiting, prioritized, or delayed and due for a second. */
   readonly ready: number
   /** Paused, limited by rate, or at the most that it may run at once: then nobody is to take any. */
@@ -53,13 +56,17 @@ export function judge(
     serving.map((one) => [one.id, idleOf(one, waiting, before.idle.get(one.id) ?? new Map(), nowMs)]),
   )
   const unserved = new Map<string, number>()
-  for (const { worker, taken } of waiting) {
+  for (const { worker, taken, region } of waiting) {
+    // What nobody takes in its region is moved on.
+    if (region !== undefined) continue
     if (serving.some((one) => serves(one, worker))) continue
     // Somebody who is not registered serves it: an older build, or a client in another language.
     const isTaken = taken > (before.taken.get(worker) ?? taken)
     unserved.set(worker, isTaken ? nowMs : (before.unserved.get(worker) ?? nowMs))
   }
-  const taken = new Map(queues.map((queue) => [queue.worker, queue.taken]))
+  const taken = new Map(
+    queues.flatMap(({ worker, region, taken }) => (region === undefined ? [[worker, taken] as const] : [])),
+  )
   const lasting = (since: Iterable<readonly [string, number]>) =>
     new Map([...since].filter(([, sinceMs]) => nowMs - sinceMs >= afterMs))
   const longest = [...idle].flatMap(([id, since]) =>
@@ -70,21 +77,27 @@ export function judge(
 
 /** Since when each of its workers has had room, and jobs to take, and has taken none. */
 function idleOf(
-  { workers, stats }: Instance,
+  instance: Instance,
   waiting: readonly QueueFacts[],
   before: ReadonlyMap<string, number>,
   nowMs: number,
 ): ReadonlyMap<string, number> {
   const idle = new Map<string, number>()
+  const { workers, stats } = instance
   for (const { name, slots } of workers) {
     const { running, lastTakenAtMs = 0 } = stats?.workers[name] ?? {}
     // What was not heard yet is not judged.
-    if (running === undefined || running >= slots || !waiting.some(({ worker }) => worker === name)) continue
+    if (running === undefined || running >= slots || !waiting.some((queue) => isFor(queue, name, instance)))
+      continue
     const since = before.get(name) ?? nowMs
     // One that took a job meanwhile is not stuck, whatever waits behind it.
     idle.set(name, lastTakenAtMs > since ? nowMs : since)
   }
   return idle
+}
+
+function isFor({ worker, region }: QueueFacts, name: string, instance: Instance): boolean {
+  return worker === name && (region === undefined || takesIn(instance, name, region))
 }
 
 function serves({ workers }: Instance, worker: string): boolean {

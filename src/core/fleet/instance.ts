@@ -29,12 +29,16 @@ export interface InstanceFacts {
   readonly mode: InstanceMode
   /** Under a supervisor: which of its places it has. Where that has no instance, it is listed itself. */
   readonly place?: string
+  /** It takes jobs that are for its region, besides those that are for none. */
+  readonly regional?: true
   /** Of each worker of which anything is set. */
   readonly settings?: Readonly<Record<string, SettingsTaken>>
 }
 
 /** What is said of a release where nothing is. */
 export const NO_RELEASE = 'none'
+/** And of a region. */
+export const NO_REGION = 'none'
 
 /** What an instance says of itself: it takes jobs; it runs on and takes none; it ends when its jobs have. */
 export const OWN_MODES = ['registered', 'unregistered', 'stopping'] as const
@@ -97,6 +101,12 @@ export function stateOf({ end, mode, stuckSinceMs }: Instance): InstanceState {
 /** True if it is certain that it is no more, so that only whoever asks for such is shown it. */
 export function isOver(state: InstanceState): boolean {
   return state === 'ended' || state === 'died'
+}
+
+/** True if it takes jobs of this worker that are for this region. */
+export function takesIn(one: Instance, worker: string, region: string): boolean {
+  const isThere = one.regional === true && one.region === region && !one.end && one.mode === 'registered'
+  return isThere && one.workers.some(({ name }) => name === worker)
 }
 
 /** What lists are sorted by: region, host, first worker and id, so that they keep their order from look to look. */

@@ -2,7 +2,7 @@ import { GoneError } from '../../errors.ts'
 import { type Members, members, ofText, oneOf, type Rule, span, takeJson, whole } from '../expect.ts'
 import { isWorkerName } from '../rounds/job.ts'
 import { MAX_REASON } from '../rounds/limits.ts'
-import { type InstanceFacts, NO_RELEASE, OWN_MODES, type OwnMode } from './instance.ts'
+import { type InstanceFacts, NO_REGION, NO_RELEASE, OWN_MODES, type OwnMode } from './instance.ts'
 import type { SettingsTaken } from './worker-settings.ts'
 
 /** What an instance says of itself that speaks HTTP alone. */
@@ -70,7 +70,7 @@ export function readPulse(body: Members): OutsidePulse {
       id: take('id', idRule, body.id),
       workers: workers.map(({ name, slots }) => ({ name, slots })),
       release: take('release', label, body.release ?? NO_RELEASE),
-      region: take('region', label, body.region ?? 'none'),
+      region: take('region', label, body.region ?? NO_REGION),
       host: take('host', label, body.host),
       pid: take('pid', whole(0, MANY), body.pid ?? 0),
       version: take('version', label, body.version ?? 'http'),

@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import type { CallTerms } from './call.ts'
 import type { RoundRecord } from './record.ts'
-import { isEscapedPart } from './round.ts'
+import { escapePart, isEscapedPart, unescapePart } from './round.ts'
 
 /** The queue of the rounds led over HTTP; no worker may have its name. */
 export const ROUNDS_QUEUE = 'rounds'
@@ -19,6 +19,17 @@ export const MAX_QUEUES = 10_000
 export function isWorkerName(name: string): boolean {
   const ours: readonly string[] = [ROUNDS_QUEUE, WAKES_QUEUE, ALERTS_QUEUE]
   return /^[A-Za-z0-9_%-][A-Za-z0-9_.%-]{0,383}$/.test(name) && isEscapedPart(name) && !ours.includes(name)
+}
+
+/** The queue of the jobs of a worker that are for a region. No worker can have its name: "~" is in none. */
+export function regionQueue(worker: string, region: string): string {
+  return `${worker}~${escapePart(region)}`
+}
+
+/** Whose queue it is, and of which region. */
+export function ownerOf(queue: string): { readonly worker: string; readonly region?: string } {
+  const [worker = '', region] = queue.split('~')
+  return { worker, ...(region !== undefined && { region: unescapePart(region) }) }
 }
 
 /** What a new attempt waits after a failed one. */
@@ -47,6 +58,8 @@ export interface RunTerms {
   readonly deadlineMs?: number
   /** Whether a job whose worker died is started again. `fail`: it is started once, ever. Missing: `rerun`. */
   readonly ifExecutorDies?: 'rerun' | 'fail'
+  /** Where it is run as long as an instance of its worker takes jobs there; missing: wherever one is free. */
+  readonly region?: string
   /** Of a call. */
   readonly call?: CallTerms
 }

@@ -313,6 +313,10 @@ export interface RoundQueue {
   counts(): Promise<Readonly<Record<string, number>>>
 }
 
+/** The submission that a job was made of. */
+export type JobMadeOf = Pick<SubmissionRecord, 'queue' | 'submittedAtMs'> &
+  Partial<Pick<SubmissionRecord, 'runTerms'>>
+
 /** The workers' queues. */
 export interface JobQueues {
   /**
@@ -329,14 +333,15 @@ export interface JobQueues {
    */
   add(id: RoundId, submission: SubmissionRecord & JobContent): Promise<void>
   /** What the job does that was made of the submission of this time; undefined if there is none any more. */
-  find(
-    id: RoundId,
-    submission: Pick<SubmissionRecord, 'queue' | 'submittedAtMs'>,
-  ): Promise<JobContent | undefined>
-  /** Lets a worker take the round's job now, if it waits for its time. */
-  hasten(id: RoundId, queue: string): Promise<void>
+  find(id: RoundId, submission: JobMadeOf): Promise<JobContent | undefined>
+  /**
+   * Lets a worker take the round's job now, if it waits for its time.
+   *
+   * @param region for which it was submitted; missing: for none
+   */
+  hasten(id: RoundId, queue: string, region?: string): Promise<void>
   /** Takes the round's job out of its queue, unless a worker has it. */
-  remove(id: RoundId, queue: string): Promise<void>
+  remove(id: RoundId, queue: string, region?: string): Promise<void>
   /** Jobs by queue and BullMQ state, of all queues that are used. */
   counts(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>>
 }
@@ -367,11 +372,7 @@ export interface JobReader {
    * @returns undefined where the job that was made of this submission is not there any more
    * @throws GoneError `STORE_UNAVAILABLE`
    */
-  readJob(
-    id: RoundId,
-    submission: Pick<SubmissionRecord, 'queue' | 'submittedAtMs'>,
-    lines: number,
-  ): Promise<JobSight | undefined>
+  readJob(id: RoundId, submission: JobMadeOf, lines: number): Promise<JobSight | undefined>
 }
 
 /** That a job, which holds a slot of its worker, waits for a call to that worker. */

@@ -32,6 +32,8 @@ interface AnyRoundJson {
   /** The job that a submitted round is. */
   readonly job?: {
     readonly worker: string
+    /** Where it is run as long as an instance of its worker takes jobs there. */
+    readonly region?: string
     readonly submittedAt: string
     readonly starts: number
   }
@@ -174,6 +176,7 @@ export function roundJson(
     ...(submission && {
       job: {
         worker: submission.queue,
+        ...(submission.runTerms.region !== undefined && { region: submission.runTerms.region }),
         submittedAt: iso(submission.submittedAtMs),
         starts: record?.starts ?? 0,
       },

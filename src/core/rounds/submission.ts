@@ -41,6 +41,12 @@ const WORKER: Rule<string> = ofText({
   fromText: (name) => (isWorkerName(name) ? name : undefined),
 })
 
+/** As `--region` of workers. */
+const REGION: Rule<string> = ofText({
+  expected: () => '1 to 64 of letters, digits, ".", "_", ":" and "-"',
+  fromText: (text) => (/^[\w.:-]{1,64}$/.test(text) ? text : undefined),
+})
+
 function readWorker(worker: unknown, ownQueue: string): string {
   return fromBody('worker', WORKER, worker ?? ownQueue)
 }
@@ -56,7 +62,7 @@ function readQueueTerms(body: Members, nowMs: number): QueueTerms {
   }
 }
 
-function readRunTerms({ timeout, deadline, ifExecutorDies }: Members): RunTerms {
+function readRunTerms({ timeout, deadline, ifExecutorDies, region }: Members): RunTerms {
   const dies = fromBody('ifExecutorDies', oneOf(['rerun', 'fail']), ifExecutorDies ?? 'rerun')
   return {
     ...(timeout !== undefined && { timeoutMs: fromBody('timeout', span(1, MAX_DEADLINE_MS), timeout) }),
@@ -64,6 +70,7 @@ function readRunTerms({ timeout, deadline, ifExecutorDies }: Members): RunTerms 
       deadlineMs: fromBody('deadline', span(1_000, MAX_DEADLINE_MS), deadline),
     }),
     ...(dies === 'fail' && { ifExecutorDies: dies }),
+    ...(region !== undefined && { region: fromBody('region', REGION, region) }),
   }
 }
 

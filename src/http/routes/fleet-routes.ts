@@ -102,8 +102,7 @@ function instanceEndpoint(follower: FleetFollower, inHand: JobsInHand): Endpoint
           `${id}: there is no such instance, or it ended over an hour ago`,
         )
       const death = instance.end?.kind === 'died' ? await follower.death(id) : undefined
-      const workers = instance.workers.map(({ name }) => name)
-      const jobs = instance.end ? [] : await inHand.of(id, workers)
+      const jobs = instance.end ? [] : await inHand.of(instance)
       const json = {
         ...instanceJson(instance),
         ...(!instance.end && { jobs: jobs.map(jobInHandJson) }),

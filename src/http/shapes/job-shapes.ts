@@ -53,12 +53,20 @@ export const JOB_MEMBERS = {
 interface SubmissionBody extends ScheduleJobBody {
   readonly delay?: string
   readonly at?: string
+  readonly region?: string
 }
 
 export const SUBMISSION = objectOf<SubmissionBody>('SubmitBody', {
   ...JOB_MEMBERS,
   delay: optional(about('When it starts at the earliest, from now on; up to 7d.', duration(), '5m')),
   at: optional(about('The same as a time, in place of `delay`.', instant(), '2026-11-22T08:00:00Z')),
+  region: optional(
+    about(
+      'Where it is run as long as an instance of the worker takes jobs there; else wherever one is free.',
+      text({ pattern: '^[\\w.:-]{1,64}$' }),
+      'eu',
+    ),
+  ),
 })
 
 const LINK = { link: about('Where the round is found.', text(), '/api/v1/rounds/cleaner/2026-11-22') }

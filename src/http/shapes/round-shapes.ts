@@ -34,6 +34,7 @@ const NAMES = {
 
 const JOB = objectOf<NonNullable<RoundJson['job']>>('Job', {
   worker: about('The queue that it waits in.', text()),
+  region: optional(about('Where it is run as long as an instance of its worker takes jobs there.', text())),
   submittedAt: instant(),
   starts: about('How often a worker has begun it.', integer()),
 })

@@ -1,15 +1,17 @@
 import type { Alerts } from '../../core/alerts/alert-ports.ts'
-import type { Fleet, QueueReader } from '../../core/fleet/fleet-ports.ts'
+import type { Fleet, QueueReader, RegionJobs } from '../../core/fleet/fleet-ports.ts'
 import { type Judgement, judge, marksOf, NOTHING_WATCHED, type Watched } from '../../core/fleet/health.ts'
 import type { Instance } from '../../core/fleet/instance.ts'
 import { KEPT_ENDED_MS } from '../../core/fleet/instance.ts'
 import { type Wrong, whyOver, wrongsOf } from '../../core/fleet/wrongs.ts'
 import type { Log } from '../../core/rounds/round-ports.ts'
 import { Loop } from '../loop.ts'
+import { RegionWatch } from './region-watch.ts'
 
 export interface FleetWatchParts {
   readonly fleet: Fleet
   readonly queues: QueueReader
+  readonly regionJobs: RegionJobs
   readonly log: Log
   readonly alerts: Pick<Alerts, 'note' | 'noted'>
   /** Whether somebody is told of alerts. */
@@ -29,9 +31,11 @@ export class FleetWatch {
   private watched: Watched = NOTHING_WATCHED
   private turns = 0
   readonly loop: Loop
+  private readonly regions: RegionWatch
 
   constructor(private readonly parts: FleetWatchParts) {
     const putOff = (cause: string) => parts.log.debug({ cause }, 'the fleet was not looked at')
+    this.regions = new RegionWatch({ jobs: parts.regionJobs, log: parts.log })
     this.loop = new Loop({ everyMs: TURN_EVERY_MS, work: () => this.turn(), putOff })
   }
 
@@ -52,6 +56,7 @@ export class FleetWatch {
     this.watched = judgement.watched
     for (const { id, stuckSinceMs } of marksOf(instances, judgement)) await fleet.judge(id, stuckSinceMs)
     await this.tell(instances, judgement, nowMs)
+    await this.regions.check(instances, facts, nowMs)
   }
 
   /** Opens alerts of what is wrong, and resolves those of what is not any more, whoever has opened them. */

@@ -37,7 +37,7 @@ interface RetryDemand {
   /** Looks at the round before anything is done. @throws where it is not to be opened by whoever asks */
   readonly check?: (seen: Sighting) => void
   /** Asked before a job is made anew. @throws where who asks may have none */
-  readonly claim?: (job: Pick<Submission, 'queue' | 'data'>) => Promise<void>
+  readonly claim?: (job: Pick<Submission, 'queue' | 'data' | 'runTerms'>) => Promise<void>
 }
 
 /** `none`: nobody has led or submitted the round. */
@@ -62,7 +62,8 @@ export class Retrier {
       check?.(seen)
       const job =
         submission && (submission.pending ?? (await records.kept(id)) ?? (await jobs.find(id, submission)))
-      if (submission && job && isRetried(seen)) await claim?.({ queue: submission.queue, data: job.data })
+      if (submission && job && isRetried(seen))
+        await claim?.({ queue: submission.queue, data: job.data, runTerms: submission.runTerms })
       const terms = {
         ...order,
         deadlineMs: submission ? submissionDeadlineMs || MAX_DEADLINE_MS : deadlineMs,
