@@ -1,7 +1,7 @@
-import { Command } from 'commander'
-import { VERSION } from '../version.ts'
+import type { Command } from 'commander'
 import { addAlerts } from './alerts/alerts.ts'
 import { addExpectation } from './alerts/expectation.ts'
+import { bareProgram } from './bare-program.ts'
 import { addCompletion } from './completion/completion.ts'
 import { addDemo } from './demo.ts'
 import { addDoctor } from './doctor/doctor.ts'
@@ -23,22 +23,9 @@ import { addWork } from './work.ts'
 
 /** All that `gone` can be told. */
 export function createProgram(): Command {
-  const program = new Command('gone')
-    .description('Every replica fires, one runs.')
-    .version(VERSION)
-    .configureOutput({
-      outputError: (text, write) =>
-        write(
-          `gone: ${text
-            .replace(/^error: /, '')
-            .trim()
-            .replaceAll('\n', ' ')} (see --help)\n`,
-        ),
-    })
-    .exitOverride()
-    .addHelpText(
-      'after',
-      `
+  const program = bareProgram().addHelpText(
+    'after',
+    `
 Examples:
   $ gone demo                                  see it work, nothing to set up
   $ gone serve                                 a server on http://127.0.0.1:8080
@@ -50,7 +37,7 @@ Exit codes of elect, elected, complete, completed, fail and renew:
   0  won, or done
   1  lost, not yet, or refused
   2  could not tell: bad usage, or no answer from the server`,
-    )
+  )
   addDemo(program)
   addServe(program)
   addOnce(program)

@@ -1,12 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import type { Queue } from 'bullmq'
-import Fastify, {
-  type FastifyError,
-  type FastifyInstance,
-  type FastifyReply,
-  type FastifyRequest,
-} from 'fastify'
+import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
 import { withoutBasePath } from '../base-path.ts'
 import { lossOf } from '../core/exact-json.ts'
 import type { RoundId } from '../core/rounds/round.ts'
@@ -26,14 +21,15 @@ import { refusal } from './access/refusal.ts'
 import { logRequests } from './access/request-log.ts'
 import { acceptAllMethods } from './api.ts'
 import { claimJob } from './job-share.ts'
+import { answerNotFound, type NotFound } from './not-found.ts'
 import type { ConsoleAssets } from './pages/assets.ts'
 import { answerBelow } from './pages/below.ts'
 import { board } from './pages/board.ts'
 import { consolePages } from './pages/console.ts'
 import { consoleApi } from './pages/console-api.ts'
 import { docs } from './pages/docs.ts'
+import { checkLate } from './pages/late.ts'
 import { login } from './pages/login.ts'
-import { escapeHtml, isPerson, sendPage } from './pages/page.ts'
 import { Pages } from './pages/pages.ts'
 import { changeStream } from './pages/stream.ts'
 import { answerClientError, answerError, sendProblem } from './problem.ts'
@@ -124,10 +120,14 @@ const KEEP_ALIVE_MS = 72_000
 const DRAIN_MS = 3_000
 const CLOSE_IDLE_EVERY_MS = 20
 
+/** Longer than any URL that arrives: it is refusal that says what is too long. */
+const ROUTING = { maxParamLength: MAX_HEADER_BYTES }
+
 /** The HTTP facade. */
 export async function buildServer(parts: ServerParts): Promise<FastifyInstance> {
   const { log } = parts
   const onError = answerError(log)
+  checkLate()
   const app = Fastify({
     logger: false,
     ...rewriting(parts.basePath),
@@ -144,8 +144,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     connectionTimeout: SILENT_MS,
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
-    // Longer than any URL that arrives: it is refusal that says what is too long.
-    routerOptions: { maxParamLength: MAX_HEADER_BYTES },
+    routerOptions: ROUTING,
     clientErrorHandler: answerClientError,
     frameworkErrors: (error: FastifyError, request, reply) => onError(error, request, reply),
   })
@@ -160,33 +159,43 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   limitConnections(app.server, parts)
   closeInTime(app)
   acceptAllMethods(app)
+  const sendNotFound = answerNotFound(app)
   app.setErrorHandler(onError)
-  app.setNotFoundHandler((request, reply) => sendNotFound(request, reply))
   takeJsonBodies(app)
+  const fresh = () => {
+    const late = Fastify({ logger: false, bodyLimit: MAX_BODY_BYTES, routerOptions: ROUTING })
+    if (parts.basePath) answerBelow(late, parts.basePath)
+    late.setErrorHandler(onError)
+    late.setNotFoundHandler(sendNotFound)
+    takeJsonBodies(late)
+    return late
+  }
 
-  // The API looks for refusals by itself (see serve), because on a GET a hook would cost as much as the answer. Whatever
-  // comes after this plugin has the hook.
+  // The API looks for refusals by itself (see serve), because on a GET a hook would cost as much as the answer. What has the
+  // hook is a plugin beside it: a hook of what holds both would be the API's too.
   await app.register(async (scope) => api(scope, parts))
-  await docs(app, parts, pages)
-  judgePaths(app)
-  await serveConsole(app, parts, pages)
-  await app.register(async (scope) => login(scope, pages, log))
-  const retry = async (id: RoundId, request: FastifyRequest | undefined) => {
-    const retried = await parts.retrier.retry(id, {
-      by: request ? (request.keyId ?? access.callers.address(request)) : 'board',
+  await app.register(async (scope) => {
+    scope.setNotFoundHandler(sendNotFound)
+    judgePaths(scope, sendNotFound)
+    await docs(scope, { ...parts, fresh }, pages)
+    await serveConsole(scope, parts, pages, sendNotFound)
+    await scope.register(async (inner) => login(inner, pages, log))
+    const { queues, isBoardReadOnly: isReadOnly, basePath } = parts
+    await board(scope, { queues, isReadOnly, pages, basePath, retry: retryOnBoard(parts, access), fresh })
+  })
+  return app
+}
+
+/** What opens a round again for whoever asks so on the board. */
+function retryOnBoard({ retrier }: ServerParts, { callers }: Access) {
+  return async (id: RoundId, request: FastifyRequest | undefined) => {
+    const retried = await retrier.retry(id, {
+      by: request ? (request.keyId ?? callers.address(request)) : 'board',
       reason: 'on the board',
       ...(request && { claim: (job) => claimJob(request, id, job) }),
     })
     if (retried.verdict !== 'opened') throw notOpened(id, retried)
   }
-  await board(app, {
-    queues: parts.queues,
-    isReadOnly: parts.isBoardReadOnly,
-    pages,
-    basePath: parts.basePath,
-    retry,
-  })
-  return app
 }
 
 function accessOf({
@@ -224,14 +233,19 @@ function rewriting(basePath: string): { rewriteUrl?: (request: IncomingMessage) 
 }
 
 /** The console's pages, what they ask, and what tells them of changes. */
-async function serveConsole(app: FastifyInstance, parts: ServerParts, pages: Pages): Promise<void> {
-  await consolePages(app, { assets: parts.consoleAssets, pages, notFound: sendNotFound })
+async function serveConsole(
+  app: FastifyInstance,
+  parts: ServerParts,
+  pages: Pages,
+  notFound: NotFound,
+): Promise<void> {
+  await consolePages(app, { assets: parts.consoleAssets, pages, notFound })
   consoleApi(app, pages, parts)
   changeStream(app, pages, parts)
 }
 
 /** Answers what is wrong with a request, or leads nowhere, before its body is read. */
-function judgePaths(app: FastifyInstance): void {
+function judgePaths(app: FastifyInstance, sendNotFound: NotFound): void {
   app.addHook('onRequest', (request, reply, done) => {
     // Pages count for themselves.
     const refused = refusal(request) ?? (request.is404 ? app.access.limitedAddress(request) : undefined)
@@ -279,22 +293,6 @@ function closeInTime(app: FastifyInstance): void {
       clearTimeout(late)
     })
   })
-}
-
-/** A page for people, a problem for programs. */
-function sendNotFound(request: FastifyRequest, reply: FastifyReply): FastifyReply {
-  const path = (request.url.split('?')[0] ?? '').slice(0, 256)
-  if (!isPerson(request))
-    return sendProblem(
-      reply,
-      new GoneError('NOT_FOUND', `${request.method} ${path}: no such path; see /docs`),
-    )
-  const links = '<a href="/board">the board</a>, <a href="/docs">the docs</a>'
-  return sendPage(
-    reply,
-    404,
-    `<p>There is no page <code>${escapeHtml(path)}</code>.</p>\n<p>There are ${links}.</p>`,
-  )
 }
 
 /** JSON, or no body at all whatever its type says: `curl -d ''` declares a form and sends nothing. */

@@ -104,6 +104,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'node:buffer',
     'node:crypto',
     'node:http',
+    'node:module',
     'node:net',
     'node:perf_hooks',
     'fastify',

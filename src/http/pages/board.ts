@@ -1,16 +1,11 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
-import { createBullBoard } from '@bull-board/api'
-import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
-import { FastifyAdapter } from '@bull-board/fastify'
 import type { Queue } from 'bullmq'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import { ALERTS_QUEUE, WAKES_QUEUE } from '../../core/rounds/job.ts'
-import { formatRound, parseRoundKey, type RoundId } from '../../core/rounds/round.ts'
-import { LOGOUT_PATH, type Pages } from './pages.ts'
-import { RoundAdapter } from './round-adapter.ts'
-import { ShownQueues } from './shown-queues.ts'
+import type { RoundId } from '../../core/rounds/round.ts'
+import { serveLate } from './late.ts'
+import type { Pages } from './pages.ts'
 
-export const BOARD_PATH = '/board'
+const BOARD_PATH = '/board'
 
 /** Bull Board over the queues, read-only unless configured otherwise. With keys in use, only an admin changes anything. */
 export async function board(
@@ -23,69 +18,27 @@ export async function board(
     readonly basePath: string
     /** Opens a round again. @throws GoneError where it is not */
     readonly retry: (id: RoundId, request: FastifyRequest | undefined) => Promise<void>
+    /** One without paths, for those of the board. */
+    readonly fresh: () => FastifyInstance
   },
 ): Promise<void> {
-  const { queues, isReadOnly, pages, basePath, retry } = parts
+  const { pages, retry, fresh } = parts
   const visitor = new AsyncLocalStorage<FastifyRequest>()
-  const adapter = new FastifyAdapter()
-  adapter.setBasePath(BOARD_PATH)
-  const bullBoard = createBullBoard({
-    queues: [],
-    serverAdapter: adapter,
-    options: {
-      uiConfig: {
-        boardTitle: 'gone',
-        // Also while no key is needed: keys may come into use while the server runs.
-        miscLinks: [
-          { text: 'Console', url: `${basePath}/` },
-          { text: 'Log out', url: basePath + LOGOUT_PATH },
-        ],
-      },
-    },
-  })
-  function adapterOf(queue: Queue): BullMQAdapter {
-    const options = { readOnlyMode: isReadOnly }
-    if (queue.name === ALERTS_QUEUE) return new BullMQAdapter(queue, options)
-    const rounds = new RoundAdapter(queue, options, (id) => retry(id, visitor.getStore()))
-    rounds.setFormatter('name', titleOf)
-    return rounds
-  }
-  // What ticks schedules is ours: whoever saw its Job Schedulers would take them for what to change.
-  const ofOthers = async (others: readonly string[]) =>
-    (await queues(others)).filter(({ name }) => name !== WAKES_QUEUE)
-  const shown = new ShownQueues(ofOthers, adapterOf)
   await app.register(async (scope) => {
     scope.addHook('onRequest', pages.guard)
     scope.addHook('onRequest', (request, _, done) => {
       visitor.run(request, done)
     })
-    // Where Redis cannot say, the board shows what it knows.
-    scope.addHook('onRequest', async (request) => {
-      const adapters = await shown.at(request.url).catch(() => undefined)
-      if (adapters) bullBoard.replaceQueues(adapters)
-    })
-    scope.addHook('onSend', async (_, reply, payload) =>
-      typeof payload === 'string' && String(reply.getHeader('content-type')).startsWith('text/html')
-        ? withoutThirdParties(payload)
-        : payload,
-    )
-    await scope.register(adapter.registerPlugin(), { prefix: BOARD_PATH })
+    const build = async () => {
+      const { bullBoard } = await import('./bull-board.ts')
+      const instance = fresh()
+      await bullBoard(instance, {
+        ...parts,
+        path: BOARD_PATH,
+        retry: (id) => retry(id, visitor.getStore()),
+      })
+      return instance
+    }
+    serveLate(scope, { path: BOARD_PATH, changes: `${BOARD_PATH}/api`, build })
   })
-}
-
-/** Without the fonts that it asks of others, and without the styles of its loading screen, which would need a hole in the policy. */
-function withoutThirdParties(html: string): string {
-  return html
-    .replace(/<link href="https:[^>]{1,1000}>/g, '')
-    .replace(/ style="[^"]{1,1000}"/g, '')
-    .replace(/<style>[^<]{1,1000}<\/style>/g, '')
-}
-
-/** The round, which the job's id has escaped; of a job that somebody else has added, its name. */
-function titleOf({ id = '', name }: { readonly id?: string; readonly name: string }): string {
-  try {
-    return formatRound(parseRoundKey(id))
-  } catch {
-    return name
-  }
 }

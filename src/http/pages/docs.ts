@@ -1,31 +1,23 @@
-import swagger, { type StaticDocumentSpec } from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyInstance } from 'fastify'
-import { openApiOf } from '../openapi.ts'
-import { LOGOUT_PATH, type Pages } from './pages.ts'
+import { serveLate } from './late.ts'
+import type { Pages } from './pages.ts'
 
-/** A link on a page that is not ours. */
-const logOut = (basePath: string) => ({
-  filename: 'log-out.js',
-  content: `const link = Object.assign(document.createElement('a'), { href: '${basePath}${LOGOUT_PATH}', textContent: 'Log out' })
-link.style.cssText = 'position:absolute;top:1rem;right:1.5rem;font:14px sans-serif;z-index:1'
-document.body.append(link)
-`,
-})
+const DOCS_PATH = '/docs'
 
-export const DOCS_PATH = '/docs'
-
-/** OpenAPI of the endpoints served before it, and a page to read and try it. */
+/** OpenAPI of the endpoints, and a page to read and try it. */
 export async function docs(
   app: FastifyInstance,
-  { version, basePath }: { readonly version: string; readonly basePath: string },
+  parts: { readonly version: string; readonly basePath: string; readonly fresh: () => FastifyInstance },
   pages: Pages,
 ): Promise<void> {
-  // The plugin's types end at OpenAPI 3.0.
-  const document = openApiOf(app.endpoints, version, basePath) as StaticDocumentSpec['document']
-  await app.register(swagger, { mode: 'static', specification: { document } })
   await app.register(async (scope) => {
     scope.addHook('onRequest', pages.guard)
-    await scope.register(swaggerUi, { routePrefix: DOCS_PATH, theme: { js: [logOut(basePath)] } })
+    const build = async () => {
+      const { swaggerOf } = await import('./swagger.ts')
+      const instance = parts.fresh()
+      await swaggerOf(instance, { ...parts, path: DOCS_PATH, endpoints: app.endpoints })
+      return instance
+    }
+    serveLate(scope, { path: DOCS_PATH, build })
   })
 }
