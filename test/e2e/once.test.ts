@@ -199,14 +199,14 @@ describe('gone once', () => {
 
   it('renews, and hands the round on when it is killed: the command dies with it, who stands by runs', async () => {
     const round = newRound()
-    const first = start(...inRound(round, '--lease', '2s', ...lasting('killed')))
+    const first = start(...inRound(round, '--lease', '4s', ...lasting('killed')))
     const pids = await pidsOf('killed')
     const before = await client.elected('once', round)
     const second = gone(
-      ...inRound(round, '--lease', '2s', '--wait', '25s', ...sh('echo "took over $GONE_FENCE"')),
+      ...inRound(round, '--lease', '4s', '--wait', '25s', ...sh('echo "took over $GONE_FENCE"')),
     )
     // Longer than the lease: it must have been renewed.
-    await new Promise((resolve) => setTimeout(resolve, 3_000))
+    await new Promise((resolve) => setTimeout(resolve, 6_000))
     expect(await client.elected('once', round)).toMatchObject({ state: 'led', fence: before?.fence })
     first.kill('SIGKILL')
     await expectDead(pids)

@@ -292,11 +292,11 @@ describe.concurrent('a slot', () => {
     const name = newName()
     const second = Math.ceil(Date.now() / 1_000) * 1_000
     const iso = (ms: number) => new Date(ms).toISOString().replace('.000Z', 'Z')
-    await api.put(name, { ...EVERY_SECOND, startAt: iso(second + 1_000), endAt: iso(second + 3_000) })
+    await api.put(name, { ...EVERY_SECOND, startAt: iso(second + 4_000), endAt: iso(second + 6_000) })
     await atLeast(name, 3)
     await sleep(1_500) // for a fourth that must not come
     expect((await api.rounds(name)).map(({ round }) => Date.parse(round.slice(name.length + 1)))).toEqual(
-      [1_000, 2_000, 3_000].map((ms) => second + ms),
+      [4_000, 5_000, 6_000].map((ms) => second + ms),
     )
     expect((await api.get(name)).next).toBeNull()
   })

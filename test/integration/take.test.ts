@@ -135,10 +135,10 @@ describe('a job that is taken over HTTP', () => {
 
   it('stays with who renews it', async () => {
     const worker = await submitted()
-    const job = await taken(worker, { lease: '1s' })
-    const stealing = elsewhere.take(worker, { wait: '5s' })
+    const job = await taken(worker, { lease: '3s' })
+    const stealing = elsewhere.take(worker, { wait: '8s' })
     for (let n = 0; n < 20; n += 1) {
-      await pause(250) // longer than the lease in all
+      await pause(350) // longer than the lease in all
       expect(await job.renew()).toMatchObject({ kind: 'renewed' })
     }
     expect(await stealing).toBeUndefined()
