@@ -9,11 +9,14 @@ import { FleetFollower } from '../service/fleet/follower.ts'
 import { LogReader } from '../service/fleet/log-reader.ts'
 import { Orders } from '../service/fleet/orders.ts'
 import { OutsidePulses } from '../service/fleet/outside-pulses.ts'
+import { PoolKeeper } from '../service/fleet/pool-keeper.ts'
+import { Pools } from '../service/fleet/pools.ts'
 import { ServedWorkers } from '../service/fleet/served-workers.ts'
 import { WorkerConfigs } from '../service/fleet/worker-configs.ts'
 import { RedisFleet } from '../store/fleet/redis-fleet.ts'
 import { RedisPokes } from '../store/fleet/redis-pokes.ts'
 import { RedisLogs } from '../store/logs/redis-logs.ts'
+import { RedisPools } from '../store/pools/redis-pools.ts'
 import { type Ground, nowMs } from './assembly.ts'
 import type { assembleRounds } from './rounds.ts'
 
@@ -27,10 +30,12 @@ export function assembleFleet(
   const queues = new BullQueueReader(() => jobs.states())
   const regionJobs = new BullRegionJobs(lines.commands)
   const watch = new FleetWatch({ fleet, queues, regionJobs, log, alerts, tells: config.alertUrls.length > 0 })
-  const follower = new FleetFollower(fleet, nowMs)
+  const pools = new RedisPools(lines.commands)
   const pokes = new RedisPokes(lines.commands)
+  const keeper = new PoolKeeper({ pools, pokes, log })
+  const follower = new FleetFollower(fleet, nowMs)
   return {
-    works: [watch.loop],
+    works: [watch.loop, keeper.loop],
     metrics: { fleet: follower },
     http: {
       configs: new WorkerConfigs(fleet, pokes),
@@ -40,6 +45,7 @@ export function assembleFleet(
       logReader: new LogReader({ follower, logs: new RedisLogs(lines.commands), pokes, nowMs }),
       inHand: new BullJobsInHand(lines.commands),
       series: store,
+      pools: new Pools(pools),
       orders: new Orders(fleet, pokes, () => randomBytes(4).toString('hex')),
     },
   }

@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto'
 import type { Fleet, Pokes } from '../core/fleet/fleet-ports.ts'
 import type { InstanceFacts, InstanceStats, PlaceMode } from '../core/fleet/instance.ts'
 import type { OrderTask } from '../core/fleet/order.ts'
+import type { PlaceName } from '../core/fleet/supervised.ts'
 import type { Log } from '../core/rounds/round-ports.ts'
 import { InstancePulse, type RunningInstance } from '../service/fleet/instance-pulse.ts'
 import type { Place } from '../service/fleet/place.ts'
@@ -12,13 +13,14 @@ export interface PlaceRowsParts {
   readonly fleet: Fleet
   readonly pokes: Pokes
   readonly log: Log
-  readonly labels: {
+  readonly labelsOf: (place: PlaceName) => {
     readonly workers: readonly string[]
     readonly release: string
     readonly region: string
     readonly host: string
   }
-  readonly idOf: (number: number) => string
+  /** How the fleet names a place of this supervisor. */
+  readonly nameOf: (place: PlaceName) => string
 }
 
 /** The places of a supervisor that have no instance, listed in the fleet so that they are seen and can be told to start. */
@@ -42,21 +44,22 @@ export class PlaceRows {
       return
     }
     const { fleet, pokes, log } = this.parts
-    const row = new PlaceRow(this.factsOf(place.number, process.pid), mode, place)
+    const row = new PlaceRow(this.factsOf(place.name, process.pid), mode, place)
     const pulse = new InstancePulse({ fleet, pokes, instance: row, log, nowMs })
     this.shown.set(place, { row, pulse })
     pulse.start()
   }
 
   /** What is said of a place, or of an instance there that has never said anything. */
-  factsOf(number: number, pid: number): Omit<InstanceFacts, 'mode'> {
-    const { labels, idOf } = this.parts
-    const { workers, ...rest } = labels
+  factsOf(place: PlaceName, pid: number): Omit<InstanceFacts, 'mode'> {
+    const { labelsOf, nameOf } = this.parts
+    const { workers, ...rest } = labelsOf(place)
+    const name = nameOf(place)
     return {
       ...rest,
       // One that has ended does not come back.
-      id: `${idOf(number)}-${randomBytes(3).toString('hex')}`,
-      place: idOf(number),
+      id: `${name.replace('/', '-')}-${randomBytes(3).toString('hex')}`,
+      place: name,
       workers: workers.map((name) => ({ name, slots: 0 })),
       pid,
       version: VERSION,

@@ -21,6 +21,7 @@ import { Timetables } from '../service/schedules/timetables.ts'
 import { StoreWatch } from '../service/store-watch.ts'
 import { WANTS_OF_ALERTS } from '../store/alerts/redis-alerts.ts'
 import { WANTS_OF_FLEET } from '../store/fleet/redis-fleet.ts'
+import { WANTS_OF_POOLS } from '../store/pools/redis-pools.ts'
 import { WANTS_OF_SYSTEMS } from '../store/records/system-index.ts'
 import { RedisKeys } from '../store/redis-api-keys.ts'
 import { RedisKeyUses } from '../store/redis-key-uses.ts'
@@ -208,6 +209,7 @@ function watchStore(
   const told = config.alertUrls.length > 0 ? wantsOfJobs(ALERTS_QUEUE) : []
   const rest = [
     ...[WANTS_OF_SYSTEMS, WANTS_OF_SCHEDULES, WANTS_OF_ALERTS, WANTS_OF_FLEET, WANTS_OF_SERIES].flat(),
+    ...WANTS_OF_POOLS,
     ...[wantsOfJobs(ROUNDS_QUEUE), WANTS_OF_WAKES, told].flat(),
   ]
   const marks = new RedisMarks(lines.commands, () => [...rest, ...jobs.wants()])

@@ -2,9 +2,8 @@ import { randomBytes } from 'node:crypto'
 import { availableParallelism, hostname } from 'node:os'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
-import { heapMib, type Limits } from '../core/fleet/limits.ts'
-import type { FromInstance, InstanceListener, ToInstance } from '../core/fleet/supervised.ts'
-import { startInstance } from '../process/instance-process.ts'
+import type { Runs } from '../core/fleet/pool.ts'
+import type { PlaceName } from '../core/fleet/supervised.ts'
 import { rssOf } from '../process/memory.ts'
 import { BullHandBack } from '../queue/hand-back.ts'
 import { Aftermath } from '../service/fleet/aftermath.ts'
@@ -19,22 +18,22 @@ import { Closing } from './closing.ts'
 import { type Lines, openLines, redisOfWorkers, type Surroundings } from './lines.ts'
 import { PlaceRows } from './place-rows.ts'
 import { openProbe } from './probe.ts'
+import { type SpawnTerms, spawnInstance } from './spawn-instance.ts'
+import { type PoolsTaken, takePools } from './take-pools.ts'
 
-export interface SupervisorStart extends Surroundings {
+export interface SupervisorStart extends Surroundings, SpawnTerms {
   readonly log: Logger
+  /** How many it keeps running, whatever the pools say. */
   readonly instances: number
-  /** The names of the workers that each instance runs. */
+  /** Missing: it takes no places of pools. */
+  readonly pools?: PoolsTaken
+  /** The names of the workers that there are for instances. */
   readonly workers: readonly string[]
-  readonly program: URL
-  readonly args: (place: string) => readonly string[]
-  readonly env: NodeJS.ProcessEnv
-  readonly print: (place: number, line: string, isError: boolean) => void
   /** Hides in a line what nobody should read, before it is sent anywhere. */
   readonly redact: (text: string) => string
   /** Told where the first instances cannot begin, for a reason that the next would have too. */
   readonly onUnusable: () => void
   readonly probe?: number
-  readonly limits: Limits
   /** How long an event loop may be silent. */
   readonly hungMs: number
 }
@@ -56,7 +55,7 @@ const LATE_MS = 500
 
 /** @throws GoneError with one line for the person who started it; nothing is left running then */
 export async function startSupervisor(config: Config, start: SupervisorStart): Promise<RunningSupervisor> {
-  const { log, instances, onUnusable } = start
+  const { log, workers } = start
   const id = randomBytes(6).toString('hex')
   const closing = new Closing()
   try {
@@ -65,7 +64,13 @@ export async function startSupervisor(config: Config, start: SupervisorStart): P
     const gate = lines.openGate(config.gateUrls)
     const handBack = new BullHandBack(lines.open('commands', 'hand-back'), (...of) => gate.releaseOf(...of))
     const pokes = new RedisPokes(lines.commands, lines.open('waiting', 'pokes'))
-    const rows = rowsOf(config, start, { fleet, pokes, id })
+    const { release, region, hostLabel: host = hostname() } = config
+    const labels = { workers, release, region, host }
+    const nameOf = (place: PlaceName) => nameIn(id, place)
+    /** What was started last in places of pools. */
+    const runs = new Map<PlaceName, Runs>()
+    const labelsOf = (place: PlaceName) => ({ ...labels, ...runs.get(place) })
+    const rows = new PlaceRows({ fleet, pokes, log, labelsOf, nameOf })
     const aftermath = new Aftermath({
       fleet,
       handBack,
@@ -73,31 +78,12 @@ export async function startSupervisor(config: Config, start: SupervisorStart): P
       log,
       nowMs,
     })
-    let hasWorked = false
-    const supervisor = new Supervisor({
-      instances,
-      beginAtOnce: availableParallelism(),
-      log,
-      nowMs,
-      random: Math.random,
-      startInstance: (number, listener) => spawn(start, placeId(id, number), number, listener),
-      rssOf,
-      limits: start.limits,
-      hungMs: start.hungMs,
-      mayRecycle: (life) => fleet.mayRecycle(namesOf(life)),
-      isStuck: async (life) =>
-        life.facts !== undefined &&
-        (await fleet.instance(life.facts.id)).instance?.stuckSinceMs !== undefined,
-      showSilent: (life) => showSilent(fleet, life),
-      onDeath(life) {
-        aftermath.begin(life)
-        hasWorked ||= supervisor.places.some((place) => place.hasWorked)
-        if (!hasWorked && life.exit?.code === UNUSABLE) onUnusable()
-      },
-      show: (place, mode) => rows.show(place, mode),
-      drainMs: DRAIN_MS,
-      endMs: config.shutdownMs + LATE_MS,
-    })
+    const supervisor = makeSupervisor(config, start, { fleet, aftermath, rows, nameOf })
+    if (start.pools) {
+      const onStart = (place: PlaceName, own: Runs) => void runs.set(place, own)
+      const own = { id, labels, pools: start.pools, spawn: start, onStart }
+      takePools({ ...own, supervisor, lines, pokes, closing, log })
+    }
     const lives = () => supervisor.places.flatMap((place) => [...place.alive])
     const sender = senderOf(start, { lines, pokes, lives })
     closing.add('work', () => supervisor.stop())
@@ -122,15 +108,6 @@ export async function startSupervisor(config: Config, start: SupervisorStart): P
   }
 }
 
-function rowsOf(
-  { release, region, hostLabel: host = hostname() }: Config,
-  { workers, log }: SupervisorStart,
-  { fleet, pokes, id }: { readonly fleet: RedisFleet; readonly pokes: RedisPokes; readonly id: string },
-): PlaceRows {
-  const labels = { workers, release, region, host }
-  return new PlaceRows({ fleet, pokes, log, labels, idOf: (number) => placeId(id, number) })
-}
-
 function senderOf(
   { redact, log }: SupervisorStart,
   { lines, ...parts }: Pick<LogSenderParts, 'pokes' | 'lives'> & { readonly lines: Lines },
@@ -144,8 +121,50 @@ function senderOf(
   })
 }
 
-function placeId(id: string, number: number): string {
-  return `${id}-${number}`
+interface MadeOf {
+  readonly fleet: RedisFleet
+  readonly aftermath: Aftermath
+  readonly rows: PlaceRows
+  readonly nameOf: (place: PlaceName) => string
+}
+
+function makeSupervisor(
+  { shutdownMs }: Config,
+  start: SupervisorStart,
+  { fleet, aftermath, rows, nameOf }: MadeOf,
+): Supervisor {
+  const { instances, pools, limits, hungMs, log, onUnusable } = start
+  let hasWorked = false
+  const supervisor = new Supervisor({
+    instances,
+    beginAtOnce: availableParallelism(),
+    log,
+    nowMs,
+    random: Math.random,
+    startInstance: (place, listener) => spawnInstance(start, { place, name: nameOf(place), listener }),
+    rssOf,
+    limits,
+    hungMs,
+    mayRecycle: (life) => fleet.mayRecycle(namesOf(life)),
+    isStuck: async (life) =>
+      life.facts !== undefined && (await fleet.instance(life.facts.id)).instance?.stuckSinceMs !== undefined,
+    showSilent: (life) => showSilent(fleet, life),
+    onDeath(life) {
+      aftermath.begin(life)
+      hasWorked ||= supervisor.places.some((place) => place.hasWorked)
+      // What pools have run may be another's mistake, and is to be something else soon.
+      if (!pools && !hasWorked && life.exit?.code === UNUSABLE) onUnusable()
+    },
+    show: (place, mode) => rows.show(place, mode),
+    drainMs: DRAIN_MS,
+    endMs: shutdownMs + LATE_MS,
+  })
+  return supervisor
+}
+
+/** Numbers are of this supervisor alone, places of pools of the whole fleet. */
+function nameIn(id: string, place: PlaceName): string {
+  return typeof place === 'number' ? `${id}-${place}` : place
 }
 
 function namesOf({ facts }: Life): readonly string[] {
@@ -157,26 +176,4 @@ async function showSilent(fleet: RedisFleet, { facts, isSilent, process }: Life)
   if (!isSilent) return process.tell({ kind: 'retell' })
   if (!facts) return
   await fleet.pulse([{ id: facts.id, facts: { ...facts, mode: 'unresponsive' }, known: 0 }], LEASE_MS)
-}
-
-function nodeOptionsOf({ memoryBytes }: Limits): readonly string[] {
-  return memoryBytes === undefined ? [] : [`--max-old-space-size=${heapMib(memoryBytes)}`]
-}
-
-function spawn(
-  { program, args, env, print, limits }: SupervisorStart,
-  place: string,
-  number: number,
-  listener: InstanceListener,
-) {
-  return startInstance<FromInstance, ToInstance>(
-    { program, args: args(place), env, nodeOptions: nodeOptionsOf(limits) },
-    {
-      ...listener,
-      onLine(line, isError) {
-        print(number, line, isError)
-        listener.onLine(line, isError)
-      },
-    },
-  )
 }

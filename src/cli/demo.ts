@@ -25,10 +25,11 @@ export function addDemo(program: Command): void {
         .argParser(by(span(MIN_EVERY_MS, MAX_EVERY_MS), 'a duration like 4s, from 3s to 1h')),
     )
     .addOption(
-      new Option('--rounds <number>', 'end after so many rounds (default: at Ctrl-C)').argParser(
+      new Option('--rounds <number>', 'end after so many rounds or faults (default: at Ctrl-C)').argParser(
         by(whole(1, 999_999)),
       ),
     )
+    .option('--fleet', 'two supervisors of three instances each, to which something happens all the time')
     .addHelpText(
       'after',
       `
@@ -39,8 +40,15 @@ worker, so that another takes over. After the first of three a worker is
 unregistered, and comes back in the next. At the end, all of it is stopped
 and removed.
 
+With --fleet it starts two supervisors in place of those, which keep three
+instances each, and runs four jobs a second. Every few seconds an instance is
+killed with SIGKILL, stopped or has a leak, or all get another release; one in
+two releases does not start, and is rolled back. --every is the time from one
+to the next; 0 means that each job was completed once, and each was replaced.
+
 Examples:
   $ gone demo
+  $ gone demo --fleet
   $ gone demo --rounds 3 --port 0
 
 Exit codes:
@@ -48,8 +56,12 @@ Exit codes:
   1  one had not, or was not
   2  could not run`,
     )
-    .action(async (options: DemoOptions) => {
+    .action(async ({ fleet = false, ...options }: DemoOptions & { readonly fleet?: boolean }) => {
+      if (fleet) {
+        const { runFleetDemo } = await import('./demo/fleet-run.ts')
+        return exitWhenRead(await runFleetDemo(options))
+      }
       const { runDemo } = await import('./demo/run.ts')
-      await exitWhenRead(await runDemo(options))
+      return exitWhenRead(await runDemo(options))
     })
 }

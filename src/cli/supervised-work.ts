@@ -1,3 +1,4 @@
+import { type ReleasesFolder, releaseFolder } from '../app/releases.ts'
 import type { FromInstance, ToInstance } from '../core/fleet/supervised.ts'
 import { pause } from '../waiting.ts'
 import { runWorkers, type WorkersChosen, workSetup } from './run-workers.ts'
@@ -6,13 +7,15 @@ import { exitWith } from './terminal.ts'
 /** What a supervisor starts an instance with. */
 export interface SupervisedStart extends WorkersChosen {
   readonly place: string
+  /** What of yours it runs, in place of a folder. */
+  readonly release?: ReleasesFolder & { readonly name: string }
 }
 
 // One of the processes of `gone work --instances`. Its supervisor starts it, hears of it, and has it end.
 
 const TICK_EVERY_MS = 1_000
 
-const { place, ...chosen } = JSON.parse(process.argv[2] ?? '{}') as SupervisedStart
+const { place, release, ...given } = JSON.parse(process.argv[2] ?? '{}') as SupervisedStart
 /** What has been asked of the supervisor, and is not answered. */
 let answer: ((why: string | undefined) => void) | undefined
 let isSending = false
@@ -21,6 +24,7 @@ try {
   // Without its supervisor nobody reads what it prints, nor starts another when it dies: it ends, as at a signal.
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
   for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  const chosen = release ? { ...given, folder: await releaseFolder(release, release.name) } : given
   const running = await runWorkers(chosen, process.env, await workSetup(process.env), { place, onOrdered })
   const { instance, locks } = running
   const now = () => ({ facts: instance.facts(), rssBytes: process.memoryUsage.rss() })

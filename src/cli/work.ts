@@ -1,3 +1,4 @@
+import { isAbsolute } from 'node:path'
 import type { Command } from 'commander'
 import { given } from './ask.ts'
 import { tellWithoutInit } from './first-process.ts'
@@ -10,6 +11,8 @@ interface WorkOptions {
   readonly region?: string
   readonly hostLabel?: string
   readonly instances?: number
+  readonly pools?: number
+  readonly releases?: string
   readonly probe?: number
   readonly memory?: number
   readonly maxAge?: number
@@ -47,6 +50,15 @@ export function addWork(program: Command): void {
       between(1, 1_000),
     )
     .option(
+      '--pools <most>',
+      'a supervisor that runs what the pools of the fleet have it run, at most so many processes',
+      between(1, 1_000),
+    )
+    .option(
+      '--releases <root>',
+      'with --pools: they run releases, each a folder in this one; [folder] is where in it the workers are',
+    )
+    .option(
       '--probe <port>',
       'with --instances: answer health checks on this port of 127.0.0.1',
       between(0, 65_535),
@@ -74,7 +86,8 @@ export function addWork(program: Command): void {
     .addHelpText(
       'after',
       '\nExamples:\n  $ gone work ./workers\n  $ REDIS_URL=redis://redis:6379 gone work --only webhook,shell\n' +
-        '  $ gone work ./workers --instances 3 --memory 512m --probe 9090\n\n' +
+        '  $ gone work ./workers --instances 3 --memory 512m --probe 9090\n' +
+        '  $ gone work workers --pools 8 --releases /srv/releases\n\n' +
         'Exit codes:\n  0  stopped by a signal, and drained\n' +
         '  1  stopped before it was drained: at a second signal, or after GONE_SHUTDOWN\n' +
         '  2  a worker does not load, or the configuration is wrong\n' +
@@ -84,10 +97,9 @@ export function addWork(program: Command): void {
 }
 
 async function work(folder: string | undefined, options: WorkOptions, command: Command): Promise<void> {
-  const { only, redis, release, region, hostLabel, instances, probe } = options
-  const needing = SUPERVISORS.find((name) => options[name] !== undefined)
-  if (needing !== undefined && instances === undefined)
-    command.error(`error: ${FLAGS[needing]} goes with --instances: it is the supervisor's to do`)
+  const { only, redis, release, region, hostLabel, instances, pools } = options
+  const mistake = mistakeIn(options, folder)
+  if (mistake !== undefined) command.error(`error: ${mistake}`)
   const env: NodeJS.ProcessEnv = {
     ...process.env,
     ...given({ REDIS_URL: redis, GONE_RELEASE: release, GONE_REGION: region, GONE_HOST_LABEL: hostLabel }),
@@ -97,16 +109,32 @@ async function work(folder: string | undefined, options: WorkOptions, command: C
   tellWithoutInit(setup.log)
   const names = only?.split(',').map((name) => name.trim())
   const chosen = { ...(folder !== undefined && { folder }), ...(names && { only: names }) }
-  if (instances === undefined) {
+  if (instances === undefined && pools === undefined) {
     await runWorkers(chosen, env, setup)
     return
   }
   const { supervise } = await import('./supervise.ts')
-  const { memory: memoryBytes, maxAge: maxAgeMs, maxJobs, hung = HUNG_MS } = options
+  const { memory: memoryBytes, maxAge: maxAgeMs, maxJobs, hung = HUNG_MS, releases, probe } = options
   await supervise(chosen, env, setup, {
-    instances,
+    instances: instances ?? 0,
     hungMs: hung,
     limits: given({ memoryBytes, maxAgeMs, maxJobs }),
-    ...(probe !== undefined && { probe }),
+    ...given({ probe, pools, releases }),
   })
+}
+
+/** What does not go together; undefined: all of it does. */
+function mistakeIn(options: WorkOptions, folder: string | undefined): string | undefined {
+  const { instances, pools, releases, release } = options
+  const needing = SUPERVISORS.find((name) => options[name] !== undefined)
+  if (needing !== undefined && instances === undefined && pools === undefined)
+    return `${FLAGS[needing]} goes with --instances or --pools: it is the supervisor's to do`
+  if (instances !== undefined && pools !== undefined)
+    return '--instances and --pools: expected one of them; how many there are is said here or by the pools'
+  if (releases === undefined) return undefined
+  if (pools === undefined) return '--releases goes with --pools, which say what is run'
+  if (release !== undefined) return '--release: with --releases the pools say which it is'
+  if (folder !== undefined && isAbsolute(folder))
+    return `[folder]: with --releases expected a path in each release, got ${folder}`
+  return undefined
 }

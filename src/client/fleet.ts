@@ -8,6 +8,7 @@ import { ask, askAll, type CallOptions } from './ask.ts'
 import { type Duration, durationText } from './duration.ts'
 import { type ConfigCalls, configOn } from './fleet-config.ts'
 import { outcomeOf } from './outcome.ts'
+import { type PoolCalls, poolsOn } from './pools.ts'
 import type { Reply, TransportOptions } from './transport.ts'
 
 /** Which instances: names, `*` for any characters, several separated by commas. `{ worker: 'mail*', state: 'registered' }` */
@@ -56,6 +57,8 @@ export interface LogOptions extends CallOptions {
 export interface FleetCalls {
   /** What workers are configured with from one place. */
   readonly config: ConfigCalls
+  /** How many instances of which workers there shall be, and what of yours they run. */
+  readonly pools: PoolCalls
   /** How many instances run what, where. */
   topology(selection?: FleetSelection, options?: CallOptions): Promise<TopologyJson>
   /** By region, host, worker and id. */
@@ -91,6 +94,7 @@ export function fleetOn(transport: TransportOptions): FleetCalls {
     askAll<InstanceJson>(transport, { path: `${PATH}/instances`, query, answers: 'instances', signal })
   return {
     config: configOn(transport),
+    pools: poolsOn(transport),
     async topology(query = {}, { signal } = {}) {
       return (await ask(transport, { path: PATH, query, answers: 'regions', signal })).json as TopologyJson
     },

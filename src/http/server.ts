@@ -45,6 +45,7 @@ import { type KeyRoutesParts, keyRoutes } from './routes/key-routes.ts'
 import { type LogRoutesParts, logRoutes } from './routes/log-routes.ts'
 import { type OpsRoutesParts, opsRoutes } from './routes/ops-routes.ts'
 import { type OrderRoutesParts, orderRoutes } from './routes/order-routes.ts'
+import { type PoolRoutesParts, poolRoutes } from './routes/pool-routes.ts'
 import { type PulseRoutesParts, pulseRoutes } from './routes/pulse-routes.ts'
 import { type QueueRoutesParts, queueRoutes } from './routes/queue-routes.ts'
 import { type RoundJobRoutesParts, roundJobRoutes } from './routes/round-job-routes.ts'
@@ -71,6 +72,7 @@ export interface ServerParts
     QueueRoutesParts,
     StatusRoutesParts,
     ConfigRoutesParts,
+    PoolRoutesParts,
     SeriesRoutesParts,
     ScheduleRoutesParts,
     OpsRoutesParts,
@@ -274,6 +276,7 @@ function api(app: FastifyInstance, parts: ServerParts): void {
   orderRoutes(app, parts)
   pulseRoutes(app, parts)
   configRoutes(app, parts)
+  poolRoutes(app, parts)
   seriesRoutes(app, parts)
   scheduleRoutes(app, parts)
   slotRoutes(app, parts)

@@ -1,17 +1,13 @@
-import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { existsSync } from 'node:fs'
 import { createServer } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { stripVTControlCharacters } from 'node:util'
 import { describe, expect, it, onTestFinished, vi } from 'vitest'
 import { JobLedger, jobFaultsOf, jobSummaryOf, type LedgerJob } from '../../src/cli/demo/job-ledger.ts'
 import { faultsOf, type LedgerRound, summaryOf } from '../../src/cli/demo/ledger.ts'
 import { screenOn } from '../../src/cli/demo/screen.ts'
 import type { LedRoundJson } from '../../src/core/rounds/round-wire.ts'
-import { spawnCli } from '../support/cli.ts'
-import { endOf, type Run } from '../support/processes.ts'
+import { startDemo } from '../support/demo.ts'
 
 const ROW =
   /^(\d\d:\d\d:\d\d) {2}replica (\d) {2}(\d+(?:, \d+)?) +(\S+ ms, max \S+) +replica (\d)(?: {2}(.+))?$/
@@ -328,85 +324,5 @@ function fakeTerminal() {
     stream: stream as unknown as NodeJS.WriteStream,
     widest: () => Math.max(...picture.split('\n').map((line) => line.length)),
     height: () => picture.split('\n').length,
-  }
-}
-
-interface Demo {
-  readonly child: ChildProcess
-  readonly ended: Promise<Run>
-  /** How many processes it has started so far and are seen running now. */
-  offspring(): number
-  /** Of all that were seen, the ones with this text on their command line. */
-  pidsOf(text: string): number[]
-  whenShown(line: RegExp): Promise<void>
-  expectNothingLeft(): void
-}
-
-/** A demo on a free port with a temporary folder of its own; every process below it is noted while it runs. */
-function startDemo(...args: string[]): Demo {
-  const folder = mkdtempSync(join(tmpdir(), 'gone-test-demo-'))
-  const child = spawnCli(['demo', '--port', '0', ...args], { TMPDIR: folder })
-  const ended = endOf(child)
-  const seen = new Map<number, string>()
-  const look = () => {
-    const running = processes()
-    const below = new Set([child.pid ?? 0])
-    // Children have been started after their parents, and so come after them.
-    for (const { pid, parentPid, command } of running) {
-      if (!below.has(parentPid)) continue
-      below.add(pid)
-      seen.set(pid, command)
-    }
-    return running.filter(({ pid }) => below.has(pid) && pid !== child.pid)
-  }
-  const looking = setInterval(look, 100)
-  onTestFinished(() => {
-    clearInterval(looking)
-    child.kill('SIGKILL')
-    rmSync(folder, { recursive: true, force: true })
-  })
-  let shown = ''
-  child.stdout?.on('data', (chunk) => {
-    shown += chunk
-  })
-  return {
-    child,
-    ended,
-    offspring: () => look().length,
-    pidsOf: (text) => [...seen].filter(([, command]) => command.includes(text)).map(([pid]) => pid),
-    whenShown: (line) =>
-      vi.waitFor(() => expect(shown.split('\n').some((text) => line.test(text))).toBe(true), 30_000),
-    expectNothingLeft() {
-      const left = processes().filter(
-        ({ pid, command }) => seen.get(pid) === command || command.includes(folder),
-      )
-      expect(left).toEqual([])
-      expect(readdirSync(folder).filter((name) => name.startsWith('gone-'))).toEqual([])
-    },
-  }
-}
-
-/**
- * What runs on this machine, the oldest first, without zombies: where nobody reaps orphans, the dead keep their number. Read where `ps`
- * would read it, because that takes longer on a busy machine than some of them live.
- */
-function processes(): { pid: number; parentPid: number; command: string }[] {
-  return readdirSync('/proc')
-    .filter((name) => /^\d+$/.test(name))
-    .flatMap((pid) => processOf(pid))
-    .sort((one, other) => one.startedAt - other.startedAt)
-}
-
-function processOf(pid: string) {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    // After the name, which may hold anything.
-    const [state, parentPid, ...rest] = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-    if (state === 'Z') return []
-    const command = readFileSync(`/proc/${pid}/cmdline`, 'latin1').split('\0').join(' ').trim()
-    return [{ pid: Number(pid), parentPid: Number(parentPid), command, startedAt: Number(rest[17]) }]
-  } catch {
-    // It has ended meanwhile.
-    return []
   }
 }

@@ -20,6 +20,7 @@ let env: NodeJS.ProcessEnv
 const closers: (() => Promise<unknown>)[] = []
 
 const SCHEDULES = 'system: cleaner\nschedules:\n  nightly: { cron: "0 2 * * *", job: { worker: hello } }\n'
+const POOLS = 'pools:\n  mail: { instances: 6, release: "42" }\n'
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gone-help-'))
@@ -32,6 +33,8 @@ beforeAll(async () => {
   await writeFile(join(folder, 'names.json'), '{"names":["Ada"]}')
   await writeFile(join(folder, 'order.json'), '{"order":4711}')
   await writeFile(join(folder, 'schedules.yaml'), SCHEDULES)
+  await writeFile(join(folder, 'fleet.yaml'), POOLS)
+  await createClient({ url: server.url }).fleet.pools.put('mail', { instances: 6, release: '41' })
   await writeFile(join(folder, '.bashrc'), '')
   await writeFile(join(folder, '.zshrc'), '')
   await mkdir(join(folder, '.config/fish/completions'), { recursive: true })

@@ -363,6 +363,23 @@ describe('what is refused', () => {
       'INVALID_BODY',
       /concurrency/,
     ],
+    ['a pool of no size', 'PUT', 'fleet/pools/mail', '{}', 'INVALID_BODY', /instances/],
+    [
+      'a pool that is called so',
+      'PUT',
+      'fleet/pools/..%2Fmail',
+      '{"instances":1}',
+      'INVALID_PARAMETER',
+      /pool: expected/,
+    ],
+    [
+      'a release outside of the root',
+      'POST',
+      'fleet/pools/mail/deploy',
+      '{"release":"../42"}',
+      'INVALID_BODY',
+      /release: expected a release/,
+    ],
     [
       'a preview without a time',
       'POST',

@@ -32,6 +32,10 @@ const PATHS = [
   '/api/v1/fleet/log',
   '/api/v1/fleet/orders',
   '/api/v1/fleet/orders/{id}',
+  '/api/v1/fleet/pools',
+  '/api/v1/fleet/pools/{name}',
+  '/api/v1/fleet/pools/{name}/deploy',
+  '/api/v1/fleet/pools/{name}/rollback',
   '/api/v1/fleet/pulse',
   '/api/v1/fleet/series',
   '/api/v1/give-back/{system}/{round}',
@@ -681,6 +685,14 @@ describe('OpenAPI', () => {
       )
       return path
     }
+    if (template.includes('/pools/')) {
+      const path = template.replace('{name}', `p${rounds}`)
+      const own = path.split('/').slice(0, 6).join('/')
+      expect((await send(server.url, { method: 'PUT', path: own, ...said({ instances: 0 }) })).status).toBe(
+        200,
+      )
+      return path
+    }
     if (template.includes('{name}')) {
       const path = template.replace('{system}/{name}', round)
       const body = template.includes('expectations') ? { every: '1d', grace: '1h' } : { every: '1d' }
@@ -764,8 +776,9 @@ describe('OpenAPI', () => {
     for (const { path, method, documented } of operations()) {
       if (method !== 'POST' && method !== 'PUT') continue
       const properties = bodyMembersOf(documented)
-      // A backfill, an order, a pulse and a preview are those that cannot do without, of what is not put.
-      const isWhole = method === 'PUT' || ['/orders', '/pulse', '/preview'].some((end) => path.endsWith(end))
+      // A backfill, an order, a pulse, a preview and a deploy are those that cannot do without, of what is not put.
+      const isWhole =
+        method === 'PUT' || ['/orders', '/pulse', '/preview', '/deploy'].some((end) => path.endsWith(end))
       const isRequired = isWhole || path.endsWith('/backfill')
       expect(documented.requestBody?.required ?? false).toBe(isRequired)
       const all = Object.fromEntries(

@@ -51,11 +51,11 @@ const missing = (those: readonly object[], of: readonly object[]) =>
 
 it('starts everything that is to work by itself, once, and ends it when the server stops', async () => {
   const server = await startTestServer({ env: { GONE_ALERT_URL: 'http://127.0.0.1:9/' } })
-  // The loops of keyring, uses of keys, store watch, sweeper, deadline watch, watchdog, watchman, fleet watch, forgotten queues, beat of the server, and two each
+  // The loops of keyring, uses of keys, store watch, sweeper, deadline watch, watchdog, watchman, fleet watch, pools, forgotten queues, beat of the server, and two each
   // of series and roll call; three workers.
-  expect(seen.made.length).toBe(17)
+  expect(seen.made.length).toBe(18)
   expect(missing(seen.started, seen.made)).toBe(0)
-  expect(seen.started.length).toBe(17)
+  expect(seen.started.length).toBe(18)
   expect(seen.ended.length).toBe(0)
   await server.stop()
   expect(missing(seen.ended, seen.made)).toBe(0)
@@ -67,7 +67,7 @@ it('ends it also where the server could not start', async () => {
   const env = { GONE_PORT: new URL(first.url).port }
   await expect(startTestServer({ redis: first.redis, env })).rejects.toThrow('is taken')
   const failed = seen.made.slice(madeBefore)
-  expect(failed.length).toBe(16)
-  expect(missing(seen.started, failed)).toBe(16)
+  expect(failed.length).toBe(17)
+  expect(missing(seen.started, failed)).toBe(17)
   expect(missing(seen.ended, failed)).toBe(0)
 })

@@ -55,7 +55,8 @@ export interface StartToBeReady extends Start {
   readonly readyWithinMs?: number
 }
 
-const READY = /"msg":"(?:listening|working)"/
+/** One that takes places of pools has none to begin with. */
+const READY = /"msg":"(?:listening|working)"|"pools":\d.*"msg":"supervising"/
 const READY_WITHIN_MS = 55_000
 const STOP_WITHIN_MS = 15_000
 const MAX_COMPLAINT = 2_000

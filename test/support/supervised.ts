@@ -4,9 +4,13 @@ import type { InstanceJson } from '../../src/core/fleet/fleet-wire.ts'
 import { type Process, startProcess } from './processes.ts'
 import { builtPath, program } from './program.ts'
 
-/** A real `gone work --instances` of its own; its lines are told as they come. */
+/**
+ * A real `gone work --instances` of its own; its lines are told as they come.
+ *
+ * @param instances or how many places of pools it takes
+ */
 export function startSupervisorProcess(
-  instances: number,
+  instances: number | { readonly pools: number },
   env: Readonly<Record<string, string>>,
   {
     folder = builtPath('test/support/workers'),
@@ -18,9 +22,11 @@ export function startSupervisorProcess(
     readonly onLine?: (line: string) => void
   } = {},
 ): Promise<Process> {
+  const many =
+    typeof instances === 'number' ? ['--instances', String(instances)] : ['--pools', String(instances.pools)]
   return startProcess({
     name: 'gone work --instances',
-    args: [...program('src/cli/main.ts'), 'work', folder, '--instances', String(instances), ...options],
+    args: [...program('src/cli/main.ts'), 'work', folder, ...many, ...options],
     env: { GONE_LOG_LEVEL: 'info', ...env },
     ...(onLine && { onLine }),
   })

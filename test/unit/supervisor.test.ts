@@ -1,66 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, type Mock, vi } from 'vitest'
-import type { InstanceFacts } from '../../src/core/fleet/instance.ts'
-import type { InstanceListener, ToInstance } from '../../src/core/fleet/supervised.ts'
 import { Supervisor, type SupervisorParts } from '../../src/service/fleet/supervisor.ts'
+import { FakeProcess } from '../support/fake-process.ts'
 import { silentLog } from '../support/log.ts'
-
-/** A process that is only said to be one. */
-class FakeProcess {
-  readonly told: ToInstance[] = []
-  isKilled = false
-  hasEnded = false
-
-  constructor(
-    readonly pid: number,
-    readonly listener: InstanceListener,
-  ) {}
-
-  get facts(): InstanceFacts {
-    const workers = [{ name: 'mailer', slots: 1 }]
-    const mode = this.told.some(({ kind }) => kind === 'rest')
-      ? ('stopping' as const)
-      : ('registered' as const)
-    return {
-      id: `i${this.pid}`,
-      workers,
-      release: '1',
-      region: 'eu',
-      host: 'h',
-      pid: this.pid,
-      version: '1',
-      mode,
-    }
-  }
-
-  ready(): void {
-    this.listener.onWord({ kind: 'ready', facts: this.facts, locks: { mailer: 'w:' }, rssBytes: 50_000_000 })
-  }
-
-  tick(running = 0, done = 0): void {
-    if (!this.hasEnded) this.listener.onWord({ kind: 'tick', facts: this.facts, running, done, rssBytes: 1 })
-  }
-
-  exit(code: number | null, signal: string | null): void {
-    if (this.hasEnded) return
-    this.hasEnded = true
-    this.listener.onEnd({ code, signal })
-  }
-
-  tell(word: ToInstance): void {
-    this.told.push(word)
-  }
-
-  end(): void {
-    this.exit(0, null)
-  }
-
-  kill(): void {
-    this.isKilled = true
-    this.exit(null, 'SIGKILL')
-  }
-
-  async endLeft(): Promise<void> {}
-}
 
 const MIB = 1_048_576
 let processes: FakeProcess[]

@@ -44,3 +44,13 @@ export const JOB_WORKER = 'demo-job'
 export const LEASE_MS = 1_500
 export const WORK_MS = 1_000
 export const WARM_UP_MS = 300
+
+/** Of `gone demo --fleet`: the pool and its worker, and in the data folder its releases and what its jobs write of themselves. */
+export const POOL = 'demo'
+export const POOL_WORKER = 'demo-work'
+export const POOL_SIZE = 6
+export const RELEASES = 'releases'
+export const JOURNAL = 'journal'
+export const HOSTS = ['a', 'b'] as const
+/** More than half of the pool each, for whoever kills a host. */
+export const HOST_LIMITS = { most: POOL_SIZE, memoryBytes: 220 * 1_048_576, hungMs: 6_000 } as const

@@ -126,25 +126,8 @@ class Demo {
   }
 
   private async start(): Promise<GoneServer> {
-    // The largest part of the program, after the first picture.
-    const [{ startServer }, { readConfig }, { default: pino }] = await Promise.all([
-      import('../../app/server.ts'),
-      import('../../config.ts'),
-      import('pino'),
-    ])
-    const config = readConfig({
-      GONE_PORT: String(this.options.port),
-      GONE_DATA_DIR: this.dataDir,
-      GONE_LOG_LEVEL: 'silent',
-    })
-    const server = await startServer(config, {
-      env: process.env,
-      log: pino({ level: config.logLevel }),
-      say: (line) => {
-        if (this.ending === undefined) this.status = line
-      },
-    }).catch((error: unknown) => {
-      throw withoutRedisUrl(error)
+    const server = await startDemoServer(this.options.port, this.dataDir, (line) => {
+      if (this.ending === undefined) this.status = line
     })
     const client = createClient({ url: server.url })
     this.server = { url: server.url, client, fleet: new DemoFleet(client) }
@@ -223,6 +206,25 @@ class Demo {
   }
 }
 
+/** A server, and a Redis of its own whose data is in that folder. @param say what there is to wait for */
+export async function startDemoServer(
+  port: number,
+  dataDir: string,
+  say: (line: string) => void,
+): Promise<GoneServer> {
+  // The largest part of the program, after the first picture.
+  const [{ startServer }, { readConfig }, { default: pino }] = await Promise.all([
+    import('../../app/server.ts'),
+    import('../../config.ts'),
+    import('pino'),
+  ])
+  const config = readConfig({ GONE_PORT: String(port), GONE_DATA_DIR: dataDir, GONE_LOG_LEVEL: 'silent' })
+  const log = pino({ level: config.logLevel })
+  return startServer(config, { env: process.env, log, say }).catch((error: unknown) => {
+    throw withoutRedisUrl(error)
+  })
+}
+
 function slotAfter(ms: number, everyMs: number): number {
   return (Math.floor(ms / everyMs) + 1) * everyMs
 }
@@ -234,7 +236,7 @@ function withoutRedisUrl(error: unknown): unknown {
 }
 
 /** Where the server's own Redis listens, by the note in its folder; undefined if there is none. */
-function redisUrlIn(dataDir: string): string | undefined {
+export function redisUrlIn(dataDir: string): string | undefined {
   try {
     const { address } = JSON.parse(readFileSync(lockFileIn(dataDir), 'utf8')) as {
       readonly address: { readonly path?: string; readonly port?: number }

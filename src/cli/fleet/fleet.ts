@@ -4,6 +4,7 @@ import { addConfig } from './config.ts'
 import { addListen } from './listen.ts'
 import { addLog } from './log.ts'
 import { addOrderCommands } from './order-commands.ts'
+import { addPools } from './pool-commands.ts'
 import { addQueries } from './queries.ts'
 import { addShell } from './shell.ts'
 import { addTop } from './top.ts'
@@ -22,6 +23,8 @@ Examples:
   $ gone fleet unregister --host eu-a --reason "new disk"
   $ gone fleet log --worker mailer --text timeout
   $ gone fleet orders
+  $ gone fleet apply fleet.yaml --dry-run
+  $ gone fleet deploy mail --release 42
   $ gone fleet shell
 
 Exit codes:
@@ -34,6 +37,7 @@ Exit codes:
   addLog(fleet)
   addTop(fleet)
   addOrderCommands(fleet, ASKED_ONCE)
+  addPools(fleet, ASKED_ONCE)
   addConfig(fleet, ASKED_ONCE)
   addShell(fleet)
 }

@@ -12,6 +12,7 @@ import { detailsOf } from '../text/table.ts'
 import { addConfig } from './config.ts'
 import { FleetNow } from './fleet-now.ts'
 import { addOrderCommands } from './order-commands.ts'
+import { addPools } from './pool-commands.ts'
 import { addQueries } from './queries.ts'
 import { completionsOf } from './shell-completion.ts'
 import { ShellHistory } from './shell-history.ts'
@@ -197,6 +198,7 @@ class FleetShell {
     addQueries(program, asking)
     addOrderCommands(program, asking)
     addConfig(program, asking)
+    addPools(program, asking)
     for (const command of program.commands.flatMap((one) => [one, ...one.commands])) this.reach(command)
     return program
   }

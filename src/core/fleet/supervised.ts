@@ -55,8 +55,11 @@ export interface InstanceListener {
   onEnd(exit: Exit): void
 }
 
+/** Of a place of a supervisor: its number, or of a pool's as in `mail/2`. */
+export type PlaceName = number | string
+
 /** Starts the process of an instance, for one of the places of a supervisor. */
-export type StartInstance = (place: number, listener: InstanceListener) => InstanceProcess
+export type StartInstance = (place: PlaceName, listener: InstanceListener) => InstanceProcess
 
 /** How an exit is told to people. */
 export function exitText({ code, signal }: Exit): string {

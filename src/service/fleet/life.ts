@@ -1,6 +1,12 @@
 import type { DeathCause } from '../../core/fleet/death.ts'
 import type { InstanceFacts } from '../../core/fleet/instance.ts'
-import type { Exit, FromInstance, InstanceProcess, StartInstance } from '../../core/fleet/supervised.ts'
+import type {
+  Exit,
+  FromInstance,
+  InstanceProcess,
+  PlaceName,
+  StartInstance,
+} from '../../core/fleet/supervised.ts'
 import { LogTail } from './log-tail.ts'
 
 /** Why a supervisor ends an instance. */
@@ -42,7 +48,7 @@ export class Life {
   private readonly onIdle = new Set<() => void>()
 
   constructor(
-    readonly place: number,
+    readonly place: PlaceName,
     start: StartInstance,
     private readonly parts: {
       readonly nowMs: () => number

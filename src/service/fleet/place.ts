@@ -1,6 +1,6 @@
 import type { PlaceMode } from '../../core/fleet/instance.ts'
 import { type EndedLife, isSettled, livesToKeep, restartAfter } from '../../core/fleet/restart.ts'
-import { type Exit, exitText, type StartInstance } from '../../core/fleet/supervised.ts'
+import { type Exit, exitText, type PlaceName, type StartInstance } from '../../core/fleet/supervised.ts'
 import type { Log } from '../../core/rounds/round-ports.ts'
 import { callAfter, endsWithin } from '../../waiting.ts'
 import { type EndCause, Life } from './life.ts'
@@ -44,9 +44,15 @@ export class Place {
   readonly alive = new Set<Life>()
 
   constructor(
-    readonly number: number,
+    readonly name: PlaceName,
     private readonly parts: PlaceParts,
   ) {}
+
+  /** Whether it has an instance that works, or why not. */
+  get standing(): 'begins' | 'works' | PlaceMode {
+    if (this.mode !== 'running') return this.mode
+    return this.life?.works ? 'works' : 'begins'
+  }
 
   /** Starts an instance, unless there is one. */
   start(): void {
@@ -73,6 +79,14 @@ export class Place {
     if (this.life) await this.retire(this.life, 'ordered')
   }
 
+  /** As `end`, but jobs have the time that they have at an order. */
+  async close(): Promise<void> {
+    this.isEnding = true
+    this.callOff()
+    await Promise.all([...this.alive].map((life) => this.retire(life, 'ordered')))
+    this.turn('running')
+  }
+
   /** Ends all that runs here, for good. */
   async end(): Promise<void> {
     this.isEnding = true
@@ -87,14 +101,17 @@ export class Place {
   /**
    * Starts another instance, and has that of now drained and ended once the other works.
    *
+   * @param proofMs how long the other must live before that
    * @returns why it was not replaced; it goes on then
    */
-  async replace(life: Life, cause: EndCause): Promise<string | undefined> {
+  async replace(life: Life, cause: EndCause, proofMs = 0): Promise<string | undefined> {
     if (this.life !== life || this.isEnding) return 'it is replaced already, or ends'
     this.isReplacing = true
     const next = await this.begin()
+    const hasDied = next.works && proofMs > 0 && (await endsWithin(proofMs, next.ended))
     this.isReplacing = false
-    if (!next.works && this.life === life && !life.exit) return `its successor did not begin: ${textOf(next)}`
+    if (!next.works && this.life === life && !life.exit)
+      return `its successor ${hasDied ? 'died soon' : 'did not begin'}: ${textOf(next)}`
     this.adopt(next)
     await this.retire(life, cause)
     return undefined
@@ -103,7 +120,7 @@ export class Place {
   /** Is called all the time. */
   supervise(nowMs: number): void {
     if (this.mode === 'crash-looping' && this.life?.works && isSettled(this.life.startedAtMs, nowMs)) {
-      this.parts.log.info({ place: this.number }, 'an instance that crashed again and again lives')
+      this.parts.log.info({ place: this.name }, 'an instance that crashed again and again lives')
       this.turn('running')
     }
   }
@@ -112,7 +129,7 @@ export class Place {
     let life: Life | undefined
     await this.parts.inTurn(async () => {
       const { startInstance, nowMs } = this.parts
-      life = new Life(this.number, startInstance, { nowMs, onOrdered: (...told) => this.obey(...told) })
+      life = new Life(this.name, startInstance, { nowMs, onOrdered: (...told) => this.obey(...told) })
       this.alive.add(life)
       void this.follow(life)
       if (this.isEnding) life.process.kill()
@@ -135,7 +152,7 @@ export class Place {
     this.alive.delete(life)
     const { log, onDeath } = this.parts
     const about = {
-      place: this.number,
+      place: this.name,
       pid: life.process.pid,
       ...(life.facts && { instance: life.facts.id }),
     }
@@ -160,7 +177,7 @@ export class Place {
     this.lives = livesToKeep([...this.lives, endedLife])
     const { pauseMs, isCrashLooping } = restartAfter(this.lives, random())
     if (isCrashLooping && this.mode !== 'crash-looping') {
-      log.error({ place: this.number, ms: pauseMs }, 'instances die again and again; the next is tried later')
+      log.error({ place: this.name, ms: pauseMs }, 'instances die again and again; the next is tried later')
       this.turn('crash-looping')
     }
     this.callOff = callAfter(pauseMs, () => this.start())

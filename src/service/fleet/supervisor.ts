@@ -1,10 +1,12 @@
 import { judgeUse, type Limits } from '../../core/fleet/limits.ts'
+import type { PlaceName, StartInstance } from '../../core/fleet/supervised.ts'
 import { callAfter } from '../../waiting.ts'
 import { Loop, type Work } from '../loop.ts'
 import type { EndCause, Life } from './life.ts'
 import { Place, type PlaceParts } from './place.ts'
 
 export interface SupervisorParts extends Omit<PlaceParts, 'inTurn' | 'onReplace'> {
+  /** How many it has from its begin. */
   readonly instances: number
   /** How many may begin at once. */
   readonly beginAtOnce: number
@@ -31,7 +33,8 @@ const TRY_AGAIN_MS = 60_000
 
 /** Keeps so many instances running. It knows of a death by the process' end, and runs no handler itself. */
 export class Supervisor implements Work {
-  readonly places: readonly Place[]
+  places: readonly Place[]
+  private readonly own: PlaceParts
   private readonly loop: Loop
   private readonly lanes: Promise<void>[]
   private replacing: Promise<unknown> = Promise.resolve()
@@ -42,12 +45,12 @@ export class Supervisor implements Work {
 
   constructor(private readonly parts: SupervisorParts) {
     this.lanes = Array.from({ length: parts.beginAtOnce }, () => Promise.resolve())
-    const own: PlaceParts = {
+    this.own = {
       ...parts,
       inTurn: (begin) => this.inTurn(begin),
       onReplace: (place, life) => this.replaceInTurn(place, life, 'ordered'),
     }
-    this.places = Array.from({ length: parts.instances }, (_, index) => new Place(index + 1, own))
+    this.places = Array.from({ length: parts.instances }, (_, index) => new Place(index + 1, this.own))
     this.loop = new Loop({
       everyMs: TURN_EVERY_MS,
       isEven: true,
@@ -59,6 +62,39 @@ export class Supervisor implements Work {
   start(): void {
     for (const place of this.places) place.start()
     this.loop.start()
+  }
+
+  /** Has one place more, with an instance that is started so. */
+  keep(name: PlaceName, startInstance: StartInstance): Place {
+    const place = new Place(name, { ...this.own, startInstance })
+    this.places = [...this.places, place]
+    if (!this.stopped) place.start()
+    return place
+  }
+
+  /** Has that place no more: its instance ends when its jobs have. */
+  async drop(place: Place): Promise<void> {
+    await place.close()
+    this.places = this.places.filter((one) => one !== place)
+  }
+
+  /**
+   * Has another instance in the place of the one that is there, in turn.
+   *
+   * @param proofMs how long that must live before the one that is there ends
+   * @returns why that goes on
+   */
+  renew(place: Place, proofMs: number): Promise<string | undefined> {
+    const renewed = this.replacing.then(async () => {
+      const { life } = place
+      if (!life) return 'there is none now'
+      life.isLeaving = true
+      const why = await place.replace(life, 'ordered', proofMs).catch(String)
+      if (why !== undefined) life.isLeaving = false
+      return why
+    })
+    this.replacing = renewed
+    return renewed
   }
 
   /** Ends all instances, at once, each with the time for its jobs that it has at any stop. */
@@ -107,7 +143,7 @@ export class Supervisor implements Work {
     life.isHeeded = true
     void this.heed(place, life, isDue, nowMs)
       // What needs the store is done when it is there again.
-      .catch((cause) => this.parts.log.debug({ place: place.number, cause: String(cause) }, 'not judged'))
+      .catch((cause) => this.parts.log.debug({ place: place.name, cause: String(cause) }, 'not judged'))
       .finally(() => {
         life.isHeeded = false
       })
@@ -126,7 +162,7 @@ export class Supervisor implements Work {
     life.baseBytes = use.baseBytes
     const verdict = judgeUse(limits, use)
     if (verdict === undefined) return
-    const about = { place: place.number, rssBytes, jobs: use.jobs, ageMs: Math.round(use.ageMs) }
+    const about = { place: place.name, rssBytes, jobs: use.jobs, ageMs: Math.round(use.ageMs) }
     if (verdict.act === 'tell') {
       if (!this.isLimitTold)
         log.error(about, 'the memory limit is not above what an instance has as it begins: it is not applied')
@@ -145,7 +181,7 @@ export class Supervisor implements Work {
     const isSilent = silentMs >= SILENT_MS
     if (life.isSilent !== isSilent) {
       life.isSilent = isSilent
-      if (isSilent) log.warn({ place: place.number }, 'the event loop of an instance does not answer')
+      if (isSilent) log.warn({ place: place.name }, 'the event loop of an instance does not answer')
       await showSilent(life)
     } else if (isSilent && isDue) await showSilent(life)
     if (silentMs >= hungMs && (await mayRecycle(life))) {
@@ -174,7 +210,7 @@ export class Supervisor implements Work {
       callAfter(TRY_AGAIN_MS, () => {
         life.isLeaving = false
       })
-      this.parts.log.warn({ place: place.number, cause, why }, 'an instance was not replaced')
+      this.parts.log.warn({ place: place.name, cause, why }, 'an instance was not replaced')
       if (cause === 'ordered') life.process.tell({ kind: 'refused', why })
     })
   }

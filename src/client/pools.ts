@@ -1,0 +1,78 @@
+import type { PoolJson, PoolSpecJson, PoolsJson } from '../core/fleet/pool-wire.ts'
+import { ask, type CallOptions } from './ask.ts'
+import { outcomeOf } from './outcome.ts'
+import { segmentOf } from './segment.ts'
+import type { Reply, TransportOptions } from './transport.ts'
+
+interface ReasonOptions extends CallOptions {
+  readonly reason?: string
+}
+
+/** How many instances of which workers there shall be, and what of yours they run. */
+export interface PoolCalls {
+  /** By name, with their places; and the supervisors that take these. */
+  list(options?: CallOptions): Promise<PoolsJson>
+  get(name: string, options?: CallOptions): Promise<PoolJson | undefined>
+  /** Sets it as a whole. Where that changes what it runs, one place after the other gets it. */
+  put(name: string, spec: PoolSpecJson, options?: ReasonOptions): Promise<PoolJson>
+  /** Its instances end when their jobs have. False: there was none. */
+  remove(name: string, options?: CallOptions): Promise<boolean>
+  /** Has it run another release, one place after the other: look at its `rollout`. */
+  deploy(name: string, release: string, options?: ReasonOptions): Promise<PoolJson>
+  /** Has it run the release before, or calls off the deploy that is on its way. A call whose answer got lost is not repeated. */
+  rollBack(name: string, options?: ReasonOptions): Promise<PoolJson>
+}
+
+const PATH = '/api/v1/fleet/pools'
+
+export function poolsOn(transport: TransportOptions): PoolCalls {
+  const pathOf = (name: string) => `${PATH}/${segmentOf('name', name)}`
+  const asked = async (question: Omit<Parameters<typeof ask>[1], 'answers'>) =>
+    ((await ask(transport, { ...question, answers: 'pool' })).json as { pool: PoolJson }).pool
+  return {
+    async list({ signal } = {}) {
+      return (await ask(transport, { path: PATH, answers: 'pools', signal })).json as PoolsJson
+    },
+    async get(name, { signal } = {}) {
+      const none = outcomeOf<Pick<Reply, 'json'>>({ NO_SUCH_POOL: () => ({ json: undefined }) })
+      const question = { path: pathOf(name), answers: 'pool', signal }
+      const { json } = await ask(transport, question).catch(none)
+      return (json as { pool: PoolJson } | undefined)?.pool
+    },
+    put: (name, spec, { reason, signal } = {}) =>
+      asked({
+        method: 'PUT',
+        path: pathOf(name),
+        body: { ...spec, ...(reason !== undefined && { reason }) },
+        signal,
+      }),
+    async remove(name, { signal } = {}) {
+      const question = {
+        method: 'DELETE',
+        path: pathOf(name),
+        accepts: [204],
+        answers: 'pool',
+        signal,
+      } as const
+      const none = outcomeOf<boolean>({ NO_SUCH_POOL: () => false })
+      return ask(transport, question).then(() => true, none)
+    },
+    deploy: (name, release, { reason, signal } = {}) =>
+      asked({
+        method: 'POST',
+        path: `${pathOf(name)}/deploy`,
+        accepts: [202],
+        body: { release, ...(reason !== undefined && { reason }) },
+        signal,
+      }),
+    rollBack: (name, { reason, signal } = {}) =>
+      asked({
+        method: 'POST',
+        path: `${pathOf(name)}/rollback`,
+        accepts: [202],
+        query: { reason },
+        isRepeatable: false,
+        signal,
+      }),
+  }
+}

@@ -1,0 +1,60 @@
+import type { InstanceFacts } from '../../src/core/fleet/instance.ts'
+import type { InstanceListener, InstanceProcess, ToInstance } from '../../src/core/fleet/supervised.ts'
+
+/** A process of an instance that is only said to be one. */
+export class FakeProcess implements InstanceProcess {
+  readonly told: ToInstance[] = []
+  isKilled = false
+  hasEnded = false
+
+  constructor(
+    readonly pid: number,
+    readonly listener: InstanceListener,
+  ) {}
+
+  get facts(): InstanceFacts {
+    const workers = [{ name: 'mailer', slots: 1 }]
+    const mode = this.told.some(({ kind }) => kind === 'rest')
+      ? ('stopping' as const)
+      : ('registered' as const)
+    return {
+      id: `i${this.pid}`,
+      workers,
+      release: '1',
+      region: 'eu',
+      host: 'h',
+      pid: this.pid,
+      version: '1',
+      mode,
+    }
+  }
+
+  ready(): void {
+    this.listener.onWord({ kind: 'ready', facts: this.facts, locks: { mailer: 'w:' }, rssBytes: 50_000_000 })
+  }
+
+  tick(running = 0, done = 0): void {
+    if (!this.hasEnded) this.listener.onWord({ kind: 'tick', facts: this.facts, running, done, rssBytes: 1 })
+  }
+
+  exit(code: number | null, signal: string | null): void {
+    if (this.hasEnded) return
+    this.hasEnded = true
+    this.listener.onEnd({ code, signal })
+  }
+
+  tell(word: ToInstance): void {
+    this.told.push(word)
+  }
+
+  end(): void {
+    this.exit(0, null)
+  }
+
+  kill(): void {
+    this.isKilled = true
+    this.exit(null, 'SIGKILL')
+  }
+
+  async endLeft(): Promise<void> {}
+}
