@@ -1,12 +1,12 @@
 import { defineConfig } from 'vitest/config'
 
-/** Apart from `npm test`, because it needs Go, Java, PHP and Ruby on the machine. */
+/** Apart from `npm test`, because it needs Go, Java, Mono, PHP and Ruby on the machine. */
 export default defineConfig({
   test: {
     globalSetup: 'test/support/global-setup.ts',
     include: ['test/clients/**/*.test.ts'],
     // More than there are cores in CI: they wait most of the time, for leases.
-    maxWorkers: 5,
+    maxWorkers: 6,
     testTimeout: 60_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 60_000 } },
