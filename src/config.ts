@@ -7,20 +7,28 @@ import { serverOf } from './redis/redis-url.ts'
 import { withSecretFiles } from './secrets.ts'
 import { withoutServiceLinks } from './service-links.ts'
 import { CHILD_NAMES, OTHER_NAMES, SECRETS, SETTINGS, type Setting } from './settings.ts'
+import { TRACE_SETTINGS } from './trace-settings.ts'
 
-type Settings = typeof SETTINGS
-type Optional = {
-  [K in keyof Settings]: Settings[K] extends { isOptional: true } ? K : never
-}[keyof Settings]
-type Value<K extends keyof Settings> = Settings[K]['rule'] extends Rule<infer T> ? T : never
-type Values = { readonly [K in Exclude<keyof Settings, Optional>]: Value<K> } & {
-  readonly [K in Optional]?: Value<K>
+type Table = Readonly<Record<string, Setting<unknown>>>
+type Optional<T extends Table> = { [K in keyof T]: T[K] extends { isOptional: true } ? K : never }[keyof T]
+type Value<S extends Setting<unknown>> = S['rule'] extends Rule<infer T> ? T : never
+type ValuesOf<T extends Table> = { readonly [K in Exclude<keyof T, Optional<T>>]: Value<T[K]> } & {
+  readonly [K in Optional<T>]?: Value<T[K]>
+}
+type Values = ValuesOf<typeof SETTINGS>
+
+/** Where traces go, and which. */
+export interface TraceConfig
+  extends Pick<ValuesOf<typeof TRACE_SETTINGS>, 'headers' | 'sampler' | 'share' | 'everyMs' | 'resource'> {
+  readonly url: string
 }
 
 /** Everything a server can be told, as `SETTINGS` has it. Frozen; classes receive the values they need. */
 export interface Config extends Omit<Values, 'keys'> {
   /** `required`: nobody gets in without a key. `optional`: until there is one. */
   readonly keys: 'required' | 'optional'
+  /** Missing: nobody is told. */
+  readonly traces?: TraceConfig
 }
 
 type Env = Readonly<Record<string, string | undefined>>
@@ -34,14 +42,32 @@ export function readConfig(environment: Env): Config {
   const given = withoutServiceLinks(environment)
   rejectUnknown(given)
   const env = withSecretFiles(given)
-  const read = Object.entries<Setting<unknown>>(SETTINGS).map(([key, setting]) => [
+  const values = readTable(SETTINGS, env)
+  const traces = tracesIn(env)
+  const config: Config = { ...values, keys: keysOf(values), ...(traces && { traces }) }
+  checkRelations(config)
+  return Object.freeze(config)
+}
+
+function readTable<T extends Table>(table: T, env: Env): ValuesOf<T> {
+  const read = Object.entries<Setting<unknown>>(table).map(([key, setting]) => [
     key,
     readSetting(setting, env[setting.name]?.trim() || setting.fallback),
   ])
-  const values = Object.fromEntries(read.filter(([, value]) => value !== undefined)) as Values
-  const config: Config = { ...values, keys: keysOf(values) }
-  checkRelations(config)
-  return Object.freeze(config)
+  return Object.fromEntries(read.filter(([, value]) => value !== undefined)) as ValuesOf<T>
+}
+
+/** What is set for all that is on a machine is only looked at where traces are asked for. */
+function tracesIn(env: Env): TraceConfig | undefined {
+  const { endpoint, tracesEndpoint, isDisabled } = TRACE_SETTINGS
+  if (!env[endpoint.name]?.trim() && !env[tracesEndpoint.name]?.trim()) return undefined
+  if (/^true$/i.test(env[isDisabled.name]?.trim() ?? '')) return undefined
+  const { exporter, serviceName, ...read } = readTable(TRACE_SETTINGS, env)
+  const { headers, sampler, share, everyMs } = read
+  const url = read.tracesEndpoint ?? (read.endpoint && `${read.endpoint.replace(/\/+$/, '')}/v1/traces`)
+  if (url === undefined || exporter === 'none') return undefined
+  const resource = { ...read.resource, ...(serviceName !== undefined && { 'service.name': serviceName }) }
+  return Object.freeze({ url, headers, sampler, share, everyMs, resource })
 }
 
 /** True if the gate remembers a leadership that the record's Redis has lost: most nodes are other servers than it. */

@@ -51,7 +51,7 @@ export function redactor(env: Env): (text: string) => string {
 
 /** Of a Redis its passwords, as they are written and as they are meant. */
 function partsToHide(name: string, value: string): readonly string[] {
-  if (name === 'GONE_WEBHOOK_SECRETS')
+  if (name === 'GONE_WEBHOOK_SECRETS' || name === 'OTEL_EXPORTER_OTLP_HEADERS')
     return value.split(/[,\n]/).map((entry) => entry.slice(entry.indexOf('=') + 1).trim())
   if (name === 'GONE_ALERT_URL') return value.split(',').map((url) => url.trim())
   if (!name.includes('REDIS')) return [value]

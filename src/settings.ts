@@ -258,6 +258,7 @@ export const SECRETS: readonly string[] = [
   'GONE_KEY',
   'GONE_WEBHOOK_SECRET',
   'GONE_WEBHOOK_SECRETS',
+  'OTEL_EXPORTER_OTLP_HEADERS',
 ]
 
 function isHostPattern(value: string): boolean {

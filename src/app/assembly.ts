@@ -1,6 +1,7 @@
 import { performance } from 'node:perf_hooks'
 import type { Config } from '../config.ts'
 import type { Log } from '../core/rounds/round-ports.ts'
+import type { Tracer } from '../core/tracing.ts'
 import type { Closing } from './closing.ts'
 import type { Lines } from './lines.ts'
 
@@ -10,6 +11,8 @@ export interface Ground {
   readonly lines: Lines
   readonly closing: Closing
   readonly log: Log
+  /** Told of what is done for rounds; missing: nobody asked for it. */
+  readonly tracer?: Tracer
 }
 
 export const nowMs = () => performance.now()

@@ -42,12 +42,12 @@ export function handlerCalls(
     )
 }
 
-function openCaller({ config, lines, closing, log }: Ground, records: RedisRecords): Caller {
+function openCaller({ config, lines, closing, log, tracer }: Ground, records: RedisRecords): Caller {
   const jobs = new BullJobQueues(lines.open('commands', 'calls'), config.jobRetentionMs)
   closing.add('queues', () => jobs.stop())
   // Calls have no deadline, and show on no board.
   const deadlines = { expect: () => undefined }
-  const dispatcher = new Dispatcher({ ...config, records, jobs, deadlines, log })
+  const dispatcher = new Dispatcher({ ...config, records, jobs, deadlines, log, ...(tracer && { tracer }) })
   const completer = { follow: async () => undefined }
   const canceller = new Canceller({ records, completer, jobs, log })
   const watch = new RoundWatch({ records, news: new RedisNews(lines.open('waiting', 'news')), nowMs })
@@ -68,11 +68,14 @@ function openCaller({ config, lines, closing, log }: Ground, records: RedisRecor
 /** Made while the handler's own attempt goes on: with that, the call is given up. */
 async function callFrom(
   caller: Caller,
-  { system, round, fence, signal }: HandlerContext,
+  { system, round, fence, signal, traceparent }: HandlerContext,
   { signal: own, ...order }: CallRequest,
 ): Promise<EndedCallJson> {
   const parent = { id: { system, round }, fence }
   const ends = own ? AbortSignal.any([signal, own]) : signal
-  const { id, seen, end } = await caller.outcome({ ...order, parent }, ends)
+  const { id, seen, end } = await caller.outcome(
+    { ...order, ...(traceparent !== undefined && { traceparent }), parent },
+    ends,
+  )
   return callJson(id, order.worker, seen, end) as EndedCallJson
 }

@@ -20,7 +20,7 @@ import { Retrier } from '../service/rounds/retrier.ts'
 import { RoundMemory } from '../service/rounds/round-memory.ts'
 import { Standby } from '../service/rounds/standby.ts'
 import { Sweeper } from '../service/rounds/sweeper.ts'
-import { Taker } from '../service/rounds/taker.ts'
+import { Taker, type TakerParts } from '../service/rounds/taker.ts'
 import { Tally } from '../service/rounds/tally.ts'
 import { RedisFleet } from '../store/fleet/redis-fleet.ts'
 import { RedisRecords, SUBMIT_LUA, type SubmitAlong } from '../store/records/redis-records.ts'
@@ -65,9 +65,23 @@ function openRecords(
   return { records, jobs }
 }
 
+/** Hands out jobs over HTTP. */
+function openTaker(
+  { config, lines, log, tracer }: Omit<Ground, 'closing'>,
+  fleet: RedisFleet,
+  jobs: BullJobQueues,
+  parts: Pick<TakerParts, 'records' | 'rounds' | 'gate' | 'tally'>,
+): Taker {
+  const client = lines.open('commands', 'takes')
+  const takes = new BullJobTakes({ ...config, client, serve: (queue) => jobs.serve(queue) })
+  const settings = new SettingsNow(fleet, nowMs)
+  const usual = (worker: string) => settings.usualTermsOf(worker)
+  return new Taker({ ...parts, takes, usual, log, nowMs, ...(tracer && { tracer }) })
+}
+
 /** Elections, submissions and reports: what a round goes through. */
 export function assembleRounds(
-  { config, lines, closing, log }: Ground,
+  { config, lines, closing, log, tracer }: Ground,
   { tally }: Pick<ReturnType<typeof assembleSeries>, 'tally'>,
 ) {
   const fleet = new RedisFleet(lines.commands)
@@ -89,22 +103,21 @@ export function assembleRounds(
     log,
     nowMs,
   })
+  const traced = tracer === undefined ? {} : { tracer }
   const shared = { records, board, deadlines, memory, log, nowMs, ...(gate && { gate }) }
   const elector = new Elector(shared)
   const completer = new Completer(shared)
-  const dispatcher = new Dispatcher({ ...config, records, jobs, deadlines, log })
+  const dispatcher = new Dispatcher({ ...config, records, jobs, deadlines, log, ...traced })
   const canceller = new Canceller({ records, completer, jobs, log })
   const retrier = new Retrier({ ...config, ...shared, jobs })
   const news = new RedisNews(lines.open('waiting', 'news'))
   const standby = new Standby({ elector, records, memory, news, nowMs })
-  const takes = new BullJobTakes({
-    ...config,
-    client: lines.open('commands', 'takes'),
-    serve: (queue) => jobs.serve(queue),
+  const taker = openTaker({ config, lines, log, ...traced }, fleet, jobs, {
+    records,
+    rounds: queue,
+    gate: workGate,
+    tally,
   })
-  const settings = new SettingsNow(fleet, nowMs)
-  const usual = (worker: string) => settings.usualTermsOf(worker)
-  const taker = new Taker({ records, rounds: queue, takes, gate: workGate, tally, usual, log, nowMs })
   const reader = new Reader(records, memory, nowMs)
   const settling = lines.open('waiting', 'settle')
   return {

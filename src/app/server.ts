@@ -45,6 +45,7 @@ import { redisOfServer, type ServerRedis } from './server-redis.ts'
 import { assembleShares } from './shares.ts'
 import { spareMemory } from './spare-memory.ts'
 import { assembleStatus } from './status.ts'
+import { tracing } from './tracing.ts'
 
 export interface GoneServer {
   /** Where it listens, such as `http://127.0.0.1:8080`. */
@@ -82,7 +83,8 @@ export async function startServer(config: Config, surroundings: ServerSurroundin
     spareMemory(calm, nowMs, log)
     const lines = await openLines(config, target, { ...surroundings, isCalm: () => calm.isNow }, closing)
     const keyring = await readKeyring(config, lines.commands, log)
-    const url = await serve({ config, lines, closing, log }, { keyring, calm, embedded, siblings })
+    const traced = tracing({ config, closing, log })
+    const url = await serve({ config, lines, closing, log, ...traced }, { keyring, calm, embedded, siblings })
     const own = embedded && { dataDir: config.dataDir, lost: embedded.lost }
     return { url, ...own, stop: () => closing.close(log) }
   } catch (error) {
@@ -148,6 +150,7 @@ async function serve(ground: Ground, { keyring, calm, embedded, siblings }: Open
       jobs: rounds.jobs,
     }),
     ...(audit && { noteChange: audit.note }),
+    ...(ground.tracer && { tracer: ground.tracer }),
     log,
     version: VERSION,
   })

@@ -20,6 +20,7 @@ import { Closing } from './closing.ts'
 import { type OrderedEnd, WorkInstance } from './instance.ts'
 import { type Lines, openLines, redisOfWorkers, type Surroundings } from './lines.ts'
 import { processTotals } from './process-usage.ts'
+import { tracing } from './tracing.ts'
 import type { LoadedWorker } from './worker-files.ts'
 
 export interface RunningWorkers {
@@ -89,11 +90,12 @@ export async function startWorkers(
     })
     // Not before the last job has ended.
     closing.add('queues', () => tally.stop())
-    const withCalls = handlerCalls({ config, lines, closing, log }, records)
+    const traced = tracing({ config, closing, log })
+    const withCalls = handlerCalls({ config, lines, closing, log, ...traced }, records)
     const running = new Map(
       workers.map((one) => [
         one.name,
-        makeWorker(config, one, { instance: id, runner, tally, lines, log }, withCalls),
+        makeWorker(config, one, { instance: id, runner, tally, lines, log, ...traced }, withCalls),
       ]),
     )
     let isBroken = false
@@ -177,7 +179,7 @@ function makeWorker(
   {
     lines,
     ...parts
-  }: Pick<JobWorkerParts, 'instance' | 'runner' | 'tally' | 'log'> & { readonly lines: Lines },
+  }: Pick<JobWorkerParts, 'instance' | 'runner' | 'tally' | 'log' | 'tracer'> & { readonly lines: Lines },
   withCalls: ReturnType<typeof handlerCalls>,
 ): JobWorker {
   const worker = new JobWorker({

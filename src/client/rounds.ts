@@ -9,6 +9,8 @@ import type { Reply } from './transport.ts'
 interface CandidateOptions extends CallOptions {
   /** In place of the client's token. */
   readonly candidate?: string
+  /** The trace that it is part of (W3C), where no instrumented `fetch` says so. */
+  readonly traceparent?: string
 }
 
 export interface ElectOptions extends CandidateOptions {

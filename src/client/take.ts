@@ -52,13 +52,15 @@ export function takeCallsOn(transport: TransportOptions, rounds: RoundCalls): Ta
 }
 
 function takenOn(transport: TransportOptions, rounds: RoundCalls, job: TakenJson): TakenJob {
-  const { system, round, fence } = job
+  const { system, round, fence, traceparent } = job
+  const shown = { fence, ...(traceparent !== undefined && { traceparent }) }
   return {
     ...job,
     renew: (lease) => rounds.renew(system, round, { fence, ...(lease !== undefined && { lease }) }),
-    complete: (result) => rounds.complete(system, round, { fence, ...(result !== undefined && { result }) }),
+    complete: (result) =>
+      rounds.complete(system, round, { ...shown, ...(result !== undefined && { result }) }),
     fail: (reason, options = {}) =>
-      rounds.fail(system, round, { fence, ...(reason !== undefined && { reason }), ...options }),
+      rounds.fail(system, round, { ...shown, ...(reason !== undefined && { reason }), ...options }),
     async giveBack() {
       const path = `/api/v1/give-back/${segmentOf('system', system)}/${segmentOf('round', round)}`
       const query = { fence: String(fence) }

@@ -7,6 +7,7 @@ import { lossOf } from '../core/exact-json.ts'
 import type { RoundId } from '../core/rounds/round.ts'
 import type { Log } from '../core/rounds/round-ports.ts'
 import type { Sessions } from '../core/session.ts'
+import type { Tracer } from '../core/tracing.ts'
 import { GoneError } from '../errors.ts'
 import type { Calm } from '../service/calm.ts'
 import type { Keyring } from '../service/keyring.ts'
@@ -19,6 +20,7 @@ import { isDeeperThan } from './access/json-depth.ts'
 import { Origins } from './access/origins.ts'
 import { refusal } from './access/refusal.ts'
 import { logRequests } from './access/request-log.ts'
+import { traceRequests } from './access/trace-requests.ts'
 import { acceptAllMethods } from './api.ts'
 import { claimJob } from './job-share.ts'
 import { answerNotFound, type NotFound } from './not-found.ts'
@@ -89,6 +91,8 @@ export interface ServerParts
   readonly shares: Shares
   /** Told of each change that was made; missing: nobody is. */
   readonly noteChange?: (change: Change) => void
+  /** Told of what is asked of rounds; missing: nobody is. */
+  readonly tracer?: Tracer
   readonly host: string
   /** As `GONE_BASE_PATH` has it; empty where there is none. */
   readonly basePath: string
@@ -224,10 +228,14 @@ function accessOf({
 }
 
 /** A hook costs each request, so only who asks for what it does has it. */
-function addHooksAskedFor(app: FastifyInstance, { basePath, logLevel, log, noteChange }: ServerParts): void {
+function addHooksAskedFor(
+  app: FastifyInstance,
+  { basePath, logLevel, log, noteChange, tracer }: ServerParts,
+): void {
   if (basePath) answerBelow(app, basePath)
   if (logLevel === 'debug') logRequests(app, log)
   if (noteChange) auditChanges(app, noteChange)
+  if (tracer) traceRequests(app, tracer)
 }
 
 function rewriting(basePath: string): { rewriteUrl?: (request: IncomingMessage) => string } {

@@ -7,10 +7,12 @@ import { type Backoff, regionQueue } from '../core/rounds/job.ts'
 import { MAX_PROGRESS_BYTES } from '../core/rounds/limits.ts'
 import { type RoundId, roundKey } from '../core/rounds/round.ts'
 import type { Log } from '../core/rounds/round-ports.ts'
+import type { Tracer } from '../core/tracing.ts'
 import { GoneError } from '../errors.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import type { Attempt, AttemptEnd } from '../service/rounds/job-record.ts'
 import { type JobRunner, type Run, WorkerStop } from '../service/rounds/job-runner.ts'
+import { AttemptSpans } from '../service/rounds/round-spans.ts'
 import { callAfter } from '../waiting.ts'
 import { closeWorker } from './close-worker.ts'
 import { failedAs, keptOf, roundOf, waitedMs } from './job-ends.ts'
@@ -51,6 +53,8 @@ export interface JobWorkerParts {
   readonly handler: (data: unknown, context: HandlerContext) => Promise<unknown>
   readonly runner: JobRunner
   readonly tally: WorkTally
+  /** Told of what is run; missing: nobody is. */
+  readonly tracer?: Tracer
   /** A client that waits for Redis as long as it takes. */
   readonly client: RedisClient
   readonly log: Log
@@ -279,18 +283,21 @@ export class JobWorker {
     const startedMs = performance.now()
     let fence: number | undefined
     const ran: { begunMs?: number; endedMs?: number } = {}
+    const spans = this.spansOf(job, attempt)
     try {
       const handler = async (run: Run) => {
         fence = run.fence
         ran.begunMs = performance.now()
         if (job.attemptsMade === 0) this.parts.tally.waited(queue, waitedMs(job))
         try {
-          return await this.handle(job, attempt.id, attempt.number, run)
+          return await this.handle(job, attempt, run, spans?.began(run.fence))
         } finally {
           ran.endedMs = performance.now()
+          spans?.handled()
         }
       }
       const end = await runner.run(attempt, handler, this.stopping.signal)
+      spans?.ended(end)
       const about = { round: roundKey(attempt.id), worker: queue, attempt: attempt.number }
       const ms = Math.round(performance.now() - startedMs)
       // What was never begun is no news; it comes again.
@@ -301,25 +308,37 @@ export class JobWorker {
       return { end, ranMs: (ran.endedMs ?? performance.now()) - ran.begunMs }
     } catch (error) {
       // A store that cannot answer must not spend an attempt: after the last one nobody would end the round.
-      if (error instanceof GoneError) return { end: { kind: 'putOff', ms: PUT_OFF_MS, why: error.message } }
-      log.error({ round: job.id, cause: String(error) }, 'an attempt ended by a defect of ours')
-      return { end: { kind: 'putOff', ms: PUT_OFF_MS, why: String(error) } }
+      const isKnown = error instanceof GoneError
+      if (!isKnown) log.error({ round: job.id, cause: String(error) }, 'an attempt ended by a defect of ours')
+      const why = isKnown ? error.message : String(error)
+      const end = { kind: 'putOff', ms: PUT_OFF_MS, why } as const
+      spans?.ended(end)
+      return { end }
     }
   }
 
-  private async handle(job: Job, id: RoundId, attempt: number, run: Run): Promise<unknown> {
+  private spansOf(job: Job, { id, number: attempt }: Attempt): AttemptSpans | undefined {
+    const { tracer, queue: worker } = this.parts
+    if (tracer === undefined) return undefined
+    const { traceparent: parent } = job.opts as MadeFor
+    const about = { id, worker, attempt, waitedMs: waitedMs(job), ...(parent !== undefined && { parent }) }
+    return new AttemptSpans(tracer, about)
+  }
+
+  /** @param traced the trace that what it begins is part of, where that is not the submission's */
+  private async handle(job: Job, { id, number }: Attempt, run: Run, traced?: string): Promise<unknown> {
     const key = roundKey(id)
     this.running.add(key)
     try {
-      return await this.parts.handler(job.data, this.contextOf(job, id, attempt, run))
+      return await this.parts.handler(job.data, this.contextOf(job, id, number, run, traced))
     } finally {
       this.running.delete(key)
     }
   }
 
-  private contextOf(job: Job, id: RoundId, attempt: number, run: Run): HandlerContext {
+  private contextOf(job: Job, id: RoundId, attempt: number, run: Run, traced?: string): HandlerContext {
     const log = this.logs.of(job)
-    const { traceparent } = job.opts as MadeFor
+    const traceparent = traced ?? (job.opts as MadeFor).traceparent
     return {
       ...id,
       attempt,

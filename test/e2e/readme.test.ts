@@ -5,7 +5,8 @@ import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { ERROR_CODES } from '../../src/errors.ts'
-import { SETTINGS } from '../../src/settings.ts'
+import { SETTINGS, type Setting } from '../../src/settings.ts'
+import { TRACE_SETTINGS } from '../../src/trace-settings.ts'
 import type { Process } from '../support/processes.ts'
 import { builtPath } from '../support/program.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
@@ -166,14 +167,12 @@ describe('the README', () => {
   })
 
   it('lists every setting with its default', () => {
-    const rows = Object.values(SETTINGS).map(
-      ({ name, fallback, about }) => `| \`${name}\` | ${fallback && `\`${fallback}\``} | ${about} |`,
-    )
-    expect(tableAfter('settings', readme)).toEqual([
-      '| variable | default | what |',
-      '|---|---|---|',
-      ...rows,
-    ])
+    expect(tableAfter('settings', readme)).toEqual(rowsOf(SETTINGS))
+  })
+
+  it('has those of traces in the chapter on them', async () => {
+    const operate = await readFile(join(ROOT, 'docs/operate.md'), 'utf8')
+    expect(tableAfter('traces', operate)).toEqual(rowsOf(TRACE_SETTINGS))
   })
 })
 
@@ -191,6 +190,13 @@ describe('the description of the protocol', () => {
     ])
   })
 })
+
+function rowsOf(settings: Readonly<Record<string, Setting<unknown>>>): string[] {
+  const rows = Object.values(settings).map(
+    ({ name, fallback, about }) => `| \`${name}\` | ${fallback && `\`${fallback}\``} | ${about} |`,
+  )
+  return ['| variable | default | what |', '|---|---|---|', ...rows]
+}
 
 /** The table that follows a marker in a document, line by line. */
 function tableAfter(marker: string, document: string): string[] {

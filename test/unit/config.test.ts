@@ -59,6 +59,49 @@ describe('readConfig', () => {
     expect(readConfig({ REDIS_URL }).redisUrl).toBe(REDIS_URL)
   })
 
+  const to = (url: string, more: Record<string, string> = {}) =>
+    readConfig({ OTEL_EXPORTER_OTLP_ENDPOINT: url, ...more })
+
+  it('tells of traces where OpenTelemetry is told where, and no variable of it says no', () => {
+    expect(readConfig({ OTEL_TRACES_SAMPLER: 'of another SDK' }).traces).toBeUndefined()
+    expect(to('http://otel:4318/').traces).toEqual({
+      url: 'http://otel:4318/v1/traces',
+      headers: {},
+      sampler: 'parentbased_always_on',
+      share: 1,
+      everyMs: 5_000,
+      resource: {},
+    })
+    expect(
+      to('http://otel:4318', {
+        OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: 'https://other/mine',
+        OTEL_EXPORTER_OTLP_HEADERS: 'api-key=a%2Cb, x = y',
+        OTEL_SERVICE_NAME: 'jobs',
+        OTEL_RESOURCE_ATTRIBUTES: 'team=ops,service.name=other',
+        OTEL_TRACES_SAMPLER: 'traceidratio',
+        OTEL_TRACES_SAMPLER_ARG: '0.25',
+      }).traces,
+    ).toEqual({
+      url: 'https://other/mine',
+      headers: { 'api-key': 'a,b', x: 'y' },
+      sampler: 'traceidratio',
+      share: 0.25,
+      everyMs: 5_000,
+      resource: { team: 'ops', 'service.name': 'jobs' },
+    })
+    expect(to('http://otel', { OTEL_SDK_DISABLED: 'TRUE', OTEL_TRACES_SAMPLER: 'x' }).traces).toBeUndefined()
+    expect(to('http://otel', { OTEL_TRACES_EXPORTER: 'none' }).traces).toBeUndefined()
+  })
+
+  it.each([
+    [{ OTEL_EXPORTER_OTLP_ENDPOINT: 'otel:4318' }, 'OTEL_EXPORTER_OTLP_ENDPOINT: expected an absolute URL'],
+    [{ OTEL_EXPORTER_OTLP_PROTOCOL: 'grpc' }, 'OTEL_EXPORTER_OTLP_PROTOCOL: expected one of http/json'],
+    [{ OTEL_TRACES_SAMPLER_ARG: '1.5' }, 'OTEL_TRACES_SAMPLER_ARG: expected a number from 0 to 1'],
+    [{ OTEL_EXPORTER_OTLP_HEADERS: 'hidden' }, /^OTEL_EXPORTER_OTLP_HEADERS: expected ((?!hidden).)*$/],
+  ])('refuses %j where traces are asked for', (env, message) => {
+    expect(() => to('http://otel', env)).toThrow(message)
+  })
+
   it('does not show a webhook that it refuses', () => {
     expect(() => readConfig({ GONE_ALERT_URL: 'ftp://x/hidden' })).toThrow(/^((?!hidden).)*$/)
   })

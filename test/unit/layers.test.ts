@@ -19,6 +19,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/redis/redis-url.ts',
     'src/setting-rules.ts',
   ],
+  'src/trace-settings.ts': ['src/core', 'src/setting-rules.ts', 'src/settings.ts'],
   'src/secrets.ts': ['src/errors.ts', 'src/redis/redis-url.ts', 'src/settings.ts', 'node:fs'],
   'src/config.ts': [
     'src/core',
@@ -27,6 +28,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/secrets.ts',
     'src/service-links.ts',
     'src/settings.ts',
+    'src/trace-settings.ts',
   ],
   'src/service-links.ts': [],
   'src/base-path.ts': [],
@@ -79,6 +81,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'lru-cache',
   ],
   'src/gate': ['src/core', 'src/redis', 'src/waiting.ts', 'ioredis', 'redlock'],
+  'src/otlp': ['src/core', 'src/waiting.ts', 'node:crypto'],
   'src/hook': [
     'src/core',
     'src/process',
@@ -141,6 +144,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/queue',
     'src/gate',
     'src/hook',
+    'src/otlp',
     'src/embedded',
     'src/process',
     'src/http',

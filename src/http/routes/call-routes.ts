@@ -6,6 +6,7 @@ import { callJson } from '../../core/rounds/call-wire.ts'
 import { CALL_MS, MAX_CALL_MS } from '../../core/rounds/limits.ts'
 import { formatRound } from '../../core/rounds/round.ts'
 import { fromBody, invalid } from '../../core/rounds/submission.ts'
+import { traceparentIn } from '../../core/rounds/traceparent.ts'
 import { GoneError } from '../../errors.ts'
 import type { CallAnswer, Caller, CallOrder } from '../../service/rounds/caller.ts'
 import { serve } from '../api.ts'
@@ -75,8 +76,10 @@ function callEndpoint({ caller, maxSubmissionBytes }: CallRoutesParts): Endpoint
       const { access } = request.server
       access.checkWorker(request, worker)
       access.countSubmission(request)
+      const traceparent = traceparentIn(request.headers.traceparent)
       const order: CallOrder = {
         ...body,
+        ...(traceparent !== undefined && { traceparent }),
         system,
         worker,
         token: query.request ?? randomUUID(),

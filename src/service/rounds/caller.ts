@@ -41,6 +41,8 @@ export interface CallOrder {
   readonly isOnce: boolean
   /** It waits for a worker where none is there. */
   readonly isQueued: boolean
+  /** The trace that it is part of, as W3C writes it. */
+  readonly traceparent?: string
   /** The job whose handler calls. */
   readonly parent?: { readonly id: RoundId; readonly fence: number }
   /** Before anything is recorded. @throws where the caller may not */
@@ -215,14 +217,14 @@ function answerOf(id: RoundId, seen: Sighting): CallAnswer {
 }
 
 function submissionOf(
-  { worker, data, timeoutMs, isOnce }: CallOrder,
+  { worker, data, timeoutMs, isOnce, traceparent }: CallOrder,
   through: readonly CallLink[],
 ): Submission {
   return {
     queue: worker,
     data,
     // A failed handler is an answer; whoever calls may call again.
-    queueTerms: { attempts: 1 },
+    queueTerms: { attempts: 1, ...(traceparent !== undefined && { traceparent }) },
     runTerms: {
       timeoutMs,
       ...(isOnce && { ifExecutorDies: 'fail' }),

@@ -1,8 +1,10 @@
 import { type Submission, type SubmissionRecord, submissionDigest } from '../../core/rounds/job.ts'
 import { type RoundId, roundKey } from '../../core/rounds/round.ts'
 import type { JobQueues, Log, Records, Sighting } from '../../core/rounds/round-ports.ts'
+import type { Tracer } from '../../core/tracing.ts'
 import { orLater } from '../or-later.ts'
 import type { DeadlineWatch } from './deadline-watch.ts'
+import { submissionSpan } from './round-spans.ts'
 
 /** What a submission comes to. */
 export interface Dispatch extends Sighting {
@@ -17,6 +19,8 @@ export interface DispatcherParts {
   readonly jobs: JobQueues
   readonly deadlines: Pick<DeadlineWatch, 'expect'>
   readonly log: Log
+  /** Told of each submission; missing: nobody is. */
+  readonly tracer?: Tracer
   /** By when a worker has to start a round whose submission sets no deadline; 0: ever. */
   readonly submissionDeadlineMs: number
 }
@@ -37,6 +41,20 @@ export class Dispatcher {
    * @throws GoneError `STORE_UNAVAILABLE`: the same call again is answered as if it were the first
    */
   async submit(id: RoundId, submission: Submission): Promise<Dispatch> {
+    const { tracer } = this.parts
+    if (tracer === undefined) return this.record(id, submission)
+    const { span, traced } = submissionSpan(tracer, id, submission)
+    try {
+      const dispatch = await this.record(id, traced)
+      span.end({ attributes: { 'gone.first': dispatch.isFirst } })
+      return dispatch
+    } catch (error) {
+      span.end({ error: String(error) })
+      throw error
+    }
+  }
+
+  private async record(id: RoundId, submission: Submission): Promise<Dispatch> {
     const { records, deadlines, submissionDeadlineMs } = this.parts
     // A call has a time of its own.
     const untakenMs = submission.runTerms.call ? 0 : submissionDeadlineMs

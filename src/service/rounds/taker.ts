@@ -5,9 +5,11 @@ import type { RoundRecord } from '../../core/rounds/record.ts'
 import { formatRound, type RoundId } from '../../core/rounds/round.ts'
 import type { Gate, Log, Records, RoundQueue, Sighting } from '../../core/rounds/round-ports.ts'
 import { formatDuration } from '../../core/time/duration.ts'
+import type { Tracer } from '../../core/tracing.ts'
 import { GoneError } from '../../errors.ts'
 import { pause } from '../../waiting.ts'
 import { type AttemptEnd, HELD, JobRecord, whyNot } from './job-record.ts'
+import { waitSpan } from './round-spans.ts'
 
 /** A job as its queue has it. */
 export interface QueuedJob {
@@ -67,6 +69,8 @@ export interface TakerParts {
   /** What is set of a worker from one place. */
   readonly usual: (worker: string) => Promise<UsualTerms>
   readonly log: Log
+  /** Told how long jobs waited; missing: nobody is. */
+  readonly tracer?: Tracer
   /** A clock that never goes back. */
   readonly nowMs: () => number
 }
@@ -292,8 +296,15 @@ export class Taker {
     // Whoever took it since, because all this took too long, has a higher fence.
     if (!(await takes.hold(worker, id, value, terms.leaseMs))) return undefined
     if (hasToken(value)) await takes.note(value, worker, id, terms.leaseMs)
-    if (number === 1) this.parts.tally.waited(worker, job.waitedMs)
+    this.noteWait(worker, job)
     return takenOf(job, { worker, leader, fence, runTerms, usual }, terms)
+  }
+
+  private noteWait(worker: string, { id, number, waitedMs, traceparent: parent }: QueuedJob): void {
+    const { tally, tracer } = this.parts
+    if (number === 1) tally.waited(worker, waitedMs)
+    const about = { id, worker, attempt: number, waitedMs, ...(parent !== undefined && { parent }) }
+    if (tracer) waitSpan(tracer, about)
   }
 
   /** @throws GoneError `SUPERSEDED` if the job is in another hand */

@@ -1,0 +1,45 @@
+import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { traceparentIn } from '../../core/rounds/traceparent.ts'
+import type { Span, Tracer } from '../../core/tracing.ts'
+
+/** What decides a round over HTTP. A submission is told of where it is made, also by schedules; a renewal is no news. */
+const TRACED: Readonly<Record<string, string>> = {
+  '/api/v1/elect/:system/:round': 'elect',
+  '/api/v1/complete/:system/:round': 'complete',
+  '/api/v1/fail/:system/:round': 'fail',
+}
+
+/** Tells of what is asked of rounds over HTTP. A hook costs, so only a server that tells of traces has it. */
+export function traceRequests(app: FastifyInstance, tracer: Tracer): void {
+  const spans = new WeakMap<FastifyRequest, Span>()
+  app.addHook('onRequest', (request, _, done) => {
+    const name = TRACED[request.routeOptions.url ?? '']
+    if (name !== undefined) spans.set(request, spanOf(tracer, name, request))
+    done()
+  })
+  app.addHook('onResponse', (request, reply, done) => {
+    const { statusCode, writableFinished } = reply.raw
+    spans.get(request)?.end({
+      attributes: { 'http.response.status_code': statusCode },
+      ...(!writableFinished && { error: 'the caller was gone before the answer' }),
+      ...(statusCode >= 500 && { error: `HTTP ${statusCode}` }),
+    })
+    done()
+  })
+}
+
+function spanOf(tracer: Tracer, name: string, request: FastifyRequest): Span {
+  const { system = '', round = '' } = request.params as Readonly<Record<string, string>>
+  const parent = traceparentIn(request.headers.traceparent)
+  return tracer.start({
+    name,
+    kind: 'server',
+    ...(parent !== undefined && { parent }),
+    attributes: {
+      'gone.system': system,
+      'gone.round': round,
+      'http.request.method': request.method,
+      'http.route': `/api/v1/${name}/{system}/{round}`,
+    },
+  })
+}
