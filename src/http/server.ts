@@ -249,7 +249,7 @@ async function serveConsole(
   pages: Pages,
   notFound: NotFound,
 ): Promise<void> {
-  await consolePages(app, { assets: parts.consoleAssets, pages, notFound })
+  await consolePages(app, { assets: parts.consoleAssets, pages, basePath: parts.basePath, notFound })
   consoleApi(app, pages, parts)
   changeStream(app, pages, parts)
 }

@@ -110,6 +110,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'node:module',
     'node:net',
     'node:perf_hooks',
+    'node:zlib',
     'fastify',
     '@fastify/swagger',
     '@fastify/swagger-ui',

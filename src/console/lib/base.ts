@@ -1,5 +1,9 @@
-/** The path that the server is reached below, such as `/gone`, or nothing: this file is loaded from under it. */
-const BASE = new URL(import.meta.url).pathname.replace(/\/console\/[^/]+\/lib\/[^/]+$/, '')
+/** The path that the server is reached below, such as `/gone`, or nothing: the document says where its icon is. */
+const BASE =
+  document
+    .getElementById('icon')
+    ?.getAttribute('href')
+    ?.replace(/\/console\/[^/]+$/, '') ?? ''
 
 /** Where the browser finds what is at this path of the server. */
 export function at(path: string): string {

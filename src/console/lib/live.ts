@@ -37,7 +37,11 @@ export function startLive(): void {
     }
   })
   addEventListener('pagehide', close)
-  addEventListener('pageshow', () => stream ?? open())
+  addEventListener('pageshow', ({ persisted }) => {
+    // Kept by the browser as it was left: who looks may have logged out since.
+    if (persisted) location.reload()
+    else stream ?? open()
+  })
 }
 
 /** How new what is on the screen is. */

@@ -1,6 +1,5 @@
 import type { AlertJson } from '../../core/alerts/alert-wire.ts'
 import type { TopologyJson } from '../../core/fleet/fleet-wire.ts'
-import type { FleetCount } from '../../core/fleet/topology.ts'
 import type { RoundJson, SpreadJson, TallyJson } from '../../core/rounds/round-wire.ts'
 import { follow, type Source } from '../lib/follow.ts'
 import type { Ground, Page } from '../lib/page.ts'
@@ -10,18 +9,20 @@ import { Badge } from '../parts/badge.tsx'
 import { Empty, serverUrl, Waiting } from '../parts/empty.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { Leader } from '../parts/leader.tsx'
-import { alertPath, Name, roundPath, workerPath } from '../parts/name.tsx'
+import { alertPath, Name, roundPath } from '../parts/name.tsx'
 import { Figure, Panel } from '../parts/panel.tsx'
 import { ended, roundKeyOf, took } from '../parts/round-rows.ts'
 import { Spark } from '../parts/spark.tsx'
 import { type Column, Table } from '../parts/table.tsx'
 import { Time } from '../parts/time.tsx'
+import { nowWorkers } from './now-workers.tsx'
 
 const SHOWN = 10
 
 /** What is wrong, what runs, who works. */
 export function nowPage({ open }: Ground): Page {
-  const fleet = follow<TopologyJson>('fleet', ['fleet'])
+  const workers = nowWorkers()
+  const { fleet } = workers
   const tally = follow<TallyJson>('rounds/tally', ['rounds'])
   return {
     title: 'Now',
@@ -68,8 +69,15 @@ export function nowPage({ open }: Ground): Page {
           <Panel title="Open alerts" more={<a href="/alerts">all</a>}>
             {alertsOf(open)}
           </Panel>
-          <Panel title="Workers" more={<a href="/fleet">fleet</a>}>
-            {workersOf(fleet)}
+          <Panel
+            title="Workers"
+            more={
+              <span class="quiet">
+                the last hour, p99 · <a href="/fleet">fleet</a>
+              </span>
+            }
+          >
+            {workers.view()}
           </Panel>
           <Panel title="Overdue, led and waiting" more={<a href="/rounds">all</a>}>
             {runningOf(tally)}
@@ -84,7 +92,7 @@ export function nowPage({ open }: Ground): Page {
 }
 
 function saidOf(tally: TallyJson | undefined): string {
-  if (tally === undefined) return ''
+  if (tally === undefined) return 'all'
   const failed = tally.minutes.reduce((sum, one) => sum + one.failed, 0)
   const came = tally.minutes.reduce((sum, one) => sum + one.came, 0)
   return `${came} · ${failed} failed`
@@ -176,26 +184,6 @@ function alertsOf({ data }: Ground['open']): VNode {
   return (
     <Table caption="Open alerts" columns={ALERTS} rows={data.alerts.slice(0, SHOWN)} keyOf={({ id }) => id} />
   )
-}
-
-const WORKERS: readonly Column<FleetCount>[] = [
-  {
-    title: 'Worker',
-    kind: 'main',
-    cell: ({ name }) => <Name href={workerPath(name)} text={name} />,
-  },
-  {
-    title: 'Registered',
-    kind: 'number',
-    cell: ({ states, instances }) => `${states.registered ?? 0} of ${instances}`,
-  },
-  { title: 'Runs', kind: 'number', cell: ({ running, slots }) => `${running} of ${slots}` },
-]
-
-function workersOf({ data }: Source<TopologyJson>): VNode {
-  if (data === undefined) return <Waiting />
-  if (data.workers.length === 0) return <Empty command="gone work">No worker is there. Start some:</Empty>
-  return <Table caption="Workers" columns={WORKERS} rows={data.workers} keyOf={({ name }) => name} />
 }
 
 const RUNNING: readonly Column<RoundJson>[] = [

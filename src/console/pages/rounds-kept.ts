@@ -35,7 +35,9 @@ export function rowsKept() {
     take(data: RoundListJson, isNewest: boolean): void {
       newest = data
       if (kept.rows.length === 0) {
-        showAll(data)
+        // Asked anew, it has not looked as far as the search has.
+        const isShort = data.rounds.length === 0 && (data.looked?.entries ?? 0) < kept.looked.entries
+        if (!isShort) showAll(data)
         return
       }
       const found = new Map(data.rounds.map((round) => [roundKeyOf(round), round]))

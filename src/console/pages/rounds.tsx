@@ -1,15 +1,12 @@
 import type { RoundJson, RoundListJson, TallyJson } from '../../core/rounds/round-wire.ts'
-import { addressWith, asked } from '../lib/address.ts'
+import { asked } from '../lib/address.ts'
 import { ask, pathOf } from '../lib/ask.ts'
-import { shownPath } from '../lib/base.ts'
-import { zone } from '../lib/choices.ts'
 import { serverNowMs } from '../lib/clock.ts'
 import type { FileColumn } from '../lib/csv.ts'
 import { draw } from '../lib/draw.ts'
 import { follow } from '../lib/follow.ts'
 import type { Ground, Page } from '../lib/page.ts'
 import { h, type VNode } from '../lib/preact.js'
-import { moment } from '../lib/times.ts'
 import { Badge } from '../parts/badge.tsx'
 import { Empty, serverUrl, Waiting } from '../parts/empty.tsx'
 import { Files } from '../parts/files.tsx'
@@ -19,6 +16,7 @@ import { Name, roundPath } from '../parts/name.tsx'
 import { cameAt, ended, roundKeyOf, took, tookMs } from '../parts/round-rows.ts'
 import { type Column, Table } from '../parts/table.tsx'
 import { Time } from '../parts/time.tsx'
+import { Foot, NoRound, type Search } from './rounds-foot.tsx'
 import { type Rows, rowsKept } from './rounds-kept.ts'
 
 const PAGE_SIZE = 50
@@ -47,14 +45,22 @@ const FIELDS: readonly Field[] = [
 /** Which rounds came, who led them, for how long, and how they ended. */
 export function roundsPage(_: Ground): Page {
   const kept = rowsKept()
-  const search = { goes: 0, isSearching: false }
+  let goes = 0
+  let isStopped = false
+  const search = {
+    isSearching: false,
+    further: () => void further(),
+    stop: () => {
+      isStopped = true
+    },
+  }
   const list = follow<RoundListJson>(
     () => listPath(asked('before')),
     asked('before') === undefined ? ['rounds'] : [],
     {
       onData: (data) => {
         kept.take(data, asked('before') === undefined)
-        if (search.goes === 0) void further()
+        if (goes === 0) void further()
       },
     },
   )
@@ -62,11 +68,13 @@ export function roundsPage(_: Ground): Page {
 
   /** Goes on looking where few were found. */
   async function further(): Promise<void> {
+    if (search.isSearching) return
     search.isSearching = true
-    for (let n = 0; n < MAX_LOOKS; n += 1) {
+    isStopped = false
+    for (let n = 0; n < MAX_LOOKS && !isStopped; n += 1) {
       const { next, rows } = kept.rows()
       if (next === undefined || rows.length >= PAGE_SIZE) break
-      search.goes += 1
+      goes += 1
       try {
         kept.append(await ask<RoundListJson>(listPath(next)))
       } catch {
@@ -98,13 +106,9 @@ export function roundsPage(_: Ground): Page {
           )}
         </div>
         <div class="panel">
-          {list.data === undefined && list.trouble === undefined ? (
-            <Waiting />
-          ) : (
-            tableOf(kept.rows(), search, further)
-          )}
+          {list.data === undefined && list.trouble === undefined ? <Waiting /> : tableOf(kept.rows(), search)}
         </div>
-        {footOf(kept.rows(), tally.data)}
+        <Foot kept={kept.rows()} tally={tally.data} search={search} />
       </div>
     ),
   }
@@ -155,8 +159,8 @@ const FILE: readonly FileColumn<RoundJson>[] = [
   { title: 'ended', of: (round) => String(ended(round)) },
 ]
 
-function tableOf(kept: Rows, search: { readonly isSearching: boolean }, further: () => Promise<void>): VNode {
-  const { rows, next, looked, stale } = kept
+function tableOf(kept: Rows, search: Search): VNode {
+  const { rows, stale } = kept
   if (rows.length > 0)
     return (
       <Table
@@ -167,24 +171,11 @@ function tableOf(kept: Rows, search: { readonly isSearching: boolean }, further:
         classOf={(row) => (stale.has(roundKeyOf(row)) ? 'stale' : '')}
       />
     )
-  if (search.isSearching) return <Waiting />
   const isFiltered = [...FIELDS, { name: 'state' }].some(({ name }) => asked(name) !== undefined)
-  if (!isFiltered)
-    return (
-      <Empty command={`curl -X POST ${serverUrl()}/api/v1/elect/cleaner/2026-11-26-0800`}>
-        No round yet. Ask for one:
-      </Empty>
-    )
+  if (isFiltered) return <NoRound kept={kept} search={search} />
   return (
-    <Empty>
-      No round matches. Looked at {looked.entries}{' '}
-      {looked.until !== undefined && `back to ${moment(Date.parse(looked.until), zone(), serverNowMs())}`}.{' '}
-      {next !== undefined && (
-        <button type="button" onClick={() => void further()}>
-          Look further
-        </button>
-      )}{' '}
-      <a href={shownPath()}>Clear all</a>
+    <Empty command={`curl -X POST ${serverUrl()}/api/v1/elect/cleaner/2026-11-26-0800`}>
+      No round yet. Ask for one:
     </Empty>
   )
 }
@@ -207,30 +198,5 @@ function tabsOf(tally: TallyJson | undefined): VNode {
         { value: 'completed', text: 'completed', count: counts?.completed },
       ]}
     />
-  )
-}
-
-function footOf({ rows, next, looked }: Rows, tally: TallyJson | undefined): VNode {
-  const until = looked.until ?? tally?.looked.until
-  return (
-    <p class="pager">
-      {asked('before') !== undefined && (
-        <a rel="first" href={addressWith({ before: undefined })}>
-          Newest
-        </a>
-      )}
-      <span class="quiet">
-        {rows.length} shown
-        {tally?.hasMore && ` · counts are of the newest ${tally.looked.entries.toLocaleString('en')}`}
-        {looked.until !== undefined &&
-          until !== undefined &&
-          ` · looked at ${looked.entries.toLocaleString('en')}, back to ${moment(Date.parse(until), zone(), serverNowMs())}`}
-      </span>
-      {next !== undefined && (
-        <a rel="next" href={addressWith({ before: next })}>
-          Older
-        </a>
-      )}
-    </p>
   )
 }

@@ -1,4 +1,5 @@
 import { at } from '../lib/base.ts'
+import { troubleOfPage } from '../lib/follow.ts'
 import { type ComponentChildren, h, type VNode } from '../lib/preact.js'
 import { Command } from './name.tsx'
 
@@ -18,8 +19,9 @@ export function Empty({
   )
 }
 
-/** Where the first answer has not come yet. */
+/** Where the first answer has not come yet. What keeps it away is said above the page, and nobody is busy with it. */
 export function Waiting(): VNode {
+  if (troubleOfPage()) return <Empty>No answer yet.</Empty>
   return (
     <div class="empty waiting" aria-busy="true">
       <p>Asking…</p>

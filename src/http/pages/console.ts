@@ -1,8 +1,8 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { sendProblem } from '../problem.ts'
-import { assetPath, type ConsoleAssets, serveAssets } from './assets.ts'
+import { type ConsoleAssets, type ConsoleDocument, documentOf, sendDocument, serveIcons } from './assets.ts'
 import { isPerson, sendPage } from './page.ts'
-import { type Pages, secure } from './pages.ts'
+import type { Pages } from './pages.ts'
 
 /** The console's pages. What each shows is for its scripts to ask. */
 const PATHS = [
@@ -25,6 +25,8 @@ const PATHS = [
 interface ConsoleParts {
   readonly assets: () => ConsoleAssets | undefined
   readonly pages: Pages
+  /** The path that browsers find the pages below; empty where there is none. */
+  readonly basePath: string
   /** What answers who is no person: there are no pages for programs. */
   readonly notFound: (request: FastifyRequest, reply: FastifyReply) => FastifyReply
 }
@@ -32,9 +34,15 @@ interface ConsoleParts {
 /** What people see: rounds, schedules, alerts, the fleet. */
 export async function consolePages(
   app: FastifyInstance,
-  { assets, pages, notFound }: ConsoleParts,
+  { assets, pages, basePath, notFound }: ConsoleParts,
 ): Promise<void> {
-  serveAssets(app, assets)
+  serveIcons(app, assets)
+  let made: ConsoleDocument | undefined
+  const document = () => {
+    const found = assets()
+    made ??= found && documentOf(found, basePath)
+    return made
+  }
   await app.register(async (scope) => {
     scope.addHook('onRequest', async (request, reply) => {
       if (isPerson(request)) return pages.guard(request, reply)
@@ -42,47 +50,13 @@ export async function consolePages(
       if (limited) return sendProblem(reply, limited)
       return request.url === '/' ? reply.redirect('/board', 302) : notFound(request, reply)
     })
-    for (const path of PATHS) scope.get(path, (_, reply) => sendConsole(reply, assets()))
+    for (const path of PATHS)
+      scope.get(path, (request, reply) => {
+        const found = document()
+        return found ? sendDocument(request, reply, found) : sendPage(reply, 503, NOT_BUILT)
+      })
   })
-}
-
-/** No script, style or font but its own files, and no text that becomes markup. */
-const POLICY =
-  "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; form-action 'self'; " +
-  "base-uri 'none'; frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types 'none'"
-
-function sendConsole(reply: FastifyReply, assets: ConsoleAssets | undefined): FastifyReply {
-  if (assets === undefined) return sendPage(reply, 503, NOT_BUILT)
-  secure(reply)
-  return reply
-    .type('text/html; charset=utf-8')
-    .header('content-security-policy', POLICY)
-    .header('cross-origin-opener-policy', 'same-origin')
-    .header('cross-origin-resource-policy', 'same-origin')
-    .send(documentOf(assets))
 }
 
 const NOT_BUILT = `<p>The console is not built here: <code>npm run build:console</code> makes it.</p>
 <p>There are <a href="/board">the board</a> and <a href="/docs">the docs</a>.</p>`
-
-function documentOf(assets: ConsoleAssets): string {
-  const modules = [...assets.files.keys()].filter((name) => name.endsWith('.js') && name !== 'main.js')
-  const preloads = modules.map((name) => `<link rel="modulepreload" href="${assetPath(assets, name)}">`)
-  return `<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>gone</title>
-<link rel="icon" id="icon" type="image/svg+xml" href="${assetPath(assets, 'icon.svg')}">
-<link rel="stylesheet" href="${assetPath(assets, 'style.css')}">
-${preloads.join('\n')}
-<script type="module" src="${assetPath(assets, 'main.js')}"></script>
-</head>
-<body>
-<div id="app"></div>
-<noscript><p>The console needs scripts. The <a href="/docs">API</a> and the command <code>gone</code> do not.</p></noscript>
-</body>
-</html>
-`
-}

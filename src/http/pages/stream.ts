@@ -1,3 +1,4 @@
+import type { ServerResponse } from 'node:http'
 import type { FastifyInstance } from 'fastify'
 import { stateIn } from '../../core/rounds/round-filter.ts'
 import { GoneError } from '../../errors.ts'
@@ -27,18 +28,11 @@ export function changeStream(app: FastifyInstance, pages: Pages, parts: StreamPa
     const refused = await pages.refusalOfData(request, 'read', 'all')
     if (refused) return sendProblem(reply, refused)
     const { raw } = reply
-    const viewer: Viewer = {
-      send: (text) => {
-        if (raw.writableLength > MAX_BEHIND_BYTES) raw.destroy()
-        else raw.write(text)
-      },
-      end: () => raw.end(),
-      isIn() {
-        // Whoever looks sees by what this server knows, which in a calm is not read again.
-        app.access.calm.end()
-        return pages.isIn(request)
-      },
-    }
+    const viewer = viewerOn(raw, () => {
+      // Whoever looks sees by what this server knows, which in a calm is not read again.
+      app.access.calm.end()
+      return pages.isIn(request)
+    })
     if (!teller.add(viewer))
       return sendProblem(reply, new GoneError('TOO_MANY_STANDBYS', 'too many pages are open at this server'))
     reply.hijack()
@@ -52,6 +46,18 @@ export function changeStream(app: FastifyInstance, pages: Pages, parts: StreamPa
     viewer.send(`retry: 1000\n\n${said('hello', {})}`)
     return reply
   })
+}
+
+/** A page that reads what is written here. */
+export function viewerOn(raw: ServerResponse, isIn: () => Promise<boolean>): Viewer {
+  return {
+    send(text) {
+      if (raw.writableLength > MAX_BEHIND_BYTES) raw.destroy()
+      else raw.write(text)
+    },
+    end: () => raw.end(),
+    isIn,
+  }
 }
 
 function readingsOf({ reader, expectations, schedules, follower }: StreamParts) {
