@@ -859,6 +859,24 @@ export const BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: 'recycled-together',
+    about: 'all instances of a worker that take no jobs are replaced at once',
+    caughtBy: 'stuck-recycled',
+    patches: [
+      {
+        file: 'src/store/fleet/recycle.lua',
+        find: ' or #times > 0 and now - tonumber(times[#times]) < apart',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'recycled-for-ever',
+    about: 'instances that take no jobs are replaced again and again',
+    caughtBy: 'stuck-recycled',
+    patches: [{ file: 'src/store/fleet/recycle.lua', find: '#times >= most or ', replace: '' }],
+  },
+  {
     name: 'dies-of-silence',
     about: 'an instance that the registry does not hear ends itself',
     caughtBy: 'host-cut-off',

@@ -1,3 +1,6 @@
+import { rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Redis } from 'ioredis'
 import { createClient } from '../../src/client/client.ts'
 import type { InstanceJson } from '../../src/core/fleet/fleet-wire.ts'
 import { names } from '../load.ts'
@@ -8,6 +11,8 @@ import type { World } from '../world.ts'
 const LOCK = { CHAOS_LOCK: '60s' }
 /** So soon others are to run what a dead instance ran, and another is to be registered in its place. */
 const SOON_MS = 3_000
+/** Of one worker they are ended 45 s apart; a successor takes a moment more or less to be seen. */
+const APART_MS = 40_000
 
 /** What the instances of a supervisor may suffer. */
 export const SUPERVISED: readonly Scenario[] = [
@@ -87,6 +92,57 @@ export const SUPERVISED: readonly Scenario[] = [
         SOON_MS,
       )
       world.claim((await stateOf(sleeper.id)) === 'registered', 'the other was ended too')
+    },
+  },
+  {
+    name: 'stuck-recycled',
+    proves:
+      'of two instances that take no jobs one is replaced, the other 45 s later at the earliest, and after three within 10 min they are only told of',
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      const client = createClient({ url: facade.url })
+      const wedge = join(world.folder, 'wedged')
+      await world.goneWork(redis, { env: { ...LOCK, CHAOS_WEDGE: wedge }, instances: 2 })
+      const seen = new Map<string, number>()
+      const look = async () => {
+        const all = await client.fleet.instances({ worker: 'probe' })
+        for (const { id } of all) if (!seen.has(id)) seen.set(id, performance.now())
+        return all
+      }
+      await world.until(
+        async () => (await look()).filter(({ state }) => state === 'registered').length === 2,
+        'two instances are registered',
+      )
+      world.fault('both ask for no job any more, nor do those that replace them; one was replaced 5 min ago')
+      const store = new Redis(redis.port)
+      await store.hset('gone:{~fleet}:recycles', 'probe', Date.now() - 300_000)
+      await store.quit()
+      await writeFile(wedge, '')
+      const rounds = names('round', 5)
+      for (const round of rounds) await world.submit(facade, round, {})
+      const isReplaced = (count: number) => async () => {
+        await look()
+        return seen.size >= 2 + count
+      }
+      await world.until(isReplaced(1), 'one is replaced', 60_000)
+      await world.until(isReplaced(2), 'the other is replaced too', 60_000)
+      const [, , firstMs = 0, secondMs = 0] = seen.values()
+      world.claim(
+        secondMs - firstMs > APART_MS,
+        `the other was replaced ${Math.round(secondMs - firstMs)} ms after the first`,
+      )
+      const untilMs = performance.now() + 60_000
+      while (performance.now() < untilMs) {
+        await look()
+        await world.pause(500)
+      }
+      world.claim(seen.size === 4, `${seen.size - 2} were replaced, and one before`)
+      const isTold = async () => (await client.alerts({ state: 'open' })).some(({ kind }) => kind === 'stuck')
+      await world.until(isTold, 'they are told of')
+      await rm(wedge)
+      await world.until(() => endsOf(world) >= rounds.length, 'all rounds have ended', 30_000)
+      await world.until(async () => !(await isTold()), 'they are told of no more', 30_000)
     },
   },
   {

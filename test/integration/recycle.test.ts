@@ -4,8 +4,13 @@ import { join } from 'node:path'
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest'
 import { createClient, type GoneClient } from '../../src/client/client.ts'
 import type { InstanceJson } from '../../src/core/fleet/fleet-wire.ts'
+import { connect, disconnect } from '../../src/redis/connections.ts'
+import { RedisFleet } from '../../src/store/fleet/redis-fleet.ts'
+import { silentLog } from '../support/log.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { registered, seenOn, startSupervisorProcess } from '../support/supervised.ts'
+
+const KEY_OF_RECYCLES = 'gone:{~fleet}:recycles'
 
 let server: TestServer
 let client: GoneClient
@@ -97,6 +102,45 @@ it('one that leaks is replaced before it has all the memory that it may have, an
   const [now] = await seenOn(client, host, (found) => found.some(({ state }) => state === 'registered'))
   expect(now?.id).not.toBe(all[0]?.id)
   expect(lines.some((line) => line.includes('"cause":"memory"'))).toBe(true)
+})
+
+it('one that is stuck is replaced, of a worker one at a time, and then it is only told', async () => {
+  const { host, all, lines } = await supervise(2, 'sleeper')
+  const redis = connect(server.redis.url, 'commands', 'test', silentLog)
+  closers.push(() => disconnect(redis))
+  await new Promise((resolve) => redis.once('ready', resolve))
+  const fleet = new RedisFleet(redis)
+  const first = new Set(all.map(({ id }) => id))
+  // Servers find that out by what waits for 30 s, and the harness by a worker that is wedged; here they are told.
+  let isOver = false
+  const marking = (async () => {
+    const { nowMs } = await fleet.latest()
+    while (!isOver) {
+      for (const id of first) await fleet.judge(id, nowMs)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+    }
+  })()
+  closers.push(async () => {
+    isOver = true
+    await marking
+  })
+  const left = async () => (await client.fleet.instances({ host })).filter(({ id }) => first.has(id)).length
+  /** Longer than a supervisor looks from one time to the next. */
+  const stays = async () => {
+    await new Promise((resolve) => setTimeout(resolve, 7_000))
+    return left()
+  }
+  await expect.poll(left, { timeout: 30_000 }).toBe(1)
+  expect(await stays()).toBe(1)
+  const recycles = (...agoS: readonly number[]) =>
+    redis.hset(KEY_OF_RECYCLES, 'sleeper', agoS.map((s) => Date.now() - s * 1_000).join(' '))
+  // One at a time is not enough where it was done three times.
+  await recycles(500, 400, 300)
+  expect(await stays()).toBe(1)
+  await recycles(500, 400)
+  await expect.poll(left, { timeout: 30_000 }).toBe(0)
+  expect(lines.filter((line) => line.includes('"cause":"stuck"'))).toHaveLength(2)
+  expect(lines.some((line) => line.includes('an instance died'))).toBe(false)
 })
 
 it('a limit below what an instance begins with is told, and not looped', async () => {
