@@ -859,6 +859,36 @@ export const BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: 'region-orphaned',
+    about: 'what waits for a region that nobody is in any more waits for ever',
+    caughtBy: 'region-left',
+    patches: [
+      {
+        file: 'src/service/fleet/region-watch.ts',
+        find: 'if (nowMs - sinceMs >= MOVE_ON_AFTER_MS) await',
+        replace: 'if (nowMs - sinceMs >= MOVE_ON_AFTER_MS * 100) await',
+      },
+    ],
+  },
+  {
+    name: 'region-of-nobody',
+    about: 'a region is taken to be served by whoever is registered somewhere',
+    caughtBy: 'region-left',
+    patches: [
+      {
+        file: 'src/core/fleet/instance.ts',
+        find: 'one.regional === true && one.region === region && !one.end',
+        replace: "one.regional === true && region !== '' && !one.end",
+      },
+    ],
+  },
+  {
+    name: 'left-out-unsaid',
+    about: 'of an instance that prints without end lines are left out, and nobody is told',
+    caughtBy: 'log-flood',
+    patches: [{ file: 'src/store/logs/add.lua', find: "'d', whole(first - expected)", replace: "'d', '0'" }],
+  },
+  {
     name: 'recycled-together',
     about: 'all instances of a worker that take no jobs are replaced at once',
     caughtBy: 'stuck-recycled',

@@ -2,7 +2,7 @@ import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
-import { ROUNDS_QUEUE } from '../src/core/rounds/job.ts'
+import { ROUNDS_QUEUE, regionQueue } from '../src/core/rounds/job.ts'
 import { roundKey } from '../src/core/rounds/round.ts'
 import type { RoundJson } from '../src/core/rounds/round-wire.ts'
 import { QUEUE_PREFIX } from '../src/queue/open-queue.ts'
@@ -336,9 +336,16 @@ export class World {
         const isLast = performance.now() > giveUpMs
         const still: RoundJson[] = []
         await each(open, async (record) => {
-          const queue = queueOf(isRunByJob(record) ? (record.job?.worker ?? ROUNDS_QUEUE) : ROUNDS_QUEUE)
-          const state = await stateOfJob(client, queue, roundKey(record))
-          const reason = state === 'failed' ? (await queue.getJob(roundKey(record)))?.failedReason : undefined
+          const places = await Promise.all(
+            queuesOf(record).map(async (name) => {
+              const queue = queueOf(name)
+              return { queue, state: await stateOfJob(client, queue, roundKey(record)) }
+            }),
+          )
+          const [place, ...others] = places.filter(({ state }) => state !== 'unknown')
+          const state = others.length > 0 ? `in ${1 + others.length} queues` : (place?.state ?? 'unknown')
+          const job = state === 'failed' ? await place?.queue.getJob(roundKey(record)) : undefined
+          const reason = job?.failedReason
           const { system, round } = record
           const shown = { kind: 'shown', system, round, state, ...(reason && { reason }) } as const
           if (isLast || isShownRightly(record, shown, this.checkOptions)) this.recorder.note(shown)
@@ -368,6 +375,13 @@ export class World {
 export async function lossesSaid(url: string): Promise<number> {
   const reply = await fetch(`${url}/metrics`, { signal: AbortSignal.timeout(5_000) }).catch(() => undefined)
   return Number(/^gone_store_losses_total (\d+)$/m.exec((await reply?.text()) ?? '')?.[1] ?? 0)
+}
+
+/** Those of which one has its job: a job for a region is moved on where nobody takes it there. */
+function queuesOf(record: RoundJson): readonly string[] {
+  const { worker, region } = record.job ?? {}
+  if (!isRunByJob(record) || worker === undefined) return [ROUNDS_QUEUE]
+  return region === undefined ? [worker] : [worker, regionQueue(worker, region)]
 }
 
 /** Where the queue has the job: as BullMQ names it, `unknown` for nowhere, and all of them where it is in more than one place. */

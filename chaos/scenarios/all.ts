@@ -12,6 +12,7 @@ import { GATE } from './gate.ts'
 import { INSTANCES } from './instances.ts'
 import { NETWORK } from './network.ts'
 import { REDIS, REDIS_LOSES } from './redis.ts'
+import { REGIONS } from './regions.ts'
 import { SUPERVISED } from './supervised.ts'
 import { SYSTEMS } from './systems.ts'
 import { WORKERS } from './workers.ts'
@@ -28,6 +29,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...WORKERS,
   ...CALLS,
   ...SUPERVISED,
+  ...REGIONS,
   ...CONTROL,
   ...INSTANCES,
   ...CLOCKS,

@@ -3,6 +3,8 @@ import { join } from 'node:path'
 import { Redis } from 'ioredis'
 import { createClient } from '../../src/client/client.ts'
 import type { InstanceJson } from '../../src/core/fleet/fleet-wire.ts'
+import { rssOf } from '../../src/process/memory.ts'
+import { monotonicMs } from '../history.ts'
 import { names } from '../load.ts'
 import type { Scenario } from '../scenario.ts'
 import type { World } from '../world.ts'
@@ -13,6 +15,12 @@ const LOCK = { CHAOS_LOCK: '60s' }
 const SOON_MS = 3_000
 /** Of one worker they are ended 45 s apart; a successor takes a moment more or less to be seen. */
 const APART_MS = 40_000
+
+/** What the printer answers. */
+interface Printed {
+  readonly pid: number
+  readonly mib: number
+}
 
 /** What the instances of a supervisor may suffer. */
 export const SUPERVISED: readonly Scenario[] = [
@@ -92,6 +100,63 @@ export const SUPERVISED: readonly Scenario[] = [
         SOON_MS,
       )
       world.claim((await stateOf(sleeper.id)) === 'registered', 'the other was ended too')
+    },
+  },
+  {
+    name: 'log-flood',
+    proves:
+      'while one instance prints without end each line of the other is shown within 1 s at p99, what is left out is counted, and the supervisor grows by less than 32 MB',
+    async run(world) {
+      const redis = await world.redis()
+      const facade = await world.facade(redis)
+      const client = createClient({ url: facade.url })
+      const supervisor = await world.goneWork(redis, { instances: 2, folder: 'chaos/printers' })
+      const registered = () => client.fleet.instances({ worker: 'printer', state: 'registered' })
+      await world.until(async () => (await registered()).length === 2, 'two instances are registered')
+      const heard = new Map<string, number>()
+      let dropped = 0
+      const ending = new AbortController()
+      world.onEnd(async () => ending.abort())
+      const following = (async () => {
+        const pages = client.fleet.followLog({ worker: 'printer' }, { text: 'said-', signal: ending.signal })
+        for await (const page of pages) {
+          for (const { text } of page.lines) {
+            const [, said = '', atMs] = /^(said-\d+) at (\S+)$/.exec(text) ?? []
+            if (!heard.has(said)) heard.set(said, monotonicMs() - Number(atMs))
+          }
+          for (const one of page.dropped) dropped += one.lines ?? 1
+        }
+      })().catch((error: unknown) => {
+        if (!ending.signal.aborted) throw error
+      })
+      await client.submit('printed', 'flood', { worker: 'printer', data: { floodMs: 20_000 } })
+      await world.pause(2_000)
+      world.fault('an instance prints 50 MiB a second')
+      const beforeBytes = rssOf(supervisor.pid) ?? 0
+      const pids = new Map<string, number>()
+      for (const said of names('said', 60)) {
+        await client.submit('printed', said, { worker: 'printer', data: { says: said } })
+        const end = await client.wait('printed', said, { timeout: '20s' })
+        pids.set(said, (end?.completion.result as Printed | undefined)?.pid ?? 0)
+        await world.pause(100)
+      }
+      const grownMib = Math.round(((rssOf(supervisor.pid) ?? 0) - beforeBytes) / 1_048_576)
+      const flood = await client.wait('printed', 'flood', { timeout: '40s' })
+      const { pid: flooder, mib } = (flood?.completion.result ?? { pid: 0, mib: 0 }) as Printed
+      const quiet = [...pids].filter(([, pid]) => pid !== flooder).map(([said]) => said)
+      await world.until(() => quiet.every((said) => heard.has(said)), 'all lines of the quiet one are shown')
+      ending.abort()
+      await following
+      const late = quiet.map((said) => heard.get(said) ?? 0).sort((a, b) => a - b)
+      const p99Ms = Math.round(late[Math.floor(late.length * 0.99)] ?? 0)
+      world.remarks.push(
+        `${mib} MiB printed, ${dropped} lines left out; p99 of ${late.length} lines: ${p99Ms} ms; grown by ${grownMib} MiB`,
+      )
+      world.claim(quiet.length >= 10, `only ${quiet.length} lines were of the quiet one`)
+      world.claim(p99Ms < 1_000, `p99 of a line is ${p99Ms} ms`)
+      world.claim(mib / 20 >= 25, `the printer came to ${Math.round(mib / 20)} of 50 MiB/s`)
+      world.claim(dropped > 0, 'nothing is said to be left out')
+      world.claim(grownMib < 32, `the supervisor has grown by ${grownMib} MiB`)
     },
   },
   {
