@@ -97,6 +97,8 @@ it('shows what was printed before anybody looked, of all instances together, and
   expect(found.silent).toEqual([])
   const working = found.lines.filter(({ text }) => text.includes('"msg":"working"'))
   expect(new Set(working.map(({ instance }) => instance))).toEqual(new Set(all.map(({ id }) => id)))
+  const times = found.lines.map(({ at }) => Date.parse(at))
+  expect(times).toEqual([...times].sort((a, b) => a - b))
   for (const { at } of found.lines) expect(Math.abs(Date.parse(at) - Date.now())).toBeLessThan(120_000)
   const searched = await client.fleet.log({ host: 'log-*' }, { text: '"MSG":"Working"' })
   expect(searched.lines).toHaveLength(4)

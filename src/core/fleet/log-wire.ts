@@ -10,7 +10,7 @@ export interface LogLineJson {
 
 /** What instances have printed since a mark, and what of it is not there. */
 export interface FleetLogJson {
-  /** In the order in which they came. */
+  /** By time; those of one instance as it has printed them. */
   readonly lines: readonly LogLineJson[]
   /** Lines that were left out, because their instance printed more than is kept; how many, where that is known. */
   readonly dropped: readonly { readonly instance: string; readonly lines?: number }[]

@@ -7,7 +7,7 @@ const TRUE = { schema: { const: true } } as const
 /** What instances have printed. */
 export const FLEET_LOG = objectOf<FleetLogJson>('FleetLog', {
   lines: about(
-    'In the order in which they came.',
+    'By time; those of one instance as it has printed them.',
     listOf(
       objectOf<LogLineJson>('LogLine', {
         instance: text(),

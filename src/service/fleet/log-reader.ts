@@ -152,18 +152,27 @@ export class LogReader {
     const { logs } = this.parts
     const { number: last, epoch, nowMs } = await logs.latest()
     const grown = last > from ? (await logs.grown(from)).filter((id) => ids.has(id)) : []
+    const dropped = new Map<string, number | undefined>()
     let kept: readonly Matched[] = []
+    let lines: readonly LogLine[] = []
     for (let at = 0; at < grown.length; at += AT_ONCE) {
       const entries = await logs.read(grown.slice(at, at + AT_ONCE), from, last)
       const gaps = isFirst ? new Set<LogEntry>() : gapsIn(entries, from)
       const matched = entries.map((entry) => matchedOf(entry, text, gaps.has(entry)))
-      kept = within(limit, [...kept, ...matched], isFirst)
+      if (isFirst) {
+        // The last of all, and not of those that were read last.
+        lines = byTime([...lines, ...timed(matched)]).slice(-limit)
+        noteDropped(dropped, matched)
+      } else kept = within(limit, [...kept, ...matched])
     }
-    const lines = kept.flatMap((entry) => entry.lines)
+    if (!isFirst) {
+      lines = byTime(timed(kept))
+      noteDropped(dropped, kept)
+    }
     const isCut = !isFirst && lines.length >= limit
     return {
-      lines: isFirst ? lines.slice(-limit) : lines,
-      dropped: droppedIn(kept),
+      lines,
+      dropped,
       mark: { number: isCut ? (kept.at(-1)?.number ?? last) : last, epoch },
       nowMs,
     }
@@ -209,27 +218,41 @@ function matchedOf(entry: LogEntry, text: string, isAfterGap: boolean): Matched 
   }
 }
 
-/** Whole entries, the first or the last, until there are as many lines as are wanted; in their order. */
-function within(limit: number, entries: readonly Matched[], areLast: boolean): readonly Matched[] {
+/** Whole entries in their order, until there are as many lines as are wanted. */
+function within(limit: number, entries: readonly Matched[]): readonly Matched[] {
   const sorted = entries
     .filter(({ lines, dropped, isAfterGap }) => lines.length > 0 || dropped > 0 || isAfterGap)
     .sort((a, b) => a.number - b.number)
-  const inTurn = areLast ? sorted.reverse() : sorted
   let count = 0
-  const taken = inTurn.filter(({ lines }) => {
+  return sorted.filter(({ lines }) => {
     const isTaken = count < limit
     count += lines.length
     return isTaken
   })
-  return areLast ? taken.reverse() : taken
 }
 
-function droppedIn(entries: readonly Matched[]): ReadonlyMap<string, number | undefined> {
-  const sums = new Map<string, number | undefined>()
+/** Their lines: what an instance has printed keeps its order, however long its way took. */
+function timed(entries: readonly Matched[]): readonly LogLine[] {
+  const latest = new Map<string, number>()
+  return [...entries]
+    .sort((a, b) => a.number - b.number)
+    .flatMap(({ lines }) =>
+      lines.map((line) => {
+        const atMs = Math.max(line.atMs, latest.get(line.instance) ?? 0)
+        latest.set(line.instance, atMs)
+        return { ...line, atMs }
+      }),
+    )
+}
+
+function byTime(lines: readonly LogLine[]): readonly LogLine[] {
+  return [...lines].sort((a, b) => a.atMs - b.atMs)
+}
+
+function noteDropped(sums: Map<string, number | undefined>, entries: readonly Matched[]): void {
   for (const { instance, dropped, isAfterGap } of entries) {
     const sum = sums.has(instance) ? sums.get(instance) : 0
     if (isAfterGap) sums.set(instance, undefined)
     else if (dropped > 0 && sum !== undefined) sums.set(instance, sum + dropped)
   }
-  return sums
 }
