@@ -492,6 +492,59 @@ export const BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: 'outage-is-loss',
+    about: 'hosts are lost whose lease ended while it was Redis that was away',
+    caughtBy: 'places-move',
+    patches: [
+      {
+        file: 'src/store/pools/pools.lua',
+        find: "if now - touched > SILENCE_MS then redis.call('ZADD', LEASES, now + GRACE_MS, '~grace') end",
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'place-left-first',
+    about: 'a place that moves has ended where it was before it works where it goes to',
+    caughtBy: 'places-move',
+    patches: [
+      {
+        file: 'src/core/fleet/arrange.ts',
+        find: '...(from && from.id !== taker.id && { from: from.id }),',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'release-unproven',
+    about: 'a new release need not live for a while before what was there ends',
+    caughtBy: 'bad-release',
+    patches: [
+      {
+        file: 'src/service/fleet/pool-places.ts',
+        find: 'isTried ? PROOF_MS : 0',
+        replace: 'isTried ? 0 : 0',
+      },
+    ],
+  },
+  {
+    name: 'release-goes-on',
+    about: 'a deploy goes on to the next place although an instance of it is no good',
+    caughtBy: 'bad-release',
+    patches: [
+      {
+        file: 'src/core/fleet/rollout.ts',
+        find: 'if (underway.length > 0) return NOTHING',
+        replace: 'if (underway.length > own.length) return NOTHING',
+      },
+      {
+        file: 'src/core/fleet/rollout.ts',
+        find: "if (report?.state === 'failed' || report?.state === 'crash-looping')",
+        replace: "if (report?.state === 'stopped')",
+      },
+    ],
+  },
+  {
     name: 'restart-unbounded',
     about: 'an instance that dies again and again is started again and again',
     caughtBy: 'crash-loop',

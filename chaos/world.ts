@@ -138,6 +138,19 @@ export class World {
     return this.startWorker('chaos/worker-process.js', [], redis, options)
   }
 
+  /** A host that takes so many places of pools; of releases below `releases`, if that is given. */
+  async poolHost(
+    redis: string | { readonly url: string },
+    host: string,
+    { most, releases }: { readonly most: number; readonly releases?: string },
+  ): Promise<Process> {
+    const folder = releases === undefined ? [join(this.root, 'chaos/workers')] : ['--releases', releases]
+    const args = ['work', ...folder, '--pools', String(most)]
+    return this.startWorker('src/cli/main.js', args, redis, {
+      env: { CHAOS_LOCK: '5s', GONE_HOST_LABEL: host },
+    })
+  }
+
   /** The same as `gone work` starts it; with `instances` a supervisor of so many. */
   async goneWork(
     redis: string | { readonly url: string },

@@ -11,6 +11,7 @@ import { FACADES } from './facades.ts'
 import { GATE } from './gate.ts'
 import { INSTANCES } from './instances.ts'
 import { NETWORK } from './network.ts'
+import { POOLS } from './pools.ts'
 import { REDIS, REDIS_LOSES } from './redis.ts'
 import { REGIONS } from './regions.ts'
 import { SUPERVISED } from './supervised.ts'
@@ -30,6 +31,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...CALLS,
   ...SUPERVISED,
   ...REGIONS,
+  ...POOLS,
   ...CONTROL,
   ...INSTANCES,
   ...CLOCKS,
