@@ -43,9 +43,10 @@ try {
         return running.retell()
     }
   })
+  // Nothing may be lost of these: they are sent whatever is on its way. It may die as soon as it is listed.
+  process.send?.({ kind: 'begins', facts: instance.facts(), locks } satisfies FromInstance)
   await running.listed
-  // Nothing may be lost of it: it is sent whatever is on its way.
-  process.send?.({ kind: 'ready', ...now(), locks } satisfies FromInstance)
+  process.send?.({ kind: 'ready', ...now() } satisfies FromInstance)
   while (process.connected) {
     await pause(TICK_EVERY_MS)
     tick()

@@ -517,13 +517,15 @@ describe('an overlap policy', () => {
     await api.put(other, EVERY_SECOND)
     await atLeast(other, 1)
     // A tick that is under way sets the next wake by itself: then it is removed once more.
+    let removed = 0
     const rearmedNow = async () => {
+      removed += 1
       await alarms.removeJobScheduler(`shop~${other}`)
       await atLeast(other, (await submitted(other)) + 3, 20_000)
       return api.metric('gone_alarms_rearmed_total')
     }
     await expect.poll(rearmedNow, { timeout: 60_000 }).toBeGreaterThan(rearmed)
-    expect(await api.metric('gone_alarms_rearmed_total')).toBe(rearmed + 1)
+    expect(await api.metric('gone_alarms_rearmed_total')).toBeLessThanOrEqual(rearmed + removed)
     await api.call('DELETE', other)
     letGo()
     await expect.poll(async () => (await api.get(name)).held, { timeout: 30_000 }).toBe(0)

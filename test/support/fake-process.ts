@@ -30,7 +30,8 @@ export class FakeProcess implements InstanceProcess {
   }
 
   ready(): void {
-    this.listener.onWord({ kind: 'ready', facts: this.facts, locks: { mailer: 'w:' }, rssBytes: 50_000_000 })
+    this.listener.onWord({ kind: 'begins', facts: this.facts, locks: { mailer: 'w:' } })
+    this.listener.onWord({ kind: 'ready', facts: this.facts, rssBytes: 50_000_000 })
   }
 
   tick(running = 0, done = 0): void {

@@ -1,4 +1,4 @@
-import { expect, vi } from 'vitest'
+import { vi } from 'vitest'
 import type { GoneClient } from '../../src/client/client.ts'
 import type { InstanceJson } from '../../src/core/fleet/fleet-wire.ts'
 import { type Process, startProcess } from './processes.ts'
@@ -44,7 +44,7 @@ export async function seenOn(
   await vi.waitFor(
     async () => {
       found = await client.fleet.instances({ host })
-      expect(areThey(found)).toBe(true)
+      if (!areThey(found)) throw new Error(`they are not as asked for: ${JSON.stringify(found)}`)
     },
     { timeout, interval: 50 },
   )

@@ -9,13 +9,14 @@ export interface Exit {
 
 /** What an instance says to its supervisor. */
 export type FromInstance =
-  /** It works. `locks` has of each of its queues what the lock of a job begins with that it runs. */
+  /** It is about to be listed. `locks` has of each of its queues what the lock of a job begins with that it runs. */
   | {
-      readonly kind: 'ready'
+      readonly kind: 'begins'
       readonly facts: InstanceFacts
       readonly locks: Readonly<Record<string, string>>
-      readonly rssBytes: number
     }
+  /** It is listed, and works. */
+  | { readonly kind: 'ready'; readonly facts: InstanceFacts; readonly rssBytes: number }
   /** Each second, from its event loop: so it is not blocked. */
   | {
       readonly kind: 'tick'

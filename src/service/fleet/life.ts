@@ -20,7 +20,7 @@ export class Life {
   readonly startedAtMs: number
   /** When its event loop was last heard. */
   heardAtMs: number
-  /** Missing until it works. */
+  /** Missing until it begins to work. */
   facts: InstanceFacts | undefined
   locks: Readonly<Record<string, string>> = {}
   /** Its supervisor has said of it that its event loop does not answer. */
@@ -45,6 +45,7 @@ export class Life {
   /** Kept when it works, and when it ends before it does. */
   readonly begun: Promise<void>
   readonly ended: Promise<Exit>
+  private isReady = false
   private readonly onIdle = new Set<() => void>()
 
   constructor(
@@ -82,7 +83,7 @@ export class Life {
   }
 
   get works(): boolean {
-    return this.facts !== undefined && this.exit === undefined
+    return this.isReady && this.exit === undefined
   }
 
   /** @param rssBytes as the system has it; undefined: as the instance last said */
@@ -102,9 +103,13 @@ export class Life {
   private hear(word: FromInstance): void {
     this.heardAtMs = this.parts.nowMs()
     switch (word.kind) {
-      case 'ready':
+      case 'begins':
         this.facts = word.facts
         this.locks = word.locks
+        return
+      case 'ready':
+        this.isReady = true
+        this.facts = word.facts
         this.rssBytes = word.rssBytes
         // It may die before it is asked again.
         this.sample()
