@@ -41,8 +41,9 @@ describe('gone demo', () => {
       const fences = shown.flatMap((row) => (row[3] ?? '').split(', ').map(Number))
       expect(new Set(fences).size).toBe(fences.length)
     }
-    // The killed one is started again.
-    expect(demo.pidsOf('demo/worker').length).toBeGreaterThanOrEqual(3)
+    // The killed one is started again, unless its job was the last.
+    const isOver = TAKEOVER.test(jobs.at(-1)?.[6] ?? '')
+    expect(demo.pidsOf('demo/worker').length).toBeGreaterThanOrEqual(isOver ? 2 : 3)
 
     expect(stdout).toMatch(
       /^3 rounds: one leader under each fence, each round completed once\.\n\d takeovers?: /m,

@@ -36,7 +36,7 @@ beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), 'gone-deploys-'))
   await release('41', true)
   await release('42', false)
-  await mkdir(join(root, '..', `${root}-outside`, 'workers'), { recursive: true })
+  await mkdir(join(`${root}-outside`, 'workers'), { recursive: true })
   await symlink(`${root}-outside`, join(root, 'evil'))
   for (const host of ['deploy-a', 'deploy-b'])
     supervisors.push(

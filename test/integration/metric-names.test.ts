@@ -1,6 +1,6 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { afterAll, beforeAll, expect, it } from 'vitest'
+import { afterAll, beforeAll, expect, it, vi } from 'vitest'
 import { VERSION } from '../../src/version.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
@@ -12,7 +12,13 @@ beforeAll(async () => {
   // Of each kind something, so that none is empty.
   await fetch(`${server.url}/api/v1/elect/metrics/one`, { method: 'POST' })
   await fetch(`${server.url}/api/v1/complete/metrics/one`, { method: 'POST' })
-  text = await (await fetch(`${server.url}/metrics`)).text()
+  text = await vi.waitFor(async () => {
+    // So that some of it is collected.
+    Array.from({ length: 1_000_000 }, (_, n) => ({ n }))
+    const told = await (await fetch(`${server.url}/metrics`)).text()
+    expect(told).toContain('nodejs_gc_duration_seconds_count')
+    return told
+  }, 30_000)
 })
 
 afterAll(() => server.stop())

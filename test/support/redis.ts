@@ -69,7 +69,7 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
     if (options.dir === undefined) await rm(dir, { recursive: true, force: true })
   }
 
-  let { port, child } = await startSomewhere(3).catch(async (error: unknown) => {
+  let { port, child } = await startSomewhere(5).catch(async (error: unknown) => {
     await removeOwnDir()
     throw error
   })
