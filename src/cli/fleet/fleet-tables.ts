@@ -52,25 +52,11 @@ export function instanceTable(
 
 /** Regions and their hosts, then workers. */
 export function topologyText({ regions, workers }: TopologyJson, colors: Colors): string {
-  const row = (name: string, { instances, states, running, slots }: TopologyJson['workers'][number]) => [
-    name,
-    String(instances),
-    `${running}/${slots}`,
-    Object.entries(states)
-      .map(([state, count]) => `${count} ${state}`)
-      .join(', '),
-  ]
   const places = regions.flatMap((region) => [
-    row(region.name, region),
-    ...region.hosts.map((host) => row(`  ${host.name}`, host)),
+    region,
+    ...region.hosts.map((host) => ({ ...host, name: `  ${host.name}` })),
   ])
-  const where = tableOf(['region, host', 'instances', 'runs', 'states'], places, { colors })
-  const what = tableOf(
-    ['worker', 'instances', 'runs', 'states'],
-    workers.map((worker) => row(worker.name, worker)),
-    { colors },
-  )
-  return `${where}\n\n${what}`
+  return `${countTable('region, host', places, colors)}\n\n${countTable('worker', workers, colors)}`
 }
 
 /** How many instances there are of something. */
