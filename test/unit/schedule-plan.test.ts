@@ -1,7 +1,8 @@
 import pc from 'picocolors'
 import { describe, expect, it } from 'vitest'
-import { planOf, stepText, summaryText } from '../../src/cli/schedule/plan.ts'
+import { planOf, stepText } from '../../src/cli/schedule/plan.ts'
 import { readScheduleFile } from '../../src/cli/schedule/schedule-file.ts'
+import { summaryText } from '../../src/cli/text/plan-summary.ts'
 import type { ScheduleBody, ScheduleJson } from '../../src/core/schedules/schedule-wire.ts'
 import { shownSchedule } from '../support/shown-schedule.ts'
 

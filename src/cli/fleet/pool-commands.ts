@@ -108,9 +108,10 @@ async function apply(
   { dryRun = false, prune = false, reason }: ApplyOptions,
   colors: Colors,
 ): Promise<Answer> {
-  const [{ readFleetFile }, { poolPlan, poolPlanText, poolStepText }] = await Promise.all([
+  const [{ readFleetFile }, { poolPlan, poolStepText }, { summaryText }] = await Promise.all([
     import('./fleet-file.ts'),
     import('./pool-plan.ts'),
+    import('../text/plan-summary.ts'),
   ])
   const wanted = readFleetFile(path === '-' ? 'stdin' : path, await textAt(path))
   const steps = poolPlan(wanted, (await client.fleet.pools.list()).pools, { prune })
@@ -118,7 +119,7 @@ async function apply(
   for (const step of dryRun ? [] : steps) await take(client, step, reason)
   return {
     isDone: !dryRun || steps.every(({ kind }) => kind === 'kept'),
-    text: [...steps.map((step) => poolStepText(step, colors)), poolPlanText(steps, { isDone: !dryRun })].join(
+    text: [...steps.map((step) => poolStepText(step, colors)), summaryText(steps, { isDone: !dryRun })].join(
       '\n',
     ),
     json: { isDryRun: dryRun, steps },

@@ -70,23 +70,3 @@ function specText(spec: PoolSpecJson): string {
     spec[member] === undefined ? [] : [`${member} ${valueText(spec[member])}`],
   ).join(', ')
 }
-
-const WORDS = [
-  { kind: 'added', done: 'added', toDo: 'to add' },
-  { kind: 'changed', done: 'changed', toDo: 'to change' },
-  { kind: 'removed', done: 'removed', toDo: 'to remove' },
-] as const
-
-/** Such as `1 added, 1 kept (--prune removes it)`. */
-export function poolPlanText(steps: readonly PoolStep[], { isDone }: { readonly isDone: boolean }): string {
-  const count = (kind: PoolStep['kind']) => steps.filter((step) => step.kind === kind).length
-  const counts = WORDS.flatMap(({ kind, done, toDo }) =>
-    count(kind) > 0 ? [`${count(kind)} ${isDone ? done : toDo}`] : [],
-  )
-  const kept = count('kept')
-  return [
-    counts.length === 0 ? 'nothing to change' : counts.join(', '),
-    ...(kept > 0 ? [`${kept} kept (--prune removes ${kept === 1 ? 'it' : 'them'})`] : []),
-    ...(counts.length > 0 && !isDone ? ['nothing changed by --dry-run'] : []),
-  ].join('; ')
-}

@@ -62,9 +62,10 @@ async function apply(
   colors: Colors,
 ): Promise<Answer> {
   const { dryRun = false, prune = false } = options
-  const [{ readScheduleFile }, { planOf, stepText, summaryText }] = await Promise.all([
+  const [{ readScheduleFile }, { planOf, stepText }, { summaryText }] = await Promise.all([
     import('./schedule-file.ts'),
     import('./plan.ts'),
+    import('../text/plan-summary.ts'),
   ])
   const file = readScheduleFile(path === '-' ? 'stdin' : path, await textAt(path))
   const current = await Promise.all(file.systems.map((system) => schedules.list({ system })))

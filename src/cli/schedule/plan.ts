@@ -59,26 +59,6 @@ export function stepText(step: PlannedStep, { green, yellow, red, dim }: Colors)
   }
 }
 
-/** Such as `1 added, 2 changed, 1 kept (--prune removes it)`, or what is yet to be done. */
-export function summaryText(steps: readonly PlannedStep[], { isDone }: { readonly isDone: boolean }): string {
-  const count = (kind: PlannedStep['kind']) => steps.filter((step) => step.kind === kind).length
-  const counts = WORDS.filter(({ kind }) => count(kind) > 0).map(
-    ({ kind, done, toDo }) => `${count(kind)} ${isDone ? done : toDo}`,
-  )
-  const kept = count('kept')
-  return [
-    counts.length === 0 ? 'nothing to change' : counts.join(', '),
-    ...(kept > 0 ? [`${kept} kept (--prune removes ${kept === 1 ? 'it' : 'them'})`] : []),
-    ...(counts.length > 0 && !isDone ? ['nothing changed by --dry-run'] : []),
-  ].join('; ')
-}
-
-const WORDS = [
-  { kind: 'added', done: 'added', toDo: 'to add' },
-  { kind: 'changed', done: 'changed', toDo: 'to change' },
-  { kind: 'removed', done: 'removed', toDo: 'to remove' },
-] as const
-
 export function titleOf({ system, name }: { readonly system: string; readonly name: string }): string {
   return `${system}/${name}`
 }
