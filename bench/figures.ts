@@ -20,6 +20,11 @@ export const MEASUREMENTS = [
 ] as const
 export type Measurement = (typeof MEASUREMENTS)[number]
 
+/** These take as long as all others together, so they have to be asked for. */
+const ASKED_FOR: readonly Measurement[] = ['growth', 'killed', 'console', 'spread']
+/** What is measured where nothing is named. */
+export const USUAL = MEASUREMENTS.filter((name) => !ASKED_FOR.includes(name))
+
 export const LIMITS = ['empty', 'emptyRace', 'set', 'add', 'bareJobs', 'bareStart'] as const
 export type Limit = (typeof LIMITS)[number]
 

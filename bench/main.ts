@@ -2,7 +2,7 @@ import { Command, type CommanderError, InvalidArgumentError, Option } from 'comm
 import { exitWhenRead } from '../src/process/exit.ts'
 import { measureCalls } from './calls.ts'
 import { measureConsole } from './console.ts'
-import { type Figure, MEASUREMENTS, type Measurement } from './figures.ts'
+import { type Figure, MEASUREMENTS, type Measurement, USUAL } from './figures.ts'
 import { measureFleet } from './fleet.ts'
 import { measureGrowth } from './growth.ts'
 import { measureIdle } from './idle.ts'
@@ -69,10 +69,6 @@ try {
 } finally {
   await processes.stop()
 }
-
-/** These take as long as all others together, so they have to be asked for. */
-const ASKED_FOR: readonly Measurement[] = ['growth', 'killed', 'console', 'spread']
-const USUAL = MEASUREMENTS.filter((name) => !ASKED_FOR.includes(name))
 
 async function measure({ only = USUAL, seconds, rounds }: BenchOptions): Promise<Figure[]> {
   const figures: Figure[] = []
