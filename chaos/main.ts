@@ -16,6 +16,7 @@ import {
 import { type Result, runScenario } from './runner.ts'
 import type { Scenario } from './scenario.ts'
 import { SCENARIOS } from './scenarios/all.ts'
+import { FLEET_MIX, FLEET_SEGMENT_MS } from './scenarios/fleet-mix.ts'
 import { MIX } from './scenarios/mix.ts'
 import { type Bite, bite } from './teeth.ts'
 import { TREE } from './tree.ts'
@@ -23,6 +24,7 @@ import { TREE } from './tree.ts'
 interface ChaosOptions {
   readonly scenario?: readonly string[]
   readonly minutes?: number
+  readonly fleet?: true
   readonly teeth?: true | readonly string[]
   readonly short?: true
   readonly list?: true
@@ -33,6 +35,8 @@ interface ChaosOptions {
 
 const EXIT = { held: 0, broken: 1, couldNotRun: 2, interrupted: 130 } as const
 const SHORT_SIZE = 0.1
+/** Of a segment that is cut short: of a shorter one most would be its begin and its end. */
+const LEAST_SIZE = 0.2
 
 const program = new Command('npm run chaos --')
   .description(
@@ -40,6 +44,7 @@ const program = new Command('npm run chaos --')
   )
   .option('--scenario <names...>', 'run only these')
   .option('--minutes <number>', 'run the random mix for so long', parseMinutes)
+  .option('--fleet', 'with --minutes: the random mix that befalls a fleet under 200 jobs/s')
   .option(
     '--teeth [names...]',
     'run the harness on copies of the source that have a bug: each must be caught',
@@ -53,7 +58,7 @@ const program = new Command('npm run chaos --')
     'after',
     '\nWithout options all scenarios are run, in some twenty minutes. Exit codes: 0 all held, and every bug was caught; 1 not so; ' +
       '2 could not run, or not all of it; 130 interrupted.' +
-      '\n\nExamples:\n  $ npm run chaos -- --scenario takeover crowd --seed 7\n  $ npm run chaos -- --minutes 60 --seed 3\n  $ npm run chaos -- --teeth',
+      '\n\nExamples:\n  $ npm run chaos -- --scenario takeover crowd --seed 7\n  $ npm run chaos -- --minutes 60 --seed 3\n  $ npm run chaos -- --fleet --minutes 60\n  $ npm run chaos -- --teeth',
   )
   .exitOverride()
 try {
@@ -89,7 +94,8 @@ async function runAll(): Promise<void> {
 }
 
 async function runOn(root: string): Promise<void> {
-  const { minutes, teeth, short } = options
+  const { minutes, fleet, teeth, short } = options
+  if (fleet && minutes === undefined) throw new Error('--fleet: expected --minutes beside it')
   const isPlain = minutes === undefined && teeth === undefined
   const results = minutes === undefined ? [] : await runMix(minutes, root)
   if (isPlain || options.scenario) results.push(...(await runScenarios(scenarios(), root)))
@@ -118,8 +124,12 @@ async function runScenarios(chosen: readonly Scenario[], root: string): Promise<
 async function runMix(minutes: number, root: string): Promise<Result[]> {
   const results: Result[] = []
   const endMs = performance.now() + minutes * 60_000
-  for (let seed = options.seed; performance.now() < endMs && !interruption.signal.aborted; seed += 1) {
-    const result = await runScenario(MIX, { ...run, seed, root })
+  for (let seed = options.seed; !interruption.signal.aborted; seed += 1) {
+    const leftMs = endMs - performance.now()
+    // A segment of the fleet takes as long as it does, and the last one what is left.
+    const size = options.fleet ? Math.min(1, leftMs / FLEET_SEGMENT_MS) : run.size
+    if (leftMs <= 0 || (options.fleet && results.length > 0 && size < LEAST_SIZE)) break
+    const result = await runScenario(options.fleet ? FLEET_MIX : MIX, { ...run, size, seed, root })
     if (interruption.signal.aborted) break
     for (const line of asLines(result)) say(line)
     results.push(result)
@@ -141,7 +151,7 @@ async function runTeeth(): Promise<Bite[]> {
 
 function scenarios(): readonly Scenario[] {
   const { scenario: names, short } = options
-  if (names) return named([...SCENARIOS, MIX], names, 'scenario')
+  if (names) return named([...SCENARIOS, MIX, FLEET_MIX], names, 'scenario')
   return short ? SCENARIOS.filter(({ isShort }) => isShort) : SCENARIOS
 }
 
@@ -162,7 +172,7 @@ function named<T extends { readonly name: string }>(
 }
 
 function list(): void {
-  const lines = [...SCENARIOS, MIX].map(({ name, proves }) => `${name.padEnd(24)} ${proves}`)
+  const lines = [...SCENARIOS, MIX, FLEET_MIX].map(({ name, proves }) => `${name.padEnd(24)} ${proves}`)
   print([...lines, '', 'Bugs:', ...BUGS.map(({ name, about }) => `${name.padEnd(24)} ${about}`)].join('\n'))
 }
 

@@ -1,4 +1,5 @@
 import type { Result } from './runner.ts'
+import { FLEET_MIX } from './scenarios/fleet-mix.ts'
 import { MIX } from './scenarios/mix.ts'
 import type { Bite } from './teeth.ts'
 
@@ -35,12 +36,14 @@ function row({ scenario, counts, isGood, couldNotRun, tookMs }: Result): string 
 export function totalsAsMarkdown(results: readonly Result[], bites: readonly Bite[]): string {
   const kept = results.filter(({ scenario, couldNotRun }) => !couldNotRun && scenario.breaks === undefined)
   const mixes = kept.filter(({ scenario }) => scenario === MIX)
-  const directed = kept.filter(({ scenario }) => scenario !== MIX)
+  const fleets = kept.filter(({ scenario }) => scenario === FLEET_MIX)
+  const directed = kept.filter(({ scenario }) => scenario !== MIX && scenario !== FLEET_MIX)
   const lines = [
     '| | runs | rounds | calls | faults | double leaders | lost answers | silent rounds |',
     '|---|---:|---:|---:|---:|---:|---:|---:|',
     ...(directed.length > 0 ? [totalRow('directed scenarios', directed)] : []),
     ...(mixes.length > 0 ? [totalRow('faults drawn by lot', mixes)] : []),
+    ...(fleets.length > 0 ? [totalRow('a fleet under 200 jobs/s, faults drawn by lot', fleets)] : []),
   ]
   return [...lines, ...(bites.length > 0 ? ['', biteSummary(bites)] : [])].join('\n')
 }

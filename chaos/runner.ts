@@ -6,7 +6,7 @@ import type { Rule, Violation } from './checker.ts'
 import { type Event, Recorder } from './history.ts'
 import { Random } from './random.ts'
 import { CannotRun, type Scenario } from './scenario.ts'
-import { World } from './world.ts'
+import { type Played, World } from './world.ts'
 
 export interface Counts {
   readonly rounds: number
@@ -58,7 +58,8 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
   const folder = await mkdtemp(join(tmpdir(), 'gone-chaos-'))
   const history = join(folder, 'history.jsonl')
   const recorder = new Recorder(history)
-  const limit = AbortSignal.any([interruption, AbortSignal.timeout(MAX_SCENARIO_MS)])
+  const { mayTakeMs = MAX_SCENARIO_MS } = scenario
+  const limit = AbortSignal.any([interruption, AbortSignal.timeout(mayTakeMs)])
   // Every pause of a scenario listens.
   setMaxListeners(0, limit)
   const world = new World(recorder, new Random(seed).fork(scenario.name), root, folder, limit)
@@ -82,7 +83,7 @@ export async function runScenario(scenario: Scenario, options: RunOptions): Prom
     seed,
     isGood,
     violations,
-    counts: countsOf(recorder.events, violations),
+    counts: countsOf(recorder.events, violations, world.besides),
     tookMs: performance.now() - startMs,
     history,
     remarks: world.remarks,
@@ -109,7 +110,7 @@ function abortOf(signal: AbortSignal): Promise<never> {
 const LOST: readonly Rule[] = ['acknowledged-kept', 'never-forgotten', 'no-false-loss']
 const SILENT: readonly Rule[] = ['jobs-end', 'board-agrees', 'decided-in-time']
 
-function countsOf(events: readonly Event[], violations: readonly Violation[]): Counts {
+function countsOf(events: readonly Event[], violations: readonly Violation[], besides: Played): Counts {
   const rounds = new Set<string>()
   const ends = { calls: 0, unknown: 0, leaders: 0, completions: 0, faults: 0 }
   const ops = new Map<number, string>()
@@ -131,7 +132,9 @@ function countsOf(events: readonly Event[], violations: readonly Violation[]): C
   const [doubleLeaders, lostAnswers, silentRounds] = [broken(['one-leader']), broken(LOST), broken(SILENT)]
   return {
     ...ends,
-    rounds: rounds.size,
+    calls: ends.calls + besides.calls,
+    unknown: ends.unknown + besides.unknown,
+    rounds: rounds.size + besides.rounds,
     leaders: leaderships.size,
     doubleLeaders,
     lostAnswers,

@@ -9,6 +9,8 @@ export interface Scenario {
   readonly breaks?: readonly Rule[]
   /** Part of the short form. */
   readonly isShort?: true
+  /** Longer than that it hangs. Default: some minutes. */
+  readonly mayTakeMs?: number
   /** @param size how many rounds to play where more of them show more: 1 as usual, less in the short form */
   run(world: World, size: number): Promise<void>
 }

@@ -39,6 +39,22 @@ export interface WorkerOptions {
   readonly root?: string
 }
 
+export interface PoolHostOptions extends Pick<WorkerOptions, 'env' | 'clockOffsetMs'> {
+  /** How many places it takes. */
+  readonly most: number
+  readonly releases?: string
+  /** Of `gone work`, besides. */
+  readonly flags?: readonly string[]
+}
+
+/** What was played past the history. */
+export interface Played {
+  readonly rounds: number
+  readonly calls: number
+  /** Calls of which nobody was told whether they happened. */
+  readonly unknown: number
+}
+
 /** How long jobs have to end, and the board to follow, when all faults are over. The sweeper needs two of its rounds. */
 const END_WITHIN_MS = 25_000
 const SHOW_WITHIN_MS = 20_000
@@ -59,6 +75,8 @@ export class World {
   checkOptions: CheckOptions = {}
   /** True once everything is being ended, also where the scenario has not come to its own end. */
   isEnded = false
+  /** Of a load that is too large for the history. */
+  besides: Played = { rounds: 0, calls: 0, unknown: 0 }
   /** False where the board cannot show what the records say. */
   looksAtBoard = true
   /** True where Redis loses what it acknowledged: facades say so there, and nowhere else. */
@@ -142,12 +160,13 @@ export class World {
   async poolHost(
     redis: string | { readonly url: string },
     host: string,
-    { most, releases }: { readonly most: number; readonly releases?: string },
+    { most, releases, flags = [], env, ...options }: PoolHostOptions,
   ): Promise<Process> {
     const folder = releases === undefined ? [join(this.root, 'chaos/workers')] : ['--releases', releases]
-    const args = ['work', ...folder, '--pools', String(most)]
+    const args = ['work', ...folder, '--pools', String(most), ...flags]
     return this.startWorker('src/cli/main.js', args, redis, {
-      env: { CHAOS_LOCK: '5s', GONE_HOST_LABEL: host },
+      ...options,
+      env: { CHAOS_LOCK: '5s', ...env, GONE_HOST_LABEL: host },
     })
   }
 
@@ -210,6 +229,11 @@ export class World {
   /** Something that must hold here and that no rule of the checker says. */
   claim(holds: boolean, what: string): void {
     if (!holds) this.claims.push({ rule: 'claim', what })
+  }
+
+  /** Rules that were seen broken past the history. */
+  break(violations: readonly Violation[]): void {
+    this.claims.push(...violations)
   }
 
   /** Waits until it is true; a claim is broken if it never is. */

@@ -1,0 +1,74 @@
+import { checkAlerts, checkDeaths, readKept } from '../fleet-mix/aftermath.ts'
+import { drawFault } from '../fleet-mix/faults.ts'
+import { drawFleetSetting, sayOf } from '../fleet-mix/setting.ts'
+import { ASKED, build, type FleetStage, POOL } from '../fleet-mix/stage.ts'
+import { checkStories } from '../fleet-mix/story-checker.ts'
+import { monotonicMs } from '../history.ts'
+import type { Scenario } from '../scenario.ts'
+
+/** A segment of the mix. */
+export const FLEET_SEGMENT_MS = 600_000
+/** Before it, and until all has ended after it. */
+const MORE_MS = 360_000
+/** What was begun beside the last faults. */
+const OVER_WITHIN_MS = 150_000
+const WHOLE_WITHIN_MS = 90_000
+
+/** Everything that may happen to a fleet, drawn by lot, while 200 jobs a second are submitted to it. */
+export const FLEET_MIX: Scenario = {
+  name: 'fleet-mix',
+  proves:
+    'instances, hosts and servers killed, stopped, leaking, flooding, cut off and deployed over by lot, for 10 min under 200 jobs/s: no job lost, run twice or failed for no reason, as many registered as asked for, and no false alarm',
+  mayTakeMs: FLEET_SEGMENT_MS + MORE_MS,
+  async run(world, size) {
+    const setting = drawFleetSetting(world.random.fork('setting'))
+    world.remarks.push(sayOf(setting))
+    const stage = await build(world, setting)
+    const endMs = monotonicMs() + size * FLEET_SEGMENT_MS
+    while (monotonicMs() < endMs) {
+      await world.pause(stage.random.int(500, 4_000))
+      await drawFault(stage).happen(stage)
+    }
+    await comeToRest(stage)
+    await judge(stage)
+  },
+}
+
+/** What is under way comes to its end, and all is as it was asked for. */
+async function comeToRest({ world, sight, beside, load }: FleetStage): Promise<void> {
+  const untilMs = monotonicMs() + OVER_WITHIN_MS
+  while (beside.size > 0 && monotonicMs() < untilMs) await world.pause(100)
+  const isWhole = async () => {
+    const pool = await sight.ask(({ fleet }) => fleet.pools.get(POOL))
+    const all = await sight.look()
+    return pool?.working === ASKED && all.filter(({ state }) => state !== 'lost').length === ASKED
+  }
+  await world.until(isWhole, `${ASKED} instances work, and no other is left`, WHOLE_WITHIN_MS)
+  await load.stop()
+  world.heal()
+}
+
+async function judge(stage: FleetStage): Promise<void> {
+  const { world, sight, load, dips, runs, marks, soonMs, replacedMs, fronts } = stage
+  const kept = await readKept(world, { urls: fronts.map(({ url }) => url), load })
+  await sight.stop()
+  for (const what of dips.violations) world.claim(false, what)
+  await checkAlerts(stage)
+  await checkDeaths(world, sight, marks)
+  const told = checkStories({ jobs: load.jobs, runs: runs.read(), kept, harms: marks.harms, soonMs })
+  world.break(told.violations)
+  world.besides = { rounds: load.jobs.length, calls: load.calls, unknown: load.unknown }
+  const longest = Math.max(0, ...dips.all.map(({ tookMs }) => tookMs))
+  world.remarks.push(
+    `${load.jobs.length} jobs at ${load.rate.toFixed(0)}/s; fewer than ${ASKED} registered ${dips.all.length} times, for at most ${Math.round(longest)} ms`,
+    `${replacedMs.length} killed instances replaced, ${spread(replacedMs)}; what they ran began elsewhere, ${spread(told.againMs)}; ended failed, ${spread(told.failedMs)}`,
+  )
+}
+
+/** How long it took, of how many. */
+function spread(times: readonly number[]): string {
+  if (times.length === 0) return '0 times'
+  const sorted = times.toSorted((a, b) => a - b)
+  const at = (share: number) => Math.round(sorted[Math.floor((sorted.length - 1) * share)] ?? 0)
+  return `${sorted.length} times, p50 ${at(0.5)}, p99 ${at(0.99)}, at most ${at(1)} ms`
+}
