@@ -8,6 +8,8 @@ export interface SpanStart {
   /** What it is part of, as W3C writes it; missing: it begins a trace. */
   readonly parent?: string
   readonly attributes?: SpanAttributes
+  /** What makes it the same span wherever it is started; missing: it is a new one. */
+  readonly key?: string
   /** How long ago it began; missing: now. */
   readonly agoMs?: number
 }

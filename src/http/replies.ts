@@ -12,6 +12,13 @@ export interface ToldRound {
   readonly state?: RoundState
 }
 
+declare module 'fastify' {
+  interface FastifyReply {
+    /** What its headers tell of a round. */
+    told: ToldRound | undefined
+  }
+}
+
 /** What a record tells. */
 export function toldOf({ record, nowMs }: SeenRecord): ToldRound {
   return { leader: record.leader, fence: record.fence, state: stateOf(record, nowMs) }
@@ -48,14 +55,11 @@ export function sendRecord(
 
 /**
  * Answers past Fastify, which would spend as long on the headers as the rest of a loser's answer takes. Nothing of it is
- * needed here: no hook looks at a reply, and the text is ASCII.
+ * needed here: no hook looks at a reply's headers, and the text is ASCII.
  */
-function sendRaw(
-  reply: FastifyReply,
-  status: number,
-  { leader, fence, state }: ToldRound,
-  text?: string,
-): void {
+function sendRaw(reply: FastifyReply, status: number, told: ToldRound, text?: string): void {
+  const { leader, fence, state } = told
+  reply.told = told
   const headers = ['cache-control', 'no-store', 'gone-leader', leader, 'gone-fence', String(fence)]
   if (state !== undefined) headers.push('gone-state', state)
   if (text !== undefined) headers.push('content-type', 'text/plain; charset=utf-8')
@@ -75,6 +79,7 @@ const JSON_TYPE = 'application/json; charset=utf-8'
 function head(reply: FastifyReply, status: number, told?: ToldRound): FastifyReply {
   reply.code(status).header('cache-control', 'no-store')
   if (told) {
+    reply.told = told
     reply.header('gone-leader', told.leader)
     reply.header('gone-fence', told.fence)
     if (told.state !== undefined) reply.header('gone-state', told.state)

@@ -160,6 +160,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   app.decorate('timer', (route: string) => parts.metrics.timer(route))
   app.decorateRequest('keyId', undefined)
   app.decorateRequest('sessionKey', undefined)
+  app.decorateReply('told', undefined)
   addHooksAskedFor(app, parts)
   const pages = new Pages({ access, sessions: parts.sessions, log, basePath: parts.basePath })
   limitConnections(app.server, parts)

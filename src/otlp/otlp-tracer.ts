@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { createHash, randomBytes } from 'node:crypto'
 import type { Log } from '../core/rounds/round-ports.ts'
 import { traceparentIn } from '../core/rounds/traceparent.ts'
 import type { Span, SpanAttributes, SpanEnd, SpanStart, Tracer } from '../core/tracing.ts'
@@ -40,11 +40,12 @@ export class OtlpTracer implements Tracer {
     })
   }
 
-  start({ parent, ...start }: SpanStart): Span {
+  start({ parent, key, ...start }: SpanStart): Span {
     const known = traceparentIn(parent)
     const above = known === undefined ? undefined : placeIn(known)
-    const traceId = above?.traceId ?? randomId(16)
-    const place = { traceId, spanId: randomId(8), isSampled: isTold(this.terms, traceId, above) }
+    const own = key === undefined ? newIds() : idsOf(key)
+    const traceId = above?.traceId ?? own.traceId
+    const place = { traceId, spanId: own.spanId, isSampled: isTold(this.terms, traceId, above) }
     if (place.isSampled) return this.begin(start, place, above)
     return { traceparent: traceparentOf({ ...place, ...above, isSampled: false }), end: () => undefined }
   }
@@ -88,7 +89,14 @@ export class OtlpTracer implements Tracer {
   }
 }
 
+type Ids = Pick<TracePlace, 'traceId' | 'spanId'>
+
 /** W3C takes none that is all zeros; so does chance. */
-function randomId(bytes: number): string {
-  return randomBytes(bytes).toString('hex')
+function newIds(): Ids {
+  return { traceId: randomBytes(16).toString('hex'), spanId: randomBytes(8).toString('hex') }
+}
+
+function idsOf(key: string): Ids {
+  const digest = createHash('sha256').update(key).digest('hex')
+  return { traceId: digest.slice(0, 32), spanId: digest.slice(32, 48) }
 }

@@ -74,15 +74,22 @@ export class BullJobTakes implements JobTakes {
     })
   }
 
-  async end(queue: string, id: RoundId, value: string, end: AttemptEnd, usual: UsualTerms): Promise<boolean> {
+  async end(
+    queue: string,
+    id: RoundId,
+    value: string,
+    end: AttemptEnd,
+    usual: UsualTerms,
+  ): Promise<QueuedJob | undefined> {
     return attempt(`end a job of ${queue}`, async () => {
       const job = await this.job(queue, id)
-      if (job === undefined) return false
+      if (job === undefined) return undefined
+      const before = queuedOf(job)
       try {
         await endJob(job, value, end, this.logs, usual)
-        return true
+        return before
       } catch (error) {
-        if (NOT_OURS.includes((error as { readonly code?: unknown }).code)) return false
+        if (NOT_OURS.includes((error as { readonly code?: unknown }).code)) return undefined
         throw error
       }
     })

@@ -24,6 +24,8 @@ const SOON = { OTEL_BSP_SCHEDULE_DELAY: '100' }
 let receiver: TraceReceiver
 let server: TestServer
 let client: GoneClient
+/** A second server of the same Redis. */
+let other: TestServer
 let folder: string
 let worker: Process
 
@@ -36,6 +38,7 @@ beforeAll(async () => {
   }
   server = await startTestServer({ env: told })
   client = createClient({ url: server.url })
+  other = await startTestServer({ redis: server.redis, env: told })
   folder = await mkdtemp(join(tmpdir(), 'gone-otlp-'))
   await writeFile(join(folder, 'echo.mjs'), 'export default (_, { traceparent }) => ({ traceparent })\n')
   await writeFile(
@@ -49,6 +52,7 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await worker.stop()
+  await other.stop()
   await server.stop()
   await receiver.stop()
   await rm(folder, { recursive: true, force: true })
@@ -147,20 +151,58 @@ describe('the spans of a submitted round', () => {
     await spansOf('4')
   })
 
-  it('go by HTTP where its job is taken so', async () => {
+  it('go by HTTP where its job is taken so, whichever server takes the report', async () => {
     await client.submit('traced', '6', { worker: 'taken', traceparent: TRACE })
-    const job = await client.take('taken', { wait: '10s' })
+    const token = 'of-one-taker-6'
+    const first = await client.take('taken', { wait: '10s', token })
+    const job = await createClient({ url: other.url }).take('taken', { token })
+    expect(job?.traceparent).toBe(first?.traceparent)
     await job?.complete()
-    const spans = await spansOf('6', 'submit taken', 'wait taken', 'complete')
-    const { 'submit taken': submit, 'wait taken': wait, complete } = spans
-    expect([wait?.parentSpanId, complete?.parentSpanId]).toEqual([submit?.spanId, submit?.spanId])
-    expect(complete).toMatchObject({ kind: SERVER, traceId: TRACE_ID })
+    const spans = await spansOf('6', 'submit taken', 'wait taken', 'run taken', 'complete')
+    const { 'submit taken': submit, 'wait taken': wait, 'run taken': run, complete } = spans
+    if (!submit || !wait || !run || !complete) throw new Error('some are missing')
+    expect(job?.traceparent).toBe(`00-${TRACE_ID}-${run.spanId}-01`)
+    expect([wait.parentSpanId, run.parentSpanId, complete.parentSpanId]).toEqual([
+      submit.spanId,
+      submit.spanId,
+      run.spanId,
+    ])
+    expect([run.kind, complete.kind]).toEqual([CONSUMER, SERVER])
+    const led = { 'gone.fence': job?.fence }
+    expect(run.attributes).toMatchObject({ ...led, 'gone.attempt': 1, 'gone.outcome': 'completed' })
+    expect(complete.attributes).toMatchObject({ ...led, 'gone.state': 'completed' })
+    expect(run.endMs - run.startMs).toBeGreaterThan(0)
+    expect(run.startMs).toBeGreaterThanOrEqual(submit.startMs - 5)
+  })
+
+  it('say of each attempt that was taken how it ended', async () => {
+    await client.submit('traced', '8', {
+      worker: 'taken',
+      attempts: 2,
+      backoff: { type: 'fixed', delay: '100ms' },
+    })
+    const take = () => client.take('taken', { wait: '20s' })
+    await (await take())?.giveBack()
+    await (await take())?.fail('no paper')
+    await (await take())?.fail('no ink')
+    const isOfIt = ({ name, attributes }: ReceivedSpan) =>
+      name === 'run taken' && attributes['gone.round'] === '8'
+    await expect.poll(() => receiver.spans.filter(isOfIt).length, { timeout: 30_000 }).toBe(3)
+    const runs = receiver.spans.filter(isOfIt)
+    expect(runs.map(({ attributes }) => [attributes['gone.attempt'], attributes['gone.outcome']])).toEqual([
+      [1, 'putOff'],
+      [1, 'failed'],
+      [2, 'failed'],
+    ])
+    expect(runs.map(({ error }) => error)).toEqual([undefined, 'no paper', 'no ink'])
+    expect(new Set(runs.map(({ spanId }) => spanId)).size).toBe(3)
+    expect(new Set(runs.map(({ traceId }) => traceId)).size).toBe(1)
   })
 })
 
 describe('the spans of a round that is led over HTTP', () => {
-  it('are of who asks', async () => {
-    const { leads } = await client.elect('traced', '7', { traceparent: TRACE })
+  it('are of who asks, and say under which fence', async () => {
+    const { leads, fence } = await client.elect('traced', '7', { traceparent: TRACE })
     expect(leads).toBe(true)
     await client.complete('traced', '7', { traceparent: TRACE })
     const { elect, complete } = await spansOf('7', 'elect', 'complete')
@@ -168,8 +210,15 @@ describe('the spans of a round that is led over HTTP', () => {
     expect(elect?.attributes).toMatchObject({
       'http.response.status_code': 202,
       'http.request.method': 'POST',
+      'gone.fence': fence,
+      'gone.leader': expect.stringMatching(/^127\.0\.0\.1:\d+$/),
+      'gone.state': 'led',
     })
-    expect(complete?.attributes).toMatchObject({ 'http.response.status_code': 200 })
+    expect(complete?.attributes).toMatchObject({
+      'http.response.status_code': 200,
+      'gone.fence': fence,
+      'gone.state': 'completed',
+    })
     expect([elect?.error, complete?.error]).toEqual([undefined, undefined])
   })
 })

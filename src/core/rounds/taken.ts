@@ -13,6 +13,6 @@ export interface TakenJson {
   readonly lease: string
   /** How long the attempt may take. */
   readonly timeout?: string
-  /** The trace that the submission was part of. */
+  /** What begins in this attempt is part of this: its run, where the server tells of traces, else the submission's trace. */
   readonly traceparent?: string
 }

@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
 import { traceparentIn } from '../../core/rounds/traceparent.ts'
-import type { Span, Tracer } from '../../core/tracing.ts'
+import type { Span, SpanAttributes, Tracer } from '../../core/tracing.ts'
+import type { ToldRound } from '../replies.ts'
 
 /** What decides a round over HTTP. A submission is told of where it is made, also by schedules; a renewal is no news. */
 const TRACED: Readonly<Record<string, string>> = {
@@ -20,12 +21,19 @@ export function traceRequests(app: FastifyInstance, tracer: Tracer): void {
   app.addHook('onResponse', (request, reply, done) => {
     const { statusCode, writableFinished } = reply.raw
     spans.get(request)?.end({
-      attributes: { 'http.response.status_code': statusCode },
+      attributes: { 'http.response.status_code': statusCode, ...attributesOf(reply.told) },
       ...(!writableFinished && { error: 'the caller was gone before the answer' }),
       ...(statusCode >= 500 && { error: `HTTP ${statusCode}` }),
     })
     done()
   })
+}
+
+/** The same as the answer's headers. */
+function attributesOf(told: ToldRound | undefined): SpanAttributes {
+  if (told === undefined) return {}
+  const { leader, fence, state } = told
+  return { 'gone.leader': leader, 'gone.fence': fence, ...(state !== undefined && { 'gone.state': state }) }
 }
 
 function spanOf(tracer: Tracer, name: string, request: FastifyRequest): Span {

@@ -10,5 +10,5 @@ export const TAKEN = objectOf<TakenJson>('TakenJob', {
   fence: about('Grows with each start: to be shown with each report.', integer(1)),
   lease: about('How long it may be kept without being renewed.', duration(), '30s'),
   timeout: optional(about('How long the attempt may take.', duration())),
-  traceparent: optional(about('The trace that the submission was part of, as W3C writes it.', text())),
+  traceparent: optional(about('The trace that this attempt is part of, as W3C writes it.', text())),
 })

@@ -1,6 +1,6 @@
 import type { Submission } from '../../core/rounds/job.ts'
-import type { RoundId } from '../../core/rounds/round.ts'
-import type { Span, SpanAttributes, Tracer } from '../../core/tracing.ts'
+import { type RoundId, roundKey } from '../../core/rounds/round.ts'
+import type { Span, SpanAttributes, SpanEnd, Tracer } from '../../core/tracing.ts'
 import type { AttemptEnd } from './job-record.ts'
 
 /** What is said of every span of a submitted round. `messaging` is what other tools draw queues by. */
@@ -50,6 +50,34 @@ export function waitSpan(tracer: Tracer, { id, worker, attempt, parent, waitedMs
   tracer.start({ ...start, ...(parent !== undefined && { parent }) }).end()
 }
 
+/** An attempt that somebody makes who speaks HTTP alone. */
+export interface TakenTrace extends Pick<AttemptTrace, 'id' | 'worker' | 'attempt' | 'parent'> {
+  readonly fence: number
+  /** What proves in whose hand the job is. */
+  readonly value: string
+}
+
+/**
+ * How long a job is in the hand of whoever took it. One server hands it out and another may take the report: each knows the
+ * span by what the record holds.
+ */
+export function takenSpan(tracer: Tracer, about: TakenTrace, agoMs = 0): Span {
+  const { id, worker, attempt, parent, fence, value } = about
+  return tracer.start({
+    name: `run ${worker}`,
+    kind: 'consumer',
+    ...(parent !== undefined && { parent }),
+    key: `${roundKey(id)} ${fence} ${value}`,
+    attributes: { ...attributesOf(id, worker), 'gone.attempt': attempt, 'gone.fence': fence },
+    agoMs,
+  })
+}
+
+/** What is told of how an attempt has ended. */
+export function toldOfEnd(end: AttemptEnd): SpanEnd {
+  return { attributes: { 'gone.outcome': end.kind }, ...(end.kind === 'failed' && { error: end.reason }) }
+}
+
 /** The spans of one attempt: how long its job waited, its handler ran, and its end took to be recorded. */
 export class AttemptSpans {
   private run: Span | undefined
@@ -88,7 +116,6 @@ export class AttemptSpans {
       const name = `complete ${about.worker}`
       tracer.start({ name, kind: 'internal', parent: run.traceparent, attributes, agoMs }).end()
     }
-    const error = end.kind === 'failed' ? end.reason : undefined
-    run.end({ attributes: { 'gone.outcome': end.kind }, agoMs, ...(error !== undefined && { error }) })
+    run.end({ ...toldOfEnd(end), agoMs })
   }
 }

@@ -9,7 +9,7 @@ import type { Tracer } from '../../core/tracing.ts'
 import { GoneError } from '../../errors.ts'
 import { pause } from '../../waiting.ts'
 import { type AttemptEnd, HELD, JobRecord, whyNot } from './job-record.ts'
-import { waitSpan } from './round-spans.ts'
+import { type TakenTrace, takenSpan, toldOfEnd, waitSpan } from './round-spans.ts'
 
 /** A job as its queue has it. */
 export interface QueuedJob {
@@ -36,11 +36,18 @@ export interface JobTakes {
   /** Keeps the job in this hand for so long from now. False: it is not in it any more. */
   hold(queue: string, id: RoundId, value: string, leaseMs: number): Promise<boolean>
   /**
-   * Ends the attempt. False: the job is not in this hand any more.
+   * Ends the attempt.
    *
    * @param usual what holds where the job says nothing else
+   * @returns the job as it was until then; undefined: it is not in this hand any more
    */
-  end(queue: string, id: RoundId, value: string, end: AttemptEnd, usual: UsualTerms): Promise<boolean>
+  end(
+    queue: string,
+    id: RoundId,
+    value: string,
+    end: AttemptEnd,
+    usual: UsualTerms,
+  ): Promise<QueuedJob | undefined>
   /** Notes what was answered under this value, for as long as nothing else is heard of whoever took it. */
   note(value: string, queue: string, id: RoundId, ms: number): Promise<void>
   /** What was answered under this value. */
@@ -69,7 +76,7 @@ export interface TakerParts {
   /** What is set of a worker from one place. */
   readonly usual: (worker: string) => Promise<UsualTerms>
   readonly log: Log
-  /** Told how long jobs waited; missing: nobody is. */
+  /** Told how long jobs waited and were out; missing: nobody is. */
   readonly tracer?: Tracer
   /** A clock that never goes back. */
   readonly nowMs: () => number
@@ -240,7 +247,8 @@ export class Taker {
     if (!(await takes.hold(worker, id, who.identity, terms.leaseMs))) return undefined
     const job = await takes.find(worker, id)
     if (job === undefined) return undefined
-    return takenOf(job, { ...record, worker, runTerms: submission?.runTerms ?? {}, usual: hold.usual }, terms)
+    const led = { ...record, worker, runTerms: submission?.runTerms ?? {}, usual: hold.usual }
+    return takenOf(this.traced(job, { worker, fence: record.fence, value: hold.value }), led, terms)
   }
 
   private async tryTake(worker: string, who: Candidate, terms: TakeTerms): Promise<Taken | undefined> {
@@ -297,7 +305,19 @@ export class Taker {
     if (!(await takes.hold(worker, id, value, terms.leaseMs))) return undefined
     if (hasToken(value)) await takes.note(value, worker, id, terms.leaseMs)
     this.noteWait(worker, job)
-    return takenOf(job, { worker, leader, fence, runTerms, usual }, terms)
+    return takenOf(
+      this.traced(job, { worker, fence, value }),
+      { worker, leader, fence, runTerms, usual },
+      terms,
+    )
+  }
+
+  /** The job as its taker is told of it: what begins there is part of its run. */
+  private traced(job: QueuedJob, out: Pick<TakenTrace, 'worker' | 'fence' | 'value'>): QueuedJob {
+    const { tracer } = this.parts
+    return tracer === undefined
+      ? job
+      : { ...job, traceparent: takenSpan(tracer, traceOf(job, out)).traceparent }
   }
 
   private noteWait(worker: string, { id, number, waitedMs, traceparent: parent }: QueuedJob): void {
@@ -316,11 +336,14 @@ export class Taker {
     )
   }
 
-  private async end(id: RoundId, { queue, hold, ranMs }: Out, end: AttemptEnd): Promise<boolean> {
-    const { gate, takes, tally } = this.parts
+  private async end(id: RoundId, { queue, hold, record, ranMs }: Out, end: AttemptEnd): Promise<boolean> {
+    const { gate, takes, tally, tracer } = this.parts
     // First: whoever is handed the job next must not find the gate held.
     await gate.release(id, hold.value)
-    if (!(await takes.end(queue, id, hold.value, end, hold.usual))) return false
+    const job = await takes.end(queue, id, hold.value, end, hold.usual)
+    if (job === undefined) return false
+    const about = { worker: queue, fence: record.fence, value: hold.value }
+    if (tracer) takenSpan(tracer, traceOf(job, about), ranMs).end(toldOfEnd(end))
     if (end.kind === 'completed') tally.ended(queue, 'done', ranMs)
     if (end.kind === 'failed') tally.ended(queue, 'failed', ranMs)
     return true
@@ -359,6 +382,13 @@ function outOf({ record, submission, nowMs }: Sighting): Out | undefined {
   if (!record || !hold || !submission) return undefined
   const ranMs = Math.max(0, nowMs - record.electedAtMs)
   return { queue: submission.queue, hold, record, runTerms: submission.runTerms, ranMs }
+}
+
+function traceOf(
+  { id, number: attempt, traceparent: parent }: QueuedJob,
+  out: Pick<TakenTrace, 'worker' | 'fence' | 'value'>,
+): TakenTrace {
+  return { id, attempt, ...out, ...(parent !== undefined && { parent }) }
 }
 
 function takenOf(
