@@ -1,5 +1,8 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { createServer, request } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { Finding } from '../../src/cli/doctor/findings.ts'
+import { VERSION } from '../../src/version.ts'
 import { runCli } from '../support/cli.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
@@ -19,6 +22,26 @@ async function doctor(env: Readonly<Record<string, string>>) {
   return { code, of: (about: string) => findings.filter((one) => one.about === about) }
 }
 
+/** One that says whom it asks for, and asks by the server's own name. It ends with the test. */
+async function startProxy(to: string): Promise<string> {
+  const proxy = createServer((incoming, outgoing) => {
+    const { method, headers } = incoming
+    const named = { ...headers, host: new URL(to).host, 'x-forwarded-for': '203.0.113.9' }
+    const asked = request(new URL(incoming.url ?? '/', to), { ...(method && { method }), headers: named })
+    asked.on('response', (reply) => {
+      outgoing.writeHead(reply.statusCode ?? 502, reply.headers)
+      reply.pipe(outgoing)
+    })
+    incoming.pipe(asked)
+  })
+  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
+  onTestFinished(() => {
+    proxy.close()
+    proxy.closeAllConnections()
+  })
+  return `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`
+}
+
 describe('gone doctor', () => {
   it('says what it sees of a real Redis and a real server', async () => {
     const found = await doctor({ REDIS_URL: server.redis.url, GONE_URL: server.url })
@@ -27,6 +50,19 @@ describe('gone doctor', () => {
       detail: expect.stringMatching(/(Redis|Valkey) \d/),
     })
     expect(found.of('server')).toEqual([{ kind: 'ok', about: 'server', detail: `${server.url} is ready` }])
+    expect(found.of('versions')).toEqual([
+      { kind: 'ok', about: 'versions', detail: `gone ${VERSION} (1 server)` },
+    ])
+    expect(found.of('proxy')).toEqual([])
+  })
+
+  it('asks through a proxy, and says what the server made of that', async () => {
+    const found = await doctor({ REDIS_URL: server.redis.url, GONE_URL: await startProxy(server.url) })
+    expect(found.code).toBe(1)
+    expect(found.of('proxy')).toEqual([
+      { kind: 'wrong', about: 'proxy', detail: expect.stringContaining('GONE_TRUSTED_PROXIES=127.0.0.1') },
+      { kind: 'wrong', about: 'proxy', detail: expect.stringContaining(`heard ${new URL(server.url).host}`) },
+    ])
   })
 
   it('says what does not answer, and shows no password', async () => {

@@ -18,13 +18,25 @@ const REDIS: RedisFacts = {
 
 const WELL: Facts = {
   node: 'Node 22.12.0',
+  version: '1.2.0',
   redis: REDIS,
   gate: [],
   server: { url: 'http://127.0.0.1:8080', isReady: true },
+  trusted: [],
   isBeyondLoopback: true,
   areKeysNeeded: true,
   keys: 2,
 }
+
+const SERVER = {
+  url: 'https://gone.example.com',
+  isReady: true,
+  builds: [{ version: '1.2.0', servers: 3, instances: 1 }],
+  caller: { address: '203.0.113.9', host: 'gone.example.com:443', secure: true, proxy: 'believed' },
+} as const
+const through = (caller: object): Partial<Facts> => ({
+  server: { ...SERVER, caller: { ...SERVER.caller, ...caller } },
+})
 
 const node = (runId: string): RedisFacts => ({ ...REDIS, runId })
 const gone = { where: 'redis://gate:6379', trouble: 'Redis is not reachable' }
@@ -39,6 +51,7 @@ describe('what the doctor finds', () => {
   it('is nothing where all is well', () => {
     expect(troublesOf(WELL)).toEqual([])
     expect(troublesOf({ ...WELL, gate: [node('b'), node('c'), node('d')] })).toEqual([])
+    expect(troublesOf({ ...WELL, server: SERVER })).toEqual([])
   })
 
   it.each<[string, Partial<Facts>, RegExp]>([
@@ -64,6 +77,29 @@ describe('what the doctor finds', () => {
       { server: { url: 'u', isReady: false, trouble: 'full' } },
       /^wrong server: u: full/,
     ],
+    [
+      'another version than this',
+      { version: '1.1.0', server: SERVER },
+      /^note versions: this command is gone 1\.1\.0, and what runs is 1\.2\.0 \(3 servers, 1 instance\)/,
+    ],
+    [
+      'two versions',
+      { server: { ...SERVER, builds: [...SERVER.builds, { version: '1.3.0', servers: 0, instances: 2 }] } },
+      /^note versions: gone 1\.2\.0 \(3 servers, 1 instance\), 1\.3\.0 \(2 instances\) side by side/,
+    ],
+    [
+      'no leave to look',
+      { server: { url: 'u', isReady: true, refusal: 'no key' } },
+      /^note versions: .*no key/,
+    ],
+    ['trust in all', { trusted: ['::/0'] }, /^wrong proxy: GONE_TRUSTED_PROXIES=::\/0 believes everybody/],
+    ['a proxy', through({ proxy: 'ignored' }), /^wrong proxy: .*GONE_TRUSTED_PROXIES=203\.0\.113\.9/],
+    [
+      'a lost name',
+      through({ host: 'gone:8080' }),
+      /^wrong proxy: gone\.example\.com was asked, .*gone:8080/,
+    ],
+    ['lost https', through({ secure: false }), /^wrong proxy: https was asked/],
     ['a loss', { server: { url: 'u', isReady: true, warning: 'lost' } }, /^wrong server: u: lost/],
   ])('is %s', (_, change, expected) => {
     expect(troublesOf({ ...WELL, ...change }).join('\n')).toMatch(new RegExp(expected.source, 'm'))

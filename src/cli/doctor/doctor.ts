@@ -19,13 +19,17 @@ const ABOUT_WIDTH = 10
 export function addDoctor(program: Command): void {
   const command = program
     .command('doctor')
-    .description('say what is wrong with settings, Redis, clocks and server')
+    .description('say what is wrong with settings, Redis, clocks, versions and proxies')
   addServerOption(command)
     .option('--json', 'print JSON')
     .addHelpText(
       'after',
       helpText(
-        ['gone doctor', 'REDIS_URL=redis://redis:6379 gone doctor'],
+        [
+          'gone doctor',
+          'REDIS_URL=redis://redis:6379 gone doctor',
+          'gone doctor --server https://gone.example.com',
+        ],
         ['nothing is wrong', 'something is'],
         'bad usage',
       ),

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
+import { createClient } from '../../client/client.ts'
 import { type Config, isLoopback, readConfig } from '../../config.ts'
 import { GoneError } from '../../errors.ts'
 import { createLog } from '../../log.ts'
@@ -9,16 +10,24 @@ import { redisNowMs } from '../../redis/redis-clock.ts'
 import { readInfo } from '../../redis/redis-info.ts'
 import { hidePassword } from '../../redis/redis-url.ts'
 import { RedisKeys } from '../../store/redis-api-keys.ts'
+import { VERSION } from '../../version.ts'
 import { given } from '../ask.ts'
 import { readyOf } from '../ready.ts'
-import type { Facts, RedisFacts } from './findings.ts'
+import { clientOptions } from '../server-options.ts'
+import type { Build, Facts, RedisFacts, ServerFacts } from './findings.ts'
+
+const ASK_WITHIN_MS = 2_000
+/** Believes whoever asks. */
+const EVERYBODY = /\/0+$/
 
 /** Looks at everything that the settings name. What does not answer is a fact, not an error. */
 export async function readFacts(env: NodeJS.ProcessEnv, serverUrl: string): Promise<Facts> {
   const config = configOf(env)
   const base = {
     node: `Node ${process.versions.node}`,
+    version: VERSION,
     gate: [],
+    trusted: [],
     isBeyondLoopback: false,
     areKeysNeeded: false,
   }
@@ -37,6 +46,7 @@ export async function readFacts(env: NodeJS.ProcessEnv, serverUrl: string): Prom
     ...(server && { server }),
     isBeyondLoopback,
     areKeysNeeded: config.keys === 'required',
+    trusted: config.trustedProxies.filter((network) => EVERYBODY.test(network)),
   }
 }
 
@@ -102,10 +112,29 @@ async function settingsOf(client: RedisClient): Promise<ReadonlyMap<string, stri
   return new Map(found.flatMap(([name, value]) => (name === undefined ? [] : [[name, value ?? '']])))
 }
 
-async function serverFacts(url: string): Promise<Facts['server']> {
+async function serverFacts(url: string): Promise<ServerFacts | undefined> {
   const { isThere, trouble, warning } = await readyOf(url)
   if (!isThere) return undefined
-  return { url, isReady: trouble === undefined, ...given({ trouble, warning }) }
+  const isReady = trouble === undefined
+  return { url, isReady, ...given({ trouble, warning }), ...(isReady && (await toldOf(url))) }
+}
+
+/** What a server tells of all, to whoever may read. */
+async function toldOf(url: string): Promise<Pick<ServerFacts, 'builds' | 'caller' | 'refusal'>> {
+  try {
+    const client = createClient(clientOptions({ server: url, timeout: ASK_WITHIN_MS }))
+    const [{ servers, caller }, instances] = await Promise.all([client.status(), client.fleet.instances()])
+    // Executors over HTTP have a version of their own.
+    const workers = instances.filter(({ version }) => /^\d/.test(version))
+    const versions = [...new Set([...servers, ...workers].map(({ version }) => version))].sort()
+    const builds = versions.map((version): Build => {
+      const isOfIt = (one: { readonly version: string }) => one.version === version
+      return { version, servers: servers.filter(isOfIt).length, instances: workers.filter(isOfIt).length }
+    })
+    return { builds, caller }
+  } catch (error) {
+    return { refusal: error instanceof Error ? error.message : String(error) }
+  }
 }
 
 function numberOf(text: string | undefined): number | undefined {

@@ -1,3 +1,4 @@
+import type { CallerJson } from '../../core/status-wire.ts'
 import { formatDuration } from '../../core/time/duration.ts'
 
 /** What was seen of a Redis. */
@@ -22,19 +23,39 @@ export interface RedisFacts {
   readonly runId?: string
 }
 
+/** What runs of one version. */
+export interface Build {
+  readonly version: string
+  readonly servers: number
+  readonly instances: number
+}
+
+/** What a server says of itself and of the others. */
+export interface ServerFacts {
+  readonly url: string
+  readonly isReady: boolean
+  readonly trouble?: string
+  readonly warning?: string
+  /** What runs, by version. */
+  readonly builds?: readonly Build[]
+  /** How this command's own request came to it; missing where it is too old to say. */
+  readonly caller?: CallerJson
+  /** Why these two are not known, though it is ready. */
+  readonly refusal?: string
+}
+
 export interface Facts {
   readonly node: string
+  /** Of this command. */
+  readonly version: string
   /** What is wrong with the settings, in one line. */
   readonly settingsTrouble?: string
   readonly redis?: RedisFacts
   readonly gate: readonly RedisFacts[]
   /** What the server that these settings start says of itself; missing: none answers. */
-  readonly server?: {
-    readonly url: string
-    readonly isReady: boolean
-    readonly trouble?: string
-    readonly warning?: string
-  }
+  readonly server?: ServerFacts
+  /** Networks of proxies that are everybody's. */
+  readonly trusted: readonly string[]
   readonly isBeyondLoopback: boolean
   readonly areKeysNeeded: boolean
   readonly keys?: number
@@ -64,6 +85,8 @@ export function findingsOf(facts: Facts): readonly Finding[] {
     ...gateFindings(facts),
     ...keyFindings(facts),
     ...serverFindings(facts),
+    ...versionFindings(facts),
+    ...proxyFindings(facts),
   ]
 }
 
@@ -143,6 +166,72 @@ function serverFindings({ server }: Facts): Finding[] {
   return server.warning === undefined
     ? [ok('server', `${server.url} is ready`)]
     : [wrong('server', `${server.url}: ${server.warning}`)]
+}
+
+function versionFindings({ version, server }: Facts): readonly Finding[] {
+  const { builds = [], refusal } = server ?? {}
+  if (refusal !== undefined)
+    return [note('versions', `not looked at, and no proxy either: ${refusal}; GONE_KEY that may read`)]
+  const [first, second] = builds
+  if (first === undefined) return []
+  const running = builds.map((build) => `${build.version} (${countsOf(build)})`).join(', ')
+  if (second !== undefined)
+    return [
+      note('versions', `gone ${running} side by side: well while you upgrade, of neighbouring versions`),
+    ]
+  return first.version === version
+    ? [ok('versions', `gone ${running}`)]
+    : [note('versions', `this command is gone ${version}, and what runs is ${running}`)]
+}
+
+function countsOf({ servers, instances }: Build): string {
+  const counted = [
+    [servers, 'server'],
+    [instances, 'instance'],
+  ] as const
+  return counted
+    .filter(([count]) => count > 0)
+    .map(([count, what]) => `${count} ${what}${count === 1 ? '' : 's'}`)
+    .join(', ')
+}
+
+function proxyFindings({ trusted, server }: Facts): readonly Finding[] {
+  const found = trusted.map((network) =>
+    wrong('proxy', `GONE_TRUSTED_PROXIES=${network} believes everybody: name the proxies’ own network`),
+  )
+  return server?.caller === undefined ? found : [...found, ...passageFindings(server.url, server.caller)]
+}
+
+/** What has become of a request on its way. */
+function passageFindings(url: string, { address, host = 'no name', secure, proxy }: CallerJson): Finding[] {
+  const { host: asked, protocol } = new URL(url)
+  const found: Finding[] = []
+  if (proxy === 'ignored')
+    found.push(
+      wrong(
+        'proxy',
+        `${address} says whom it asks for and is not believed, so all its callers count as one: GONE_TRUSTED_PROXIES=${address} on the servers`,
+      ),
+    )
+  if (hostOf(protocol, host) !== asked)
+    found.push(
+      wrong('proxy', `${asked} was asked, and the server heard ${host}: the proxy has to pass Host on`),
+    )
+  if (protocol === 'https:' && !secure && proxy !== 'ignored')
+    found.push(
+      wrong(
+        'proxy',
+        'https was asked, and the server heard http: cookies are not kept for https alone until the proxy says X-Forwarded-Proto',
+      ),
+    )
+  if (found.length > 0 || proxy === undefined) return found
+  return [ok('proxy', `it is believed, and says that this machine is ${address}`)]
+}
+
+/** Some proxies name the port, also where it is the usual one. */
+function hostOf(protocol: string, host: string): string {
+  const url = `${protocol}//${host}`
+  return URL.canParse(url) ? new URL(url).host : host
 }
 
 function isOld(version: string): boolean {

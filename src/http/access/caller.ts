@@ -1,8 +1,11 @@
 import { type BlockList, isIP } from 'node:net'
 import type { FastifyRequest } from 'fastify'
+import type { CallerJson } from '../../core/status-wire.ts'
 import { blockListOf } from '../../networks.ts'
 
 const MAX_HOPS = 32
+/** By what a proxy says whom it asks for. */
+const OF_PROXIES = ['x-forwarded-for', 'x-forwarded-host', 'x-forwarded-proto', 'forwarded']
 
 /**
  * Where a request comes from: the other end of the connection, or, where that is a proxy that we trust, whom it names.
@@ -38,6 +41,19 @@ export class Callers {
   /** The host that the caller asked. */
   host(request: FastifyRequest): string | undefined {
     return this.header(request, 'x-forwarded-host') ?? request.headers.host
+  }
+
+  /** How the request looks from here, for whoever wonders what a proxy has made of it. */
+  seen(request: FastifyRequest): CallerJson {
+    const host = this.host(request)
+    const isForwarded = OF_PROXIES.some((name) => request.headers[name] !== undefined)
+    const isTrusted = this.isTrusted(plainIp(request.raw.socket.remoteAddress ?? ''))
+    return {
+      address: this.ip(request),
+      ...(host !== undefined && { host }),
+      secure: this.isSecure(request),
+      ...(isForwarded && { proxy: isTrusted ? 'believed' : 'ignored' }),
+    }
   }
 
   /** Of several proxies the nearest has written last. */

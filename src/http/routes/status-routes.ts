@@ -30,13 +30,14 @@ function statusEndpoint({ servers, redisStatus, overdueCount }: StatusRoutesPart
     summary: 'Which servers there are, how Redis is, and how many rounds are overdue.',
     replies: { 200: { about: 'The status.', json: STATUS } },
     errors: ['STORE_UNAVAILABLE'],
-    async handler(_, reply) {
+    async handler({ request }, reply) {
       const [{ servers: heard, nowMs }, redis, overdue] = await Promise.all([
         servers.list(),
         redisStatus(),
         overdueCount(),
       ])
-      const status: StatusJson = { servers: heard, redis, overdue, now: iso(nowMs) }
+      const caller = request.server.access.callers.seen(request)
+      const status: StatusJson = { servers: heard, redis, overdue, caller, now: iso(nowMs) }
       sendJson(reply, 200, status)
     },
   })
