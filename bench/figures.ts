@@ -68,6 +68,8 @@ export interface Figure {
     | Limit
     | 'memoryLed'
     | 'memoryWithoutJob'
+    | 'aofWritten'
+    | 'aofRewritten'
     | 'givenUpStarted'
     | 'board'
     | 'idleCommands'

@@ -15,7 +15,10 @@ const SETTLE_EVERY_MS = 250
 /** Memory counts as settled once it has not moved by more than this, three looks in a row. */
 const STILL_BYTES = 4_096
 
-/** What a round takes in Redis: while it is led, completed with its job, and once the board no longer keeps the job. */
+/**
+ * What a round takes in Redis: while it is led, completed with its job, and once the board no longer keeps the job; what it adds
+ * to the AOF, and what of that is left once it is written anew.
+ */
 export async function measureMemory(processes: Processes, say: (line: string) => void): Promise<Figure[]> {
   say(`memory: electing and completing ${WARM_UP_ROUNDS} + ${ROUNDS} rounds`)
   const gone = await processes.startGone()
@@ -27,7 +30,9 @@ export async function measureMemory(processes: Processes, say: (line: string) =>
     await each('complete', gone, 0, WARM_UP_ROUNDS)
     await settleJobs(queue, WARM_UP_ROUNDS)
     await queue.clean(0, WARM_UP_ROUNDS, 'completed')
+    await client.config('SET', 'auto-aof-rewrite-percentage', '0')
     const before = await settledBytes(client)
+    const [aofBase, aofBefore] = [await rewrittenBytes(client), await aofBytes(client)]
 
     await each('elect', gone, WARM_UP_ROUNDS, ROUNDS)
     const led = await settledBytes(client)
@@ -35,6 +40,8 @@ export async function measureMemory(processes: Processes, say: (line: string) =>
     say('memory: waiting for the jobs to settle')
     await settleJobs(queue, ROUNDS)
     const withJobs = await settledBytes(client)
+    const written = (await aofBytes(client)) - aofBefore
+    const rewritten = (await rewrittenBytes(client)) - aofBase
 
     await queue.clean(0, ROUNDS, 'completed')
     await settleJobs(queue, 0)
@@ -43,6 +50,8 @@ export async function measureMemory(processes: Processes, say: (line: string) =>
       { name: 'memoryLed', bytes: (led - before) / ROUNDS },
       { name: 'memory', bytes: (withJobs - before) / ROUNDS },
       { name: 'memoryWithoutJob', bytes: (withoutJobs - before) / ROUNDS },
+      { name: 'aofWritten', bytes: written / ROUNDS },
+      { name: 'aofRewritten', bytes: rewritten / ROUNDS },
     ]
   } finally {
     await queue.close()
@@ -102,8 +111,22 @@ export async function settledBytes(client: Redis): Promise<number> {
   return last
 }
 
-async function usedBytes(client: Redis): Promise<number> {
-  const bytes = /^used_memory:(\d+)/m.exec(await client.info('memory'))?.[1]
-  if (bytes === undefined) throw new Error('INFO memory: expected used_memory')
-  return Number(bytes)
+const usedBytes = (client: Redis) => numberIn(client, 'memory', 'used_memory')
+const aofBytes = (client: Redis) => numberIn(client, 'persistence', 'aof_current_size')
+
+/** What the AOF is right after it was written anew. */
+async function rewrittenBytes(client: Redis): Promise<number> {
+  await client.bgrewriteaof()
+  const startedMs = performance.now()
+  do {
+    if (performance.now() - startedMs > SETTLE_WITHIN_MS) throw new Error('the AOF is not written anew')
+    await pause(SETTLE_EVERY_MS)
+  } while ((await numberIn(client, 'persistence', 'aof_rewrite_in_progress')) === 1)
+  return numberIn(client, 'persistence', 'aof_base_size')
+}
+
+async function numberIn(client: Redis, section: string, name: string): Promise<number> {
+  const text = new RegExp(`^${name}:(\\d+)`, 'm').exec(await client.info(section))?.[1]
+  if (text === undefined) throw new Error(`INFO ${section}: expected ${name}`)
+  return Number(text)
 }

@@ -18,6 +18,8 @@ const NAMES: Readonly<Record<Figure['name'], string>> = {
   memoryLed: 'memory, led round',
   memory: 'memory, round and job',
   memoryWithoutJob: 'memory, job gone',
+  aofWritten: 'AOF, round and job, as written',
+  aofRewritten: 'AOF, the same written anew',
   jobs: 'jobs, gate and record',
   start: 'submit to start, idle',
   calls: 'calls over HTTP',
