@@ -1,6 +1,7 @@
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { tokenIdentity } from '../../src/core/rounds/candidate.ts'
+import { type HistoryMark, isAfter, type ListedRound } from '../../src/core/rounds/round-ports.ts'
 import { BullJobQueues } from '../../src/queue/job-queues.ts'
 import { BullRoundQueue } from '../../src/queue/round-queue.ts'
 import { connect, disconnect, type RedisClient } from '../../src/redis/connections.ts'
@@ -84,6 +85,72 @@ it('reads the first page of the rounds of 1,000 systems with a dozen commands, w
     expect(new Set(rounds.map(({ id }) => id.system)).size).toBe(100)
   })
   expect(count).toBeLessThanOrEqual(12)
+})
+
+it('reads each page of the rounds of 1,000 systems with as few commands as the first, once each, in their order', {
+  timeout: 120_000,
+}, async () => {
+  const [SYSTEMS, ROUNDS] = [1_000, 3_000]
+  for (let n = 0; n < ROUNDS; n += 100)
+    await Promise.all(
+      Array.from({ length: 100 }, (_, index) =>
+        records.decide({ system: `s${((n + index) * 7) % SYSTEMS}`, round: `r${n + index}` }, anna, terms),
+      ),
+    )
+  const read = async (reads: RedisRecords, after?: HistoryMark) =>
+    reads.history({ limit: 100, ...(after && { after }) })
+  // Others, to which the first page of this one is as new as any.
+  const [walker, jumper] = [new RedisRecords(client, DAY_MS), new RedisRecords(client, DAY_MS)]
+  const found: HistoryMark[] = []
+  const names = new Set<string>()
+  const costs: number[] = []
+  const middle: HistoryMark[] = []
+  let next: HistoryMark | undefined
+  do {
+    const after = next
+    const page = { rounds: [] as readonly ListedRound[] }
+    const cost = await countOf(async () => {
+      const { rounds, next: behind } = await read(walker, after)
+      page.rounds = rounds
+      next = behind
+    })
+    costs.push(cost)
+    found.push(...page.rounds.map(({ mark }) => mark))
+    for (const { id } of page.rounds) names.add(`${id.system}/${id.round}`)
+    // What comes meanwhile moves nothing that is older.
+    await records.decide({ system: `s${found.length}`, round: `new-${found.length}` }, anna, terms)
+    if (found.length === ROUNDS / 2) middle.push(...page.rounds.map(({ mark }) => mark))
+  } while (next)
+  expect([found.length, names.size]).toEqual([ROUNDS, ROUNDS])
+  expect(found.every((mark, index) => index === 0 || isAfter(mark, found[index - 1] as HistoryMark))).toBe(
+    true,
+  )
+  // One of the first has looked at all of them.
+  expect(costs.slice(2).filter((cost) => cost > 4)).toEqual([])
+  const from = middle[49] as HistoryMark
+  const { rounds } = await read(jumper, from)
+  expect(rounds.map(({ mark }) => mark)).toEqual(found.slice(ROUNDS / 2 - 50, ROUNDS / 2 + 50))
+})
+
+it('looks for a name without reading any record that has another', { timeout: 60_000 }, async () => {
+  for (let n = 0; n < 1_000; n += 100)
+    await Promise.all(
+      Array.from({ length: 100 }, (_, index) =>
+        records.decide({ system: `s${index % 5}`, round: `R${n + index}` }, anna, terms),
+      ),
+    )
+  const reader = new Reader(records, new RoundMemory(10, DAY_MS, Date.now), Date.now)
+  await reader.history({ limit: 50, text: 'none' })
+  const readings = async () =>
+    Number(/cmdstat_hgetall:calls=(\d+)/.exec(await client.info('commandstats'))?.[1] ?? 0)
+  const before = await readings()
+  const { rounds, looked, next } = await reader.history({ limit: 50, text: 'r99' })
+  const named = ['R99', ...Array.from({ length: 10 }, (_, n) => `R99${n}`)]
+  expect(rounds.map(({ id }) => id.round).sort()).toEqual(named.sort())
+  expect([looked.entries, next, (await readings()) - before]).toEqual([1_000, undefined, 11])
+  const part = await reader.history({ limit: 2, text: 'r99' })
+  const rest = await reader.history({ limit: 50, text: 'r99', ...(part.next && { after: part.next }) })
+  expect([...part.rounds, ...rest.rounds].map(({ id }) => id)).toEqual(rounds.map(({ id }) => id))
 })
 
 it('delivers what was left of one system a hundred at a time, and of others at the first look', {

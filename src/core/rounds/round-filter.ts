@@ -1,5 +1,6 @@
 import { submissionStateOf } from './job.ts'
 import { type RoundState, stateOf } from './record.ts'
+import type { RoundId } from './round.ts'
 import type { ListedRound } from './round-ports.ts'
 
 /** What rounds of the history somebody looks for; what is missing fits all. */
@@ -25,10 +26,15 @@ export function fits(filter: RoundFilter, listed: ListedRound, nowMs: number): b
   const { id, record, submission } = listed
   return (
     (state === undefined || stateIn(listed, nowMs) === state) &&
-    (text === undefined || id.round.toLowerCase().includes(text.toLowerCase())) &&
+    (text === undefined || isNamed(id, text)) &&
     (worker === undefined || submission?.queue === worker) &&
     (leader === undefined || isOf(leader.toLowerCase(), record?.leader, record?.leaderName))
   )
+}
+
+/** True if its name holds the text, in whatever case. */
+export function isNamed({ round }: Pick<RoundId, 'round'>, text: string): boolean {
+  return text === '' || round.toLowerCase().includes(text.toLowerCase())
 }
 
 function isOf(text: string, ...names: readonly (string | undefined)[]): boolean {
@@ -36,7 +42,7 @@ function isOf(text: string, ...names: readonly (string | undefined)[]): boolean 
 }
 
 /** True if this round came before those that are looked for, and so did all that follow it in the history. */
-export function isBefore({ fromMs }: RoundFilter, { mark }: ListedRound): boolean {
+export function isBefore({ fromMs }: RoundFilter, { mark }: Pick<ListedRound, 'mark'>): boolean {
   return fromMs !== undefined && mark.atMs < fromMs
 }
 

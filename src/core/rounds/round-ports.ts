@@ -121,6 +121,11 @@ export interface ListedRound extends Omit<Sighting, 'nowMs'> {
   readonly mark: HistoryMark
 }
 
+export interface FoundRound extends ListedRound {
+  /** How many entries were looked at before it. */
+  readonly nth: number
+}
+
 /** A round and when it came. */
 export interface CameRound extends Sighting {
   readonly id: RoundId
@@ -224,13 +229,19 @@ export interface Records {
    * outbox (`overdue`). One whose deadline is to come is found by `due` then.
    */
   expire(id: RoundId): Promise<DeadlineRuling>
-  /** Up to `limit` rounds, newest first; of all systems if none is given. `next` is missing on the last page. */
+  /**
+   * Of the next `limit` entries the rounds, newest first; of all systems if none is given. What does not hold the text in its name, in
+   * whatever case, is looked at and left out. `next` is missing on the last page, `nowMs` is 0 where nothing was found.
+   */
   history(query: {
     readonly system?: string
     readonly after?: HistoryMark
+    readonly text?: string
     readonly limit: number
   }): Promise<{
-    readonly rounds: readonly ListedRound[]
+    readonly rounds: readonly FoundRound[]
+    /** How many entries were looked at. */
+    readonly looked: number
     readonly nowMs: number
     readonly next?: HistoryMark
   }>

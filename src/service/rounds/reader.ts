@@ -19,8 +19,11 @@ export interface HistoryQuery extends RoundFilter {
 
 /** A request for few rounds of a rare state must not read the whole history: the rest is left to the next page. */
 const MAX_SCANNED = 2_000
-/** As many are read together as cost Redis some ms, of each system. */
+/** As many are read together as cost Redis some ms. */
 const LOOK_AT_ONCE = 200
+/** The same where a name is looked for: histories have the names, and no record is read of what has another. */
+const MAX_NAMES_SCANNED = 10_000
+const NAMES_AT_ONCE = 500
 
 /** Answers who leads and what was completed. */
 export class Reader {
@@ -48,30 +51,40 @@ export class Reader {
   async history(query: HistoryQuery): Promise<HistoryPage> {
     const { limit, system, ...filter } = query
     const found: ListedRound[] = []
-    const atOnce = isPicky(filter) ? LOOK_AT_ONCE : Math.min(limit, LOOK_AT_ONCE)
+    const { text } = filter
+    const most = text === undefined ? MAX_SCANNED : MAX_NAMES_SCANNED
+    const atOnce = atOnceFor(filter, limit)
     let after = query.after
     let entries = 0
+    let nowMs = 0
     for (;;) {
       const page = await this.records.history({
         limit: atOnce,
         ...(system !== undefined && { system }),
+        ...(text !== undefined && { text }),
         ...(after && { after }),
       })
-      const { nowMs } = page
-      for (const [index, listed] of page.rounds.entries()) {
-        const looked = { entries: entries + index, untilMs: listed.mark.atMs }
+      nowMs = Math.max(nowMs, page.nowMs)
+      for (const listed of page.rounds) {
+        const looked = { entries: entries + listed.nth, untilMs: listed.mark.atMs }
         if (isBefore(filter, listed)) return { rounds: found, nowMs, looked }
-        if (!fits(filter, listed, nowMs)) continue
+        if (!fits(filter, listed, page.nowMs)) continue
         found.push(listed)
-        const isLast = index === page.rounds.length - 1 && page.next === undefined
+        const isLast = listed.nth === page.looked - 1 && page.next === undefined
         if (found.length === limit && !isLast) return { rounds: found, nowMs, next: listed.mark, looked }
       }
-      entries += page.rounds.length
-      const untilMs = page.next?.atMs ?? page.rounds.at(-1)?.mark.atMs
+      entries += page.looked
+      const { next } = page
+      const untilMs = next?.atMs ?? page.rounds.at(-1)?.mark.atMs
       const looked = { entries, ...(untilMs !== undefined && { untilMs }) }
-      if (page.next === undefined) return { rounds: found, nowMs, looked }
-      if (entries + atOnce > MAX_SCANNED) return { rounds: found, nowMs, next: page.next, looked }
-      after = page.next
+      if (next === undefined || isBefore(filter, { mark: next })) return { rounds: found, nowMs, looked }
+      if (entries + atOnce > most) return { rounds: found, nowMs, next, looked }
+      after = next
     }
   }
+}
+
+function atOnceFor(filter: RoundFilter, limit: number): number {
+  if (filter.text !== undefined) return NAMES_AT_ONCE
+  return isPicky(filter) ? LOOK_AT_ONCE : Math.min(limit, LOOK_AT_ONCE)
 }

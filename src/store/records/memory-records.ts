@@ -26,16 +26,17 @@ import {
   type Terms,
 } from '../../core/rounds/record.ts'
 import { parseRoundKey, type RoundId, roundKey } from '../../core/rounds/round.ts'
+import { isNamed } from '../../core/rounds/round-filter.ts'
 import {
   type CancelRuling,
   type DeadlineRuling,
   type ElectionRuling,
   type FinishRuling,
+  type FoundRound,
   type GateLock,
   type HistoryMark,
   isAfter,
   type JobContent,
-  type ListedRound,
   type OutboxEntry,
   type OutboxStep,
   type Records,
@@ -358,19 +359,20 @@ export class MemoryRecords implements Records, RoundNews {
     this.submissions.set(key, { ...submission, runTerms: { ...submission.runTerms, deadlineMs } })
   }
 
-  async history(query: { system?: string; after?: HistoryMark; limit: number }) {
-    const { after } = query
+  async history(query: { system?: string; after?: HistoryMark; text?: string; limit: number }) {
+    const { after, text = '' } = query
     const found = [...this.places]
       .filter(([, { system }]) => query.system === undefined || system === query.system)
       .filter(([, mark]) => after === undefined || isAfter(mark, after))
       .sort(([, a], [, b]) => (isAfter(b, a) ? -1 : 1))
-    const page = found.slice(0, query.limit).map(async ([key, mark]) => {
+    const page = found.slice(0, query.limit)
+    const all = page.map(async ([key, mark], nth): Promise<FoundRound> => {
       const { nowMs: _, ...seen } = await this.read(parseRoundKey(key))
-      return { id: parseRoundKey(key), mark, ...seen }
+      return { id: parseRoundKey(key), mark, nth, ...seen }
     })
-    const rounds: ListedRound[] = await Promise.all(page)
-    const last = found.length > rounds.length ? rounds.at(-1) : undefined
-    return { rounds, nowMs: this.nowMs(), ...(last && { next: last.mark }) }
+    const rounds = (await Promise.all(all)).filter(({ id }) => isNamed(id, text))
+    const last = found.length > page.length ? page.at(-1)?.[1] : undefined
+    return { rounds, looked: page.length, nowMs: this.nowMs(), ...(last && { next: last }) }
   }
 
   async came(query: { system: string; fromMs: number; untilMs: number; limit: number }) {

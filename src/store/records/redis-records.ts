@@ -21,35 +21,36 @@ import {
   type Terms,
 } from '../../core/rounds/record.ts'
 import { escapePart, type RoundId, roundKey, unescapePart } from '../../core/rounds/round.ts'
-import {
-  type CancelRuling,
-  type DeadlineRuling,
-  type ElectionRuling,
-  type FinishRuling,
-  type GateLock,
-  type HistoryMark,
-  isAfter,
-  type JobContent,
-  type ListedRound,
-  type OutboxEntry,
-  type OutboxStep,
-  type Records,
-  type RenewalRuling,
-  type Report,
-  type RetryOrder,
-  type RetryRuling,
-  type Ruling,
-  type SeenJob,
-  type Sighting,
-  type StartBehind,
-  type StartRuling,
-  type SubmissionRuling,
+import { isNamed } from '../../core/rounds/round-filter.ts'
+import type {
+  CancelRuling,
+  DeadlineRuling,
+  ElectionRuling,
+  FinishRuling,
+  FoundRound,
+  GateLock,
+  HistoryMark,
+  JobContent,
+  OutboxEntry,
+  OutboxStep,
+  Records,
+  RenewalRuling,
+  Report,
+  RetryOrder,
+  RetryRuling,
+  Ruling,
+  SeenJob,
+  Sighting,
+  StartBehind,
+  StartRuling,
+  SubmissionRuling,
 } from '../../core/rounds/round-ports.ts'
 import { attempt } from '../../redis/attempt.ts'
 import type { RedisClient } from '../../redis/connections.ts'
 import { redisNowMs } from '../../redis/redis-clock.ts'
 import { type Argument, defineSteps, luaOf, type Steps } from '../../redis/steps.ts'
 import { roundChannel } from '../redis-news.ts'
+import { entriesOf, Histories, type HistoryStart, markOf } from './histories.ts'
 import { type Indexed, SystemIndex, type SystemWalk, TOUCH_MS } from './system-index.ts'
 
 /** What touches the record alone. It goes on while the Cluster slot moves. */
@@ -69,7 +70,7 @@ const SYSTEM_STEPS = [
 /** What may touch the gate's lock, too, where that is kept by the same server: no Cluster, as its key is in another slot. */
 const GATED_STEPS = ['start', 'finish'] as const
 /** What only reads, of many systems at once. */
-const MANY_STEPS = ['read-all', 'newest'] as const
+const MANY_STEPS = ['read-all', 'newest', 'heads'] as const
 const SYSTEM_KEYS = ['fence', 'history', 'outbox', 'overdue', 'deadlines'] as const
 
 type Fields = Readonly<Record<string, string>>
@@ -106,6 +107,7 @@ export class RedisRecords implements Records {
   private readonly manySteps: Steps<(typeof MANY_STEPS)[number]>
   private readonly isCluster: boolean
   private readonly index: SystemIndex
+  private readonly histories: Histories
   private readonly dueWalk: SystemWalk
   private readonly outboxWalk: SystemWalk
   private acknowledged = new Map<string, string[]>()
@@ -131,6 +133,12 @@ export class RedisRecords implements Records {
       keyCount: keyCount + 1,
     })
     this.index = new SystemIndex(redis, retentionMs)
+    this.histories = new Histories({
+      index: this.index,
+      read: (starts, count, sinceMs) => this.readHistories(starts, count, sinceMs),
+      heads: (starts) => this.readHeads(starts),
+      usedSinceMs: USED_SINCE_MS,
+    })
     this.dueWalk = this.index.walk()
     this.outboxWalk = this.index.walk()
   }
@@ -330,7 +338,9 @@ export class RedisRecords implements Records {
     const groups = new Map<string, Item[]>()
     for (const item of items) {
       const group = this.isCluster ? systemOf(item) : ''
-      groups.set(group, [...(groups.get(group) ?? []), item])
+      const known = groups.get(group)
+      if (known) known.push(item)
+      else groups.set(group, [item])
     }
     return [...groups.values()].flatMap((group) =>
       Array.from({ length: Math.ceil(group.length / most) }, (_, n) => group.slice(n * most, (n + 1) * most)),
@@ -347,19 +357,20 @@ export class RedisRecords implements Records {
     })
   }
 
-  async history(query: { system?: string; after?: HistoryMark; limit: number }) {
+  async history(query: { system?: string; after?: HistoryMark; text?: string; limit: number }) {
     return this.attempt('read the history', undefined, async () => {
-      const entries =
-        query.system === undefined ? await this.newest(query) : await this.entries([query.system], query)
+      const entries = await this.histories.of(query)
       const page = entries.slice(0, query.limit)
-      const seen = await this.readAll(page.map(({ id }) => id))
-      const rounds: ListedRound[] = page.flatMap(({ id, mark, fence }, index) => {
+      const { text = '' } = query
+      const wanted = page.flatMap((entry, nth) => (isNamed(entry.id, text) ? [{ ...entry, nth }] : []))
+      const seen = await this.readAll(wanted.map(({ id }) => id))
+      const rounds = wanted.flatMap(({ id, mark, fence, nth }, index): FoundRound[] => {
         const { nowMs: _, ...sight } = seen[index] ?? { nowMs: 0 }
         if (!(sight.record || sight.submission) || fence !== listedFence(sight.record)) return []
-        return [{ id, mark, ...sight }]
+        return [{ id, mark, nth, ...sight }]
       })
       const last = entries.length > page.length ? page.at(-1) : undefined
-      return { rounds, nowMs: seen[0]?.nowMs ?? 0, ...(last && { next: last.mark }) }
+      return { rounds, looked: page.length, nowMs: seen[0]?.nowMs ?? 0, ...(last && { next: last.mark }) }
     })
   }
 
@@ -512,39 +523,39 @@ export class RedisRecords implements Records {
     return this.recordSteps[name](recordKeyOf(id), escapePart(id.round), this.retentionMs, ...own)
   }
 
-  /** The newest entries of all systems: no more of these are looked at than can have a newer one. */
-  private async newest(query: HistoryQuery): Promise<HistoryEntry[]> {
-    let entries: HistoryEntry[] = []
-    for await (const page of this.index.latest()) {
-      // Of what has enough newer ones already nothing is sent.
-      const found = await this.entries(
-        page.map(({ system }) => system),
-        { ...query, sinceMs: entries[query.limit]?.mark.atMs ?? 0 },
-      )
-      entries = [...entries, ...found].sort(newestFirst).slice(0, query.limit + 1)
-      const oldest = entries[query.limit]
-      const usedMs = page.at(-1)?.score ?? 0
-      if (oldest !== undefined && usedMs + USED_SINCE_MS < oldest.mark.atMs) break
-    }
-    return entries
+  private readHistories(starts: readonly HistoryStart[], count: number, sinceMs: number) {
+    return this.ofEach(
+      starts,
+      (keys, froms) => this.manySteps.newest(keys.length, ...keys, count, sinceMs, ...froms),
+      ({ system }, page) => entriesOf(system, page),
+    )
   }
 
-  private async entries(systems: string[], query: HistoryQuery): Promise<HistoryEntry[]> {
-    const found = await Promise.all(
-      this.inOneSlot(systems, (system) => system, STREAMS_AT_ONCE).map(async (some) => {
-        const keys = some.map((system) => keyOf(system, 'history'))
-        const ranges = some.map((system) => rangeOf(system, query))
-        const pages = await this.manySteps.newest(
-          keys.length,
-          ...keys,
-          query.limit + 1,
-          query.sinceMs ?? 0,
-          ...ranges,
+  private readHeads(starts: readonly HistoryStart[]): Promise<readonly (HistoryMark | undefined)[]> {
+    return this.ofEach(
+      starts,
+      (keys, froms) => this.manySteps.heads(keys.length, ...keys, ...froms),
+      ({ system }, head) => (head === '' ? undefined : markOf(system, head as string)),
+    )
+  }
+
+  /** Asks of the histories, as many of them in a script as take Redis a ms or two, and answers in their order. */
+  private async ofEach<Found>(
+    starts: readonly HistoryStart[],
+    ask: (keys: readonly string[], froms: readonly string[]) => Promise<unknown[]>,
+    read: (start: HistoryStart, reply: unknown) => Found,
+  ): Promise<readonly Found[]> {
+    const found = new Map<HistoryStart, Found>()
+    await Promise.all(
+      this.inOneSlot(starts, ({ system }) => system, STREAMS_AT_ONCE).map(async (some) => {
+        const replies = await ask(
+          some.map(({ system }) => keyOf(system, 'history')),
+          some.map(({ from }) => from),
         )
-        return some.flatMap((system, index) => entriesOf(system, pages[index]))
+        for (const [index, start] of some.entries()) found.set(start, read(start, replies[index]))
       }),
     )
-    return found.flat().sort(newestFirst)
+    return starts.map((start) => found.get(start) as Found)
   }
 
   /** Notes when the next deadline of each comes, and lets those rest that have nothing to be done; when the first of them comes. */
@@ -764,15 +775,6 @@ function completerOf({ b: by, l: leader = '' }: Fields): string {
   return by.startsWith(':') ? leader.replace(/:\d+$/, by) : by
 }
 
-interface HistoryQuery {
-  /** None is wanted that came before. */
-  readonly sinceMs?: number
-  readonly after?: HistoryMark
-  readonly limit: number
-}
-
-const newestFirst = (a: HistoryEntry, b: HistoryEntry) => (isAfter(b.mark, a.mark) ? -1 : 1)
-
 function outboxEntriesOf(system: string, entries: readonly string[]): OutboxEntry[] {
   return entries.map((entry) => ({
     id: { system, round: unescapePart(entry.replace(/~.*$/, '')) },
@@ -781,30 +783,7 @@ function outboxEntriesOf(system: string, entries: readonly string[]): OutboxEntr
   }))
 }
 
-interface HistoryEntry {
-  readonly id: RoundId
-  readonly mark: HistoryMark
-  readonly fence: number
-}
-
-function rangeOf(system: string, { after }: { after?: HistoryMark }): string {
-  return after === undefined ? '+' : newestAfter(system, after)
-}
-
-/** The range of a stream that begins behind the mark, which may be an entry of another system. */
-function newestAfter(system: string, { atMs, number, system: marked }: HistoryMark): string {
-  return system < marked ? `${atMs}-${number}` : `(${atMs}-${number}`
-}
-
 /** The fence of the entry that counts: a round that was led anew has a later one; one led by its job has that of its submission. */
 function listedFence(record: RoundRecord | undefined): number {
   return record && record.starts === undefined ? record.fence : 0
-}
-
-function entriesOf(system: string, reply: unknown): HistoryEntry[] {
-  return (reply as [string, string[]][]).map(([streamId, [, round = '', , fence = '']]) => {
-    const [atMs, number] = streamId.split('-').map(Number)
-    const mark = { atMs: atMs ?? 0, number: number ?? 0, system }
-    return { id: { system, round: unescapePart(round) }, mark, fence: Number(fence) }
-  })
 }

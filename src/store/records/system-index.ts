@@ -143,6 +143,22 @@ export class SystemIndex {
       if (page.length < count) return
     }
   }
+
+  /** All of them, the one last used last: one that is used meanwhile comes later, and none is left out. */
+  async *all(): AsyncGenerator<readonly Indexed[]> {
+    let [from, count] = [Number.NEGATIVE_INFINITY, WINDOW]
+    for (;;) {
+      const since = from === Number.NEGATIVE_INFINITY ? '-inf' : String(from)
+      const flat = await this.redis.zrangebyscore(SYSTEMS_KEY, since, '+inf', 'WITHSCORES', 'LIMIT', 0, count)
+      const page = indexedOf(flat)
+      if (page.length > 0) yield page
+      if (page.length < count) return
+      const last = page.at(-1)?.score ?? from
+      // More than fit were used in one moment.
+      count = last === from ? 2 * count : WINDOW
+      from = last
+    }
+  }
 }
 
 /** Goes round, a stretch at a time, and begins anywhere: two servers are rarely at the same place. */
