@@ -53,7 +53,13 @@ export type FleetFigure =
   | 'fleetJobs'
 
 /** What is measured of the console's pages: the median of them, and as p99 the slowest. */
-export type ConsoleFigure = 'consoleByte' | 'consoleData' | 'consoleViewers'
+export type ConsoleFigure =
+  | 'consoleByte'
+  | 'consoleData'
+  | 'consoleSearch'
+  | 'consoleElections'
+  | 'consoleSlow'
+  | 'consoleViewers'
 
 /** What is measured of one server of several processes, beside one of one. */
 export type SpreadFigure = 'spreadWinners' | 'spreadLosers' | 'spreadMemory'
@@ -93,7 +99,7 @@ export interface Figure {
   readonly ofEmpty?: number
   /**
    * Beside a bare BullMQ worker: the rate divided by its rate, or the time by its time. With many rounds kept: the cost beside
-   * that with none. Of several processes: the rate, or the memory, divided by that of one.
+   * that with none, the console's pages beside those over few; elections beside those while nobody searches. Of several processes: the rate, or the memory, divided by that of one.
    */
   readonly ofLimit?: number
   readonly p50Ms?: number

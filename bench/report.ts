@@ -49,6 +49,9 @@ const NAMES: Readonly<Record<Figure['name'], string>> = {
   fleetJobs: 'jobs beside instances',
   consoleByte: 'console, first byte',
   consoleData: 'console, first data',
+  consoleSearch: 'console, all searched for a name',
+  consoleElections: 'elections beside a search',
+  consoleSlow: 'commands over 2 ms of the console',
   consoleViewers: 'console, viewers, of a core',
   spreadWinners: 'winners, of processes',
   spreadLosers: 'losers, of processes',
@@ -102,7 +105,7 @@ export function asJson(figures: readonly Figure[]): string {
 }
 
 const NOTE =
-  'at: connections, or commands in flight, or rounds that are kept. Medians of short runs; "of limit": beside the empty route, a bare worker, none kept, or one process.'
+  'at: connections, or commands in flight, or rounds that are kept. Medians of short runs; "of limit": beside the empty route, a bare worker, none kept, few kept, no search, or one process.'
 
 function machine(): string {
   const cores = cpus()
