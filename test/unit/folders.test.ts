@@ -47,3 +47,14 @@ it('knows every name of code that docs/words.md gives', () => {
   expect(names.length).toBeGreaterThan(50)
   expect(names.filter((name) => !new RegExp(`\\b${name}\\b`).test(code))).toEqual([])
 })
+
+it('has no file of the console that is too long to be read in one go', () => {
+  const files = readdirSync(join(ROOT, 'src/console'), { recursive: true, encoding: 'utf8' })
+  const code = files.filter((file) => /\.(?:tsx?|mjs)$/.test(file))
+  const lines = (file: string) =>
+    readFileSync(join(ROOT, 'src/console', file), 'utf8')
+      .trimEnd()
+      .split('\n').length
+  expect(code.length).toBeGreaterThan(50)
+  expect(code.filter((file) => lines(file) > 200)).toEqual([])
+})

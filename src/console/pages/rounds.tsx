@@ -1,21 +1,17 @@
-import type { RoundJson, RoundListJson, TallyJson } from '../../core/rounds/round-wire.ts'
+import type { RoundListJson, TallyJson } from '../../core/rounds/round-wire.ts'
 import { asked } from '../lib/address.ts'
 import { ask, pathOf } from '../lib/ask.ts'
 import { serverNowMs } from '../lib/clock.ts'
-import type { FileColumn } from '../lib/csv.ts'
 import { draw } from '../lib/draw.ts'
 import { follow } from '../lib/follow.ts'
 import type { Ground, Page } from '../lib/page.ts'
 import { h, type VNode } from '../lib/preact.js'
-import { Badge } from '../parts/badge.tsx'
 import { Empty, serverUrl, Waiting } from '../parts/empty.tsx'
 import { Files } from '../parts/files.tsx'
 import { type Field, Filters, Tabs } from '../parts/filters.tsx'
-import { Leader, leaderNameOf } from '../parts/leader.tsx'
-import { Name, roundPath } from '../parts/name.tsx'
-import { cameAt, ended, roundKeyOf, took, tookMs } from '../parts/round-rows.ts'
-import { type Column, Table } from '../parts/table.tsx'
-import { Time } from '../parts/time.tsx'
+import { roundKeyOf } from '../parts/round-rows.ts'
+import { Table } from '../parts/table.tsx'
+import { ROUND_COLUMNS, ROUND_FILE } from './rounds-columns.tsx'
 import { Foot, NoRound, type Search } from './rounds-foot.tsx'
 import { type Rows, rowsKept } from './rounds-kept.ts'
 
@@ -93,7 +89,7 @@ export function roundsPage(_: Ground): Page {
         <div class="head">
           <h1>Rounds</h1>
           <div class="side">
-            <Files name="rounds" columns={FILE} rows={kept.rows().rows} />
+            <Files name="rounds" columns={ROUND_FILE} rows={kept.rows().rows} />
           </div>
         </div>
         <Filters fields={FIELDS} />
@@ -133,39 +129,13 @@ function narrowed() {
   }
 }
 
-const COLUMNS: readonly Column<RoundJson>[] = [
-  { title: 'State', cell: ({ state }) => <Badge state={state} /> },
-  { title: 'System', cell: ({ system }) => system },
-  { title: 'Round', kind: 'main', cell: (round) => <Name href={roundPath(round)} text={round.round} /> },
-  { title: 'Led by', cell: (round) => <Leader round={round} /> },
-  { title: 'Worker', kind: 'minor', cell: ({ job }) => job?.worker ?? '–' },
-  { title: 'Fence', kind: 'minor number', cell: ({ fence }) => fence ?? '–' },
-  { title: 'Came', cell: (round) => <Time at={cameAt(round) ?? 0} /> },
-  { title: 'For', kind: 'number lasting', cell: took },
-  { title: 'Ended', kind: 'wide', cell: (round) => <span class="quiet">{ended(round)}</span> },
-]
-
-const FILE: readonly FileColumn<RoundJson>[] = [
-  { title: 'state', of: ({ state }) => state },
-  { title: 'system', of: ({ system }) => system },
-  { title: 'round', of: ({ round }) => round },
-  { title: 'leader', of: ({ leader }) => leader },
-  { title: 'leaderName', of: leaderNameOf },
-  { title: 'worker', of: ({ job }) => job?.worker },
-  { title: 'fence', of: ({ fence }) => fence },
-  { title: 'came', of: cameAt },
-  { title: 'tookMs', of: tookMs },
-  { title: 'endedAt', of: ({ completion }) => completion?.at },
-  { title: 'ended', of: (round) => String(ended(round)) },
-]
-
 function tableOf(kept: Rows, search: Search): VNode {
   const { rows, stale } = kept
   if (rows.length > 0)
     return (
       <Table
         caption="Rounds, newest first"
-        columns={COLUMNS}
+        columns={ROUND_COLUMNS}
         rows={rows}
         keyOf={roundKeyOf}
         classOf={(row) => (stale.has(roundKeyOf(row)) ? 'stale' : '')}

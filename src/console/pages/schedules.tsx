@@ -1,26 +1,18 @@
 import type { RoundListJson } from '../../core/rounds/round-wire.ts'
-import type { ScheduleJson, ScheduleListJson } from '../../core/schedules/schedule-wire.ts'
+import type { ScheduleListJson } from '../../core/schedules/schedule-wire.ts'
 import { addressWith, asked } from '../lib/address.ts'
 import { ask, pathOf } from '../lib/ask.ts'
-import { zone } from '../lib/choices.ts'
-import type { FileColumn } from '../lib/csv.ts'
 import { draw } from '../lib/draw.ts'
 import { follow } from '../lib/follow.ts'
 import type { Ground, Page } from '../lib/page.ts'
 import { h, type VNode } from '../lib/preact.js'
-import { coming, duration } from '../lib/times.ts'
-import { Badge } from '../parts/badge.tsx'
 import { Empty, Waiting } from '../parts/empty.tsx'
 import { Files } from '../parts/files.tsx'
 import { type Field, Filters, Tabs } from '../parts/filters.tsx'
-import { Name, schedulePath } from '../parts/name.tsx'
 import { scheduleButtons } from '../parts/schedule-buttons.tsx'
-import { Strip, slotsOf } from '../parts/strip.tsx'
-import { type Column, Table } from '../parts/table.tsx'
-import { Time } from '../parts/time.tsx'
-import { When } from '../parts/when.tsx'
-
-type Listed = Omit<ScheduleJson, 'now'>
+import { columnsOf, isOver, keyOf, type Listed, SCHEDULE_FILE } from '../parts/schedule-rows.tsx'
+import { slotsOf } from '../parts/strip.tsx'
+import { Table } from '../parts/table.tsx'
 
 /** As many are asked for together; beyond, whoever looks narrows by system. */
 const PAGE_SIZE = 1_000
@@ -85,7 +77,7 @@ export function schedulesPage({ me }: Ground): Page {
                   New schedule
                 </a>
               )}
-              <Files name="schedules" columns={FILE} rows={rows} />
+              <Files name="schedules" columns={SCHEDULE_FILE} rows={rows} />
             </div>
           </div>
           <Filters fields={FIELDS} />
@@ -122,10 +114,6 @@ export function schedulesPage({ me }: Ground): Page {
   }
 }
 
-function keyOf({ system, name }: Listed): string {
-  return `${system}/${name}`
-}
-
 function narrowed(schedules: readonly Listed[]): readonly Listed[] {
   const [text, worker] = [asked('q')?.toLowerCase(), asked('worker')]
   return schedules.filter(
@@ -133,10 +121,6 @@ function narrowed(schedules: readonly Listed[]): readonly Listed[] {
       (text === undefined || keyOf(one).toLowerCase().includes(text)) &&
       (worker === undefined || one.job.worker === worker),
   )
-}
-
-function isOver({ next, paused }: Listed): boolean {
-  return next === null && !paused
 }
 
 function inState(one: Listed, isFailing: (one: Listed) => boolean): boolean {
@@ -157,63 +141,6 @@ function sorted(schedules: readonly Listed[]): readonly Listed[] {
   const due = ({ next }: Listed) => (next === null ? Number.POSITIVE_INFINITY : Date.parse(next.at))
   return schedules.toSorted((a, b) => due(a) - due(b) || (keyOf(a) < keyOf(b) ? -1 : 1))
 }
-
-function columnsOf(
-  stripOf: (one: Listed) => ReturnType<ReturnType<typeof slotsOf>['get']>,
-  buttons: (one: Listed) => VNode | null,
-): readonly Column<Listed>[] {
-  return [
-    { title: 'Schedule', kind: 'main', cell: (one) => <Name href={schedulePath(one)} text={keyOf(one)} /> },
-    { title: 'When', cell: (one) => <When of={one} /> },
-    { title: 'Last', cell: (one) => <Strip rounds={stripOf(one) ?? []} /> },
-    {
-      title: 'Last run',
-      cell: (one) => {
-        const last = stripOf(one)?.at(-1)
-        return one.paused ? (
-          <Badge state="paused" />
-        ) : isOver(one) ? (
-          <Badge state="over" />
-        ) : last ? (
-          <Badge state={last.state} />
-        ) : one.last ? (
-          <Time at={one.last.submittedAt} isShort />
-        ) : (
-          'none yet'
-        )
-      },
-    },
-    { title: 'Next run', cell: nextOf },
-    { title: 'Late by', kind: 'number', cell: ({ last }) => (last ? duration(last.latenessMs) : '–') },
-    { title: 'Worker', kind: 'minor', cell: ({ job }) => job.worker },
-    { title: '', kind: 'do', cell: buttons },
-  ]
-}
-
-/** In the schedule's own zone first. */
-function nextOf({ next, tz }: Listed): VNode | string {
-  if (next === null) return '–'
-  const ms = Date.parse(next.at)
-  return (
-    <span>
-      {coming(ms, tz)} <Time at={next.at} isShort />
-      <br />
-      <span class="ago">{tz === zone() ? tz : `${tz} · ${coming(ms, zone())} ${zone()}`}</span>
-    </span>
-  )
-}
-
-const FILE: readonly FileColumn<Listed>[] = [
-  { title: 'system', of: ({ system }) => system },
-  { title: 'name', of: ({ name }) => name },
-  { title: 'when', of: ({ cron, every, at }) => cron ?? every ?? at },
-  { title: 'tz', of: ({ tz }) => tz },
-  { title: 'worker', of: ({ job }) => job.worker },
-  { title: 'paused', of: ({ paused }) => String(paused) },
-  { title: 'next', of: ({ next }) => next?.at },
-  { title: 'lastSlot', of: ({ last }) => last?.slot },
-  { title: 'latenessMs', of: ({ last }) => last?.latenessMs },
-]
 
 function nothing(): VNode {
   const isFiltered = ['q', 'system', 'worker', 'state'].some((name) => asked(name) !== undefined)

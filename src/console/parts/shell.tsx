@@ -1,15 +1,14 @@
 import { shownPath } from '../lib/base.ts'
 import { choose, chosen, ownZone, zone } from '../lib/choices.ts'
-import { wrongByMs } from '../lib/clock.ts'
 import { draw } from '../lib/draw.ts'
-import { type Source, troubleOfPage } from '../lib/follow.ts'
+import type { Source } from '../lib/follow.ts'
 import { hold, liveness } from '../lib/live.ts'
 import type { Me } from '../lib/me.ts'
 import type { OpenAlerts } from '../lib/page.ts'
 import { type ComponentChildren, h, type VNode } from '../lib/preact.js'
-import { duration, moment } from '../lib/times.ts'
 import { QuestionDialog } from './dialog.tsx'
 import { KeyList } from './keys.tsx'
+import { Notices } from './notices.tsx'
 import { ToldList } from './told.tsx'
 
 const LINKS = [
@@ -106,50 +105,6 @@ function Liveness(): VNode {
       return <span class="live looking">looking</span>
     case 'live':
       return <span class="live good">live</span>
-  }
-}
-
-/** What is wrong with all of the page: the rest of it stays as it was. */
-function Notices(): VNode | null {
-  const found = troubleOfPage()
-  const wrongMs = wrongByMs()
-  if (found === undefined && wrongMs === undefined) return null
-  return (
-    <div class="notices">
-      {found && (
-        <p class="notice bad" role="alert">
-          {sayTrouble(found.trouble.code, found.trouble.message)}{' '}
-          {found.atMs !== undefined &&
-            `What you see is of ${moment(found.atMs, zone(), Date.now())}; it is asked for again every few seconds.`}
-        </p>
-      )}
-      {wrongMs !== undefined && (
-        <p class="notice warn">
-          This computer’s clock is {duration(Math.abs(wrongMs))} {wrongMs > 0 ? 'fast' : 'slow'}; times here
-          are the servers’.
-        </p>
-      )}
-    </div>
-  )
-}
-
-function sayTrouble(code: string, message: string): ComponentChildren {
-  switch (code) {
-    case 'STORE_UNAVAILABLE':
-      return 'Redis does not answer. Elections get a 500 that says retry; nothing acknowledged is lost.'
-    case 'UNREACHABLE':
-      return 'The server does not answer. Others of the fleet may.'
-    case 'UNAUTHORIZED':
-      return (
-        <span>
-          You are logged out: the key was revoked, or ran out.{' '}
-          <a href={`/login?next=${encodeURIComponent(shownPath() + location.search)}`}>Log in</a>
-        </span>
-      )
-    case 'RATE_LIMITED':
-      return 'Asked too often; the server wants a pause.'
-    default:
-      return message
   }
 }
 
