@@ -14,7 +14,7 @@ import { ROOT } from '../support/snippets.ts'
 /** No browser takes what is under it for safe, unlike localhost. */
 const NAME = 'gone.example'
 const BASE = '/gone'
-const LOADS = 40
+const LOADS = 200
 
 let redis: TestRedis
 let server: TestServer
