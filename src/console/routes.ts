@@ -7,6 +7,7 @@ import { keysPage } from './pages/keys.tsx'
 import { lostPage } from './pages/lost.tsx'
 import { nowPage } from './pages/now.tsx'
 import { orderPage } from './pages/order.tsx'
+import { poolPage } from './pages/pool.tsx'
 import { roundPage } from './pages/round.tsx'
 import { roundsPage } from './pages/rounds.tsx'
 import { schedulePage } from './pages/schedule.tsx'
@@ -26,6 +27,7 @@ const PAGES: readonly (readonly [RegExp, (ground: Ground, ...names: string[]) =>
   [/^\/fleet$/, fleetPage],
   [/^\/fleet\/instances\/([^/]+)$/, instancePage],
   [/^\/fleet\/workers\/([^/]+)$/, workerPage],
+  [/^\/fleet\/pools\/([^/]+)$/, poolPage],
   [/^\/fleet\/orders\/([^/]+)$/, orderPage],
   [/^\/keys$/, keysPage],
   [/^\/rounds\/([^/]+)\/([^/]+)$/, roundPage],

@@ -1,9 +1,11 @@
 import { Redis } from 'ioredis'
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { PoolPlace } from '../../src/core/fleet/pool.ts'
 import { openBrowser } from '../support/browser.ts'
-import { breachesOf, expectNoSidewaysScroll, openWindow } from '../support/console.ts'
+import { breachesOf, expectNoSidewaysScroll, jsonBody, openWindow } from '../support/console.ts'
 import { makeKey } from '../support/keys.ts'
+import { startPoolHost } from '../support/pool-hosts.ts'
 import type { Process } from '../support/processes.ts'
 import { builtPath } from '../support/program.ts'
 import { startWorkProcess } from '../support/serve-process.ts'
@@ -134,6 +136,70 @@ describe('Fleet', () => {
       await expectNoSidewaysScroll(page)
     }
     expect(wrong).toEqual([])
+  })
+})
+
+describe('pools', () => {
+  it('are shown by host, and deployed to, with what goes wrong, as it goes', async () => {
+    // What of each release the hosts say: none of 43 comes up, and those of 42 once they may.
+    let is42: 'begins' | 'works' = 'begins'
+    const reportOf = ({ runs: { release } }: PoolPlace) =>
+      release === '43'
+        ? ({ state: 'failed', why: 'mailer does not load' } as const)
+        : ({ state: release === '42' ? is42 : 'works' } as const)
+    const hosts = ['eu-a', 'eu-b'].map((host) =>
+      startPoolHost(server.redis.url, { host, region: 'eu', releases: ['41', '42', '43'], reportOf }),
+    )
+    const body = { instances: 4, workers: ['mailer'], region: 'eu', release: '41', reason: 'as ever' }
+    await fetch(`${server.url}/api/v1/fleet/pools/mail`, jsonBody(body, 'PUT'))
+    const { page, wrong } = await openWindow(browser, server.url)
+    await page.goto(`${server.url}/fleet`)
+    const list = page.getByRole('region', { name: 'Pools' })
+    await list.getByText('eu-a 2 of 2, eu-b 2 of 2').waitFor()
+    await page.getByRole('region', { name: 'Hosts that take places' }).getByText('2 of 8').nth(1).waitFor()
+    await list.getByRole('link', { name: 'mail', exact: true }).click()
+    await page.getByText('4 of 4 work').waitFor()
+
+    const ask = async (button: string, release: string | undefined, verb: string) => {
+      await page.getByRole('button', { name: button, exact: true }).click()
+      const dialog = page.getByRole('dialog')
+      if (release !== undefined) await dialog.getByLabel('Release').fill(release)
+      await dialog.getByLabel('Reason').fill('new templates')
+      await dialog.getByRole('button', { name: verb, exact: true }).click()
+      return dialog
+    }
+    const refused = await ask('Deploy', '44', 'Deploy')
+    await refused.getByRole('alert').getByText('it has no release 44').waitFor()
+    await page.screenshot({ path: 'test-results/pool-dialog.png' })
+    expect(await breachesOf(page)).toEqual([])
+    await refused.getByRole('button', { name: 'Leave it' }).click()
+
+    await ask('Deploy', '42', 'Deploy')
+    await page.getByText('0 of 4 have 42').waitFor()
+    await page.screenshot({ path: 'test-results/pool-rolling.png', fullPage: true })
+    expect(await breachesOf(page)).toEqual([])
+    is42 = 'works'
+    const last = page.getByRole('region', { name: 'Last deploy' })
+    await last.getByText('41 → 42').waitFor()
+    await last.getByText('done', { exact: true }).waitFor()
+    await page.getByRole('cell', { name: '42', exact: true }).nth(3).waitFor()
+
+    await ask('Deploy', '43', 'Deploy')
+    await last.getByText('rolled-back', { exact: true }).waitFor()
+    await last.getByText('mailer does not load').waitFor()
+    await page.screenshot({ path: 'test-results/pool.png', fullPage: true })
+    await page.setViewportSize({ width: 390, height: 844 })
+    expect(await breachesOf(page)).toEqual([])
+    await expectNoSidewaysScroll(page)
+
+    await ask('Roll back', undefined, 'Roll back to 41')
+    await last.getByText('42 → 41').waitFor()
+    await last.getByText('done', { exact: true }).waitFor()
+    await page.goto(`${server.url}/fleet`)
+    await list.getByText('42 → 41').waitFor()
+    await page.screenshot({ path: 'test-results/pools-phone.png', fullPage: true })
+    expect(wrong.filter((text) => !text.includes('status of 409'))).toEqual([])
+    await Promise.all(hosts.map((host) => host.stop()))
   })
 })
 

@@ -55,18 +55,25 @@ async function keptBesideSessions(): Promise<Readonly<Record<string, string>>> {
 }
 
 describe('the pages of the console', () => {
-  it.each(['/', '/rounds', '/rounds/a/b@c', '/schedules', '/schedules/a/b', '/alerts', '/fleet', '/keys'])(
-    'answer %s to browsers, under a policy that lets nothing in',
-    async (path) => {
-      const answer = await get(open.url + path, HTML)
-      expect(answer.status).toBe(200)
-      expect(answer.headers.get('content-security-policy')).toMatch(
-        /^default-src 'none'; script-src 'sha256-[^' ]+'; style-src 'sha256-[^' ]+'; .*require-trusted-types-for 'script'; trusted-types 'none'$/,
-      )
-      expect(answer.headers.get('cache-control')).toBe('private, no-cache')
-      expect(await answer.text()).toContain('<div id="app">')
-    },
-  )
+  it.each([
+    '/',
+    '/rounds',
+    '/rounds/a/b@c',
+    '/schedules',
+    '/schedules/a/b',
+    '/alerts',
+    '/fleet',
+    '/fleet/pools/a',
+    '/keys',
+  ])('answer %s to browsers, under a policy that lets nothing in', async (path) => {
+    const answer = await get(open.url + path, HTML)
+    expect(answer.status).toBe(200)
+    expect(answer.headers.get('content-security-policy')).toMatch(
+      /^default-src 'none'; script-src 'sha256-[^' ]+'; style-src 'sha256-[^' ]+'; .*require-trusted-types-for 'script'; trusted-types 'none'$/,
+    )
+    expect(answer.headers.get('cache-control')).toBe('private, no-cache')
+    expect(await answer.text()).toContain('<div id="app">')
+  })
 
   it('answer programs as before: the board at /, and no other path', async () => {
     const root = await get(`${open.url}/`)
@@ -135,6 +142,8 @@ describe('what the pages ask', () => {
     ['submit or elect', 'POST', 'retry/none/none', { reason: 'asked' }],
     ['elect', 'POST', 'fail/a/1', { reason: 'asked' }],
     ['operate', 'POST', 'fleet/orders', { do: 'unregister', all: true, reason: 'asked' }],
+    ['operate', 'POST', 'fleet/pools/none/deploy', { release: '42', reason: 'asked' }],
+    ['operate', 'POST', 'fleet/pools/none/rollback', undefined],
   ] as const
 
   const ask = (

@@ -27,7 +27,6 @@ export async function fillConsole({ url, headers = {} }: Place): Promise<readonl
   await ask(`elect/odd/${odd}`, { method: 'POST', headers: { 'gone-name': '<b>me</b>' } })
   await ask(`fail/odd/${odd}`, jsonBody({ reason: ODDER }))
   await ask('elect/odd/led?deadline=1d', { method: 'POST' })
-  await ask('submit/odd/job', jsonBody({ worker: 'nobody', data: { [ODDER]: ODDER } }))
   await ask(
     `schedules/odd/${odd}`,
     jsonBody({ cron: '0 2 * * *', job: { worker: 'nobody', data: ODDER } }, 'PUT'),
@@ -36,6 +35,9 @@ export async function fillConsole({ url, headers = {} }: Place): Promise<readonl
   const worker = { name: 'mailer', slots: 4, running: 1, done: 3, failed: 1 }
   const instance = { id: 'mail-1', host: 'eu-a', region: 'eu', release: '41', pid: 1, workers: [worker] }
   await ask('fleet/pulse', jsonBody({ ...instance, cpuPercent: 1, rssBytes: 1e8, loopDelayMs: 1 }))
+  await ask('submit/odd/job', jsonBody({ worker: 'mailer', region: 'eu', data: { [ODDER]: ODDER } }))
+  const pool = { instances: 3, workers: ['mailer'], region: 'eu', release: '41', reason: ODDER }
+  await ask('fleet/pools/mail', jsonBody(pool, 'PUT'))
   const order = await ask(
     'fleet/orders',
     jsonBody({ do: 'unregister', all: true, count: 1, atOnce: true, reason: ODDER }),
@@ -44,7 +46,7 @@ export async function fillConsole({ url, headers = {} }: Place): Promise<readonl
     { path: '/', text: ODD },
     { path: '/rounds?system=odd', text: ODD },
     { path: `/rounds/odd/${odd}`, text: 'under fence' },
-    { path: '/rounds/odd/job', text: 'to the worker' },
+    { path: '/rounds/odd/job', text: 'to the worker mailer, in eu while' },
     { path: '/schedules', text: 'at 02:00' },
     { path: `/schedules/odd/${odd}`, text: 'What comes' },
     { path: `/schedules/odd/${odd}/edit`, text: 'What it would do' },
@@ -53,6 +55,7 @@ export async function fillConsole({ url, headers = {} }: Place): Promise<readonl
     { path: '/fleet', text: 'eu-a' },
     { path: '/fleet/instances/mail-1', text: 'eu-a' },
     { path: '/fleet/workers/mailer', text: 'Instances' },
+    { path: '/fleet/pools/mail', text: 'onerror' },
     ...(order?.id === undefined ? [] : [{ path: `/fleet/orders/${order.id}`, text: 'onerror' }]),
     { path: '/keys', text: headers.authorization === undefined ? 'No keys' : 'You: key' },
   ]

@@ -1,5 +1,4 @@
-import type { InstanceJson, OrderJson, TopologyJson } from '../../core/fleet/fleet-wire.ts'
-import type { FleetCount } from '../../core/fleet/topology.ts'
+import type { InstanceJson, TopologyJson } from '../../core/fleet/fleet-wire.ts'
 import { addressWith, asked } from '../lib/address.ts'
 import { pathOf } from '../lib/ask.ts'
 import { shownPath } from '../lib/base.ts'
@@ -10,19 +9,16 @@ import { Empty, Waiting } from '../parts/empty.tsx'
 import { Files } from '../parts/files.tsx'
 import { type Field, Filters, Tabs } from '../parts/filters.tsx'
 import { INSTANCE_COLUMNS, INSTANCE_FILE } from '../parts/instances.tsx'
-import { Name, workerPath } from '../parts/name.tsx'
+import { type OrderList, ordersOf } from '../parts/order-list.tsx'
 import { orderMenu } from '../parts/orders.tsx'
 import { Panel } from '../parts/panel.tsx'
-import { type Column, Table } from '../parts/table.tsx'
-import { Time } from '../parts/time.tsx'
+import { followPools, PoolPanels } from '../parts/pools.tsx'
+import { Table } from '../parts/table.tsx'
+import { topologyOf } from '../parts/topology.tsx'
 
 interface InstanceList {
   readonly instances: readonly InstanceJson[]
   readonly next?: string
-}
-
-interface OrderList {
-  readonly orders: readonly OrderJson[]
 }
 
 const SELECTED = ['region', 'host', 'release', 'worker'] as const
@@ -47,6 +43,7 @@ export function fleetPage({ me }: Ground): Page {
     () => pathOf('fleet/instances', { ...selection, state, limit: 100, cursor: asked('before') }),
     ['fleet'],
   )
+  const pools = followPools()
   const orders = follow<OrderList>('fleet/orders?limit=10', ['fleet'])
   return {
     title: 'Fleet',
@@ -105,6 +102,7 @@ export function fleetPage({ me }: Ground): Page {
             </a>
           )}
         </p>
+        <PoolPanels pools={pools} mayOperate={me.data?.may.operate ?? false} />
         <Panel title="Last orders">{ordersOf(orders)}</Panel>
       </div>
     ),
@@ -116,58 +114,6 @@ function sum(
   ...states: readonly (keyof TopologyJson['states'])[]
 ): number | undefined {
   return topology && states.reduce((all, state) => all + (topology.states[state] ?? 0), 0)
-}
-
-/** Counted by place, worker and release: each leads to those it counts. */
-function topologyOf({ regions, workers, releases }: TopologyJson): VNode {
-  return (
-    <div class="topology">
-      <Panel title="Where">
-        <ul class="tree">
-          {regions.map((region) => (
-            <li key={region.name}>
-              {counted('region', region)}
-              <ul>
-                {region.hosts.map((host) => (
-                  <li key={host.name}>{counted('host', host)}</li>
-                ))}
-              </ul>
-            </li>
-          ))}
-        </ul>
-      </Panel>
-      <Panel title="Workers">
-        <ul class="tree">
-          {workers.map((worker) => (
-            <li key={worker.name}>
-              {counted('worker', worker)} <a href={workerPath(worker.name)}>graphs</a>
-            </li>
-          ))}
-        </ul>
-      </Panel>
-      <Panel title="Releases">
-        <ul class="tree">
-          {releases.map((release) => (
-            <li key={release.name}>{counted('release', release)}</li>
-          ))}
-        </ul>
-      </Panel>
-    </div>
-  )
-}
-
-function counted(field: string, { name, instances, states, running, slots }: FleetCount): VNode {
-  const others = Object.entries(states).filter(([state]) => state !== 'registered')
-  return (
-    <span>
-      <Name href={addressWith({ [field]: name, before: undefined })} text={name} /> {instances}
-      <span class="quiet">
-        {' '}
-        · load {running} of {slots}
-        {others.map(([state, count]) => ` · ${count} ${state}`).join('')}
-      </span>
-    </span>
-  )
 }
 
 function instancesOf({ data }: Source<InstanceList>): VNode {
@@ -183,39 +129,4 @@ function instancesOf({ data }: Source<InstanceList>): VNode {
       </Empty>
     )
   return <Empty command="gone work">No worker is there. Start some, beside their files:</Empty>
-}
-
-const ORDERS: readonly Column<OrderJson>[] = [
-  {
-    title: 'Order',
-    kind: 'main',
-    cell: ({ id, do: verb, slots }) => (
-      <Name
-        href={`/fleet/orders/${encodeURIComponent(id)}`}
-        text={slots === undefined ? verb : `${verb} ${slots}`}
-      />
-    ),
-  },
-  { title: 'Whom', cell: ({ selection }) => selection },
-  { title: 'By', cell: ({ actor }) => actor },
-  { title: 'Why', kind: 'wide', cell: ({ reason }) => reason },
-  { title: 'How it went', cell: outcomesOf },
-  { title: 'Given', cell: ({ givenAt }) => <Time at={givenAt} /> },
-]
-
-export function outcomesOf({ outcomes }: OrderJson): string {
-  return Object.entries(outcomes)
-    .map(([outcome, count]) => `${count} ${outcome}`)
-    .join(', ')
-}
-
-function ordersOf({ data }: Source<OrderList>): VNode {
-  if (data === undefined) return <Waiting />
-  if (data.orders.length === 0)
-    return (
-      <Empty command={'gone fleet unregister --host eu-a --reason "new disk" --dry-run'}>
-        No instance was told anything in the last 30 days. To see whom an order would reach:
-      </Empty>
-    )
-  return <Table caption="Last orders" columns={ORDERS} rows={data.orders} keyOf={({ id }) => id} />
 }

@@ -6,10 +6,11 @@ import type { Ground, Page } from '../lib/page.ts'
 import { h, type VNode } from '../lib/preact.js'
 import { duration } from '../lib/times.ts'
 import { Badge } from '../parts/badge.tsx'
+import { DeathPanel } from '../parts/death.tsx'
 import { Empty, Waiting } from '../parts/empty.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { followInstanceLog, type InstanceLog, LogPanel } from '../parts/instance-log.tsx'
-import { Copy, Name, roundPath, workerPath } from '../parts/name.tsx'
+import { Copy, Name, poolPath, roundPath, workerPath } from '../parts/name.tsx'
 import { orderMenu } from '../parts/orders.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { roundKeyOf } from '../parts/round-rows.ts'
@@ -83,6 +84,7 @@ function bodyOf(instance: InstanceJson, points: readonly InstanceJson[], log: In
   return (
     <div class="grid">
       <div class="stack">
+        {instance.death && <DeathPanel death={instance.death} />}
         <Panel title="Its workers">
           <Table caption="Its workers" columns={WORKERS} rows={instance.workers} keyOf={({ name }) => name} />
         </Panel>
@@ -157,12 +159,19 @@ const WORKERS: readonly Column<InstanceJson['workers'][number]>[] = [
   },
 ]
 
+/** That of a pool leads to it. */
+function placeOf({ place }: InstanceJson): VNode | string | undefined {
+  const pool = /^(.+)\/\d+$/.exec(place ?? '')?.[1]
+  return pool === undefined ? place : <a href={poolPath(pool)}>{place}</a>
+}
+
 function factsOf(instance: InstanceJson): [string, VNode | string | number | undefined][] {
   const { region, host, pid, release, version, startedAt, endedAt, stuckSince } = instance
   return [
     ['Region', <a href={pathOf('/fleet', { region })}>{region}</a>],
     ['Host', <a href={pathOf('/fleet', { host })}>{host}</a>],
     ['Process', pid],
+    ['Place', placeOf(instance)],
     ['Release', <a href={pathOf('/fleet', { release })}>{release}</a>],
     ['gone', version],
     ['Started', <Time at={startedAt} />],

@@ -6,10 +6,10 @@ import { Badge } from '../parts/badge.tsx'
 import { Empty, Waiting } from '../parts/empty.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { Name } from '../parts/name.tsx'
+import { outcomesOf } from '../parts/order-list.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { type Column, Table } from '../parts/table.tsx'
 import { Time } from '../parts/time.tsx'
-import { outcomesOf } from './fleet.tsx'
 
 /** One order, and how it goes at each instance. */
 export function orderPage(_: Ground, id: string): Page {

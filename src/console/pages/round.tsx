@@ -104,6 +104,7 @@ function factsOf(round: RoundJson): [string, VNode | string | number | undefined
     ['At', leaderNameOf(round) === undefined ? undefined : leader],
     ['Fence', fence],
     ['Worker', job && <a href={pathOf('/rounds', { worker: job.worker })}>{job.worker}</a>],
+    ['Region', job?.region && <a href={pathOf('/fleet', { region: job.region })}>{job.region}</a>],
     ['Starts', job?.starts],
     ['Deadline', deadlineAt && <Time at={deadlineAt} />],
     ['Lease until', lease && round.completion === undefined ? <Time at={lease} /> : undefined],

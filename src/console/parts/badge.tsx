@@ -32,6 +32,12 @@ const LOOKS: Readonly<Record<string, readonly [Mark, string]>> = {
   done: ['tick', 'good'],
   expired: ['warn', 'warn'],
   waiting: ['wait', 'wait'],
+  begins: ['play', 'accent'],
+  works: ['tick', 'good'],
+  rolling: ['play', 'accent'],
+  'rolling-back': ['warn', 'warn'],
+  'rolled-back': ['cross', 'bad'],
+  there: ['tick', 'good'],
 }
 
 /** A state, as a shape and the API's own word. */

@@ -12,29 +12,46 @@ export interface Question {
   readonly what: ComponentChildren
   /** On the button. */
   readonly verb: string
-  /** The same as a command. */
-  readonly command?: string
+  /** The same as a command, with what was said so far. */
+  readonly command?: string | ((said: string) => string)
   readonly needs?: 'reason'
+  /** One more thing that has to be said, with what it most likely is. */
+  readonly asks?: { readonly label: string; readonly likely: readonly string[] }
   /** Has to be typed first. */
   readonly typed?: string
   readonly isBad?: true
+  /** What may be done all the same, where it is refused for this. */
+  readonly insist?: { readonly code: string; readonly label: string }
   /** What is asked of the API, once the person has agreed. */
-  readonly request: (reason: string) => readonly [path: string, asking: Asking]
+  readonly request: (agreed: Agreed) => readonly [path: string, asking: Asking]
   /** What is told once it is done. */
-  readonly done: (answer: unknown) => Told
+  readonly done: (answer: unknown, agreed: Agreed) => Told
+}
+
+/** What the person has said. */
+export interface Agreed {
+  readonly reason: string
+  /** What was asked for besides. */
+  readonly said: string
+  readonly insists: boolean
 }
 
 interface Open extends Question {
   isBusy: boolean
   trouble: string | undefined
+  canInsist: boolean
+  insists: boolean
   reason: string
+  said: string
   typedNow: string
 }
 
 let open: Open | undefined
 
 export function question(next: Question): void {
-  open = { ...next, isBusy: false, trouble: undefined, reason: '', typedNow: '' }
+  const said = next.asks?.likely[0] ?? ''
+  const own = { isBusy: false, trouble: undefined, canInsist: false, insists: false }
+  open = { ...next, ...own, reason: '', said, typedNow: '' }
   draw()
 }
 
@@ -54,11 +71,14 @@ async function go(current: Open): Promise<void> {
   current.trouble = undefined
   draw()
   try {
-    const [path, asking] = current.request(current.reason.trim())
-    tell(current.done(await ask(path, asking)))
+    const { insists } = current
+    const agreed = { reason: current.reason.trim(), said: current.said.trim(), insists }
+    const [path, asking] = current.request(agreed)
+    tell(current.done(await ask(path, asking), agreed))
     close()
   } catch (error) {
     current.trouble = wordsOf(error)
+    current.canInsist = current.insist !== undefined && (error as Trouble).code === current.insist.code
   }
   current.isBusy = false
   askAgain()
@@ -78,8 +98,10 @@ function close(): void {
 export function QuestionDialog(): VNode | null {
   if (open === undefined) return null
   const current = open
+  const { asks, command } = current
   const isReady =
     (current.needs === undefined || current.reason.trim() !== '') &&
+    (asks === undefined || current.said.trim() !== '') &&
     (current.typed === undefined || current.typedNow === current.typed)
   return (
     <dialog id="question" aria-labelledby="question-title" ref={show} onClose={close}>
@@ -91,6 +113,7 @@ export function QuestionDialog(): VNode | null {
           if (isReady && !current.isBusy) void go(current)
         }}
       >
+        {asks && textBox(asks.label, current.said, (text) => (current.said = text), asks.likely)}
         {current.needs === 'reason' && textBox('Reason', current.reason, (text) => (current.reason = text))}
         {current.typed !== undefined &&
           textBox(`Type ${current.typed}`, current.typedNow, (text) => (current.typedNow = text))}
@@ -99,6 +122,7 @@ export function QuestionDialog(): VNode | null {
             {current.trouble}
           </p>
         )}
+        {(current.canInsist || current.insists) && insisting(current)}
         <div class="row">
           <button type="submit" class={current.isBad ? 'bad' : 'main'} disabled={!isReady || current.isBusy}>
             {current.isBusy ? 'Asking…' : current.verb}
@@ -108,17 +132,38 @@ export function QuestionDialog(): VNode | null {
           </button>
         </div>
       </form>
-      {current.command !== undefined && (
+      {command !== undefined && (
         <details>
           <summary>As a command</summary>
-          <Command text={current.command} />
+          <Command text={typeof command === 'string' ? command : command(current.said.trim())} />
         </details>
       )}
     </dialog>
   )
 }
 
-function textBox(label: string, value: string, set: (text: string) => void): VNode {
+function insisting(current: Open): VNode {
+  return (
+    <label class="check">
+      <input
+        type="checkbox"
+        checked={current.insists}
+        onChange={() => {
+          current.insists = !current.insists
+          draw()
+        }}
+      />{' '}
+      {current.insist?.label}
+    </label>
+  )
+}
+
+function textBox(
+  label: string,
+  value: string,
+  set: (text: string) => void,
+  likely: readonly string[] = [],
+): VNode {
   return (
     <label class="field">
       {label}
@@ -126,11 +171,20 @@ function textBox(label: string, value: string, set: (text: string) => void): VNo
         value={value}
         maxLength={900}
         autocomplete="off"
+        spellcheck={false}
+        {...(likely.length > 0 && { type: 'text' as const, list: 'question-likely' })}
         onInput={(event) => {
           set(event.currentTarget.value)
           draw()
         }}
       />
+      {likely.length > 0 && (
+        <datalist id="question-likely">
+          {likely.map((text) => (
+            <option key={text} value={text} />
+          ))}
+        </datalist>
+      )}
     </label>
   )
 }

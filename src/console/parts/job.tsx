@@ -85,13 +85,18 @@ function Progress({ percent }: { readonly percent: number }): VNode {
 export function jobLink(round: RoundJson): VNode | undefined {
   const { job, state } = round
   if (job === undefined && (state === 'led' || state === 'open')) return undefined
-  return <a href={jobPath(round)}>on the queue {job?.worker ?? 'rounds'}</a>
+  return <a href={jobPath(round)}>on the queue {queueOf(round)}</a>
+}
+
+function queueOf({ job }: RoundJson): string {
+  if (job === undefined) return 'rounds'
+  return job.region === undefined ? job.worker : `${job.worker}~${escaped(job.region)}`
 }
 
 /** Where the board shows its job. */
-function jobPath({ system, round, job }: RoundJson): string {
-  const key = [system, round].map(escaped).join('~')
-  return `/board/queue/${encodeURIComponent(job?.worker ?? 'rounds')}/${encodeURIComponent(key)}`
+function jobPath(job: RoundJson): string {
+  const key = [job.system, job.round].map(escaped).join('~')
+  return `/board/queue/${encodeURIComponent(queueOf(job))}/${encodeURIComponent(key)}`
 }
 
 /** As the jobs' ids have it. */

@@ -58,6 +58,10 @@ export function workerPath(worker: string): string {
   return `/fleet/workers/${encodeURIComponent(worker)}`
 }
 
+export function poolPath(name: string): string {
+  return `/fleet/pools/${encodeURIComponent(name)}`
+}
+
 /** What an alert is about: a worker or an instance of the fleet, else a schedule, whose page leads to the expectation of that name. */
 export function alertPath({ kind, system, name }: Pick<AlertJson, 'kind' | 'system' | 'name'>): string {
   switch (kind) {

@@ -3,17 +3,26 @@ import type { OrderVerb } from '../../core/fleet/order.ts'
 import { ask } from '../lib/ask.ts'
 import { h, type VNode } from '../lib/preact.js'
 import { tell } from '../lib/told.ts'
-import { question } from './dialog.tsx'
+import { type Agreed, type Question, question } from './dialog.tsx'
 
-const VERBS: Readonly<Record<Exclude<OrderVerb, 'concurrency'>, string>> = {
+const VERBS: Readonly<Record<OrderVerb, string>> = {
   register: 'take jobs',
   unregister: 'take no more jobs; those they run go on',
+  concurrency: 'run so many jobs at once, until they are told otherwise or end',
   restart: 'end when their jobs have, to be started again by what started them',
   stop: 'end when their jobs have',
   start: 'are places of supervisors that start an instance again',
 }
 
 type Selection = Readonly<Record<string, string | undefined>>
+
+/** What is sent with each order of one plan. */
+interface Planned {
+  readonly verb: OrderVerb
+  readonly whom: { readonly all: true } | { readonly select: Readonly<Record<string, string>> }
+  /** Whose jobs at once, where the selection says it; else an instance has to have one worker alone. */
+  readonly worker?: string
+}
 
 /** What instances can be told, those that are on the screen. */
 export function orderMenu(selection: Selection): VNode {
@@ -25,7 +34,7 @@ export function orderMenu(selection: Selection): VNode {
           <button
             key={verb}
             type="button"
-            onClick={(event) => plan(verb as keyof typeof VERBS, selection, event.currentTarget)}
+            onClick={(event) => plan(verb as OrderVerb, selection, event.currentTarget)}
           >
             {verb}
           </button>
@@ -36,55 +45,93 @@ export function orderMenu(selection: Selection): VNode {
 }
 
 /** Asks whom it would reach first: the same count is sent with the order, and nobody is told if it has changed. */
-async function plan(verb: keyof typeof VERBS, given: Selection, button: Element): Promise<void> {
+async function plan(verb: OrderVerb, given: Selection, button: Element): Promise<void> {
   button.closest('details')?.removeAttribute('open')
-  const select = Object.fromEntries(Object.entries(given).filter(([, text]) => text !== undefined))
-  const whom = Object.keys(select).length === 0 ? { all: true } : { select }
+  const select = Object.fromEntries(
+    Object.entries(given).flatMap(([field, text]) => (text === undefined ? [] : [[field, text]])),
+  )
+  const planned: Planned = {
+    verb,
+    whom: Object.keys(select).length === 0 ? { all: true } : { select },
+    ...(verb === 'concurrency' && /^[\w%.-]+$/.test(select.worker ?? '') && { worker: select.worker }),
+  }
   try {
     const { instances } = await ask<{ instances: readonly InstanceJson[] }>('fleet/orders', {
       method: 'POST',
-      body: { do: verb, ...whom, dryRun: true },
+      body: { ...bodyOf(planned, '1'), dryRun: true },
     })
     if (instances.length === 0) {
       tell({ text: 'Nobody would be told: no instance is selected.' })
       return
     }
-    question(telling(verb, whom, instances))
+    question(telling(planned, instances))
   } catch (error) {
     tell({ text: `Not done: ${error instanceof Error ? error.message : String(error)}` })
   }
 }
 
-function telling(verb: keyof typeof VERBS, whom: object, instances: readonly InstanceJson[]) {
+function bodyOf({ verb, whom, worker }: Planned, said: string): object {
+  return {
+    do: verb,
+    ...whom,
+    ...(verb === 'concurrency' && { slots: Number(said) }),
+    ...(worker !== undefined && { worker }),
+  }
+}
+
+function telling(planned: Planned, instances: readonly InstanceJson[]): Question {
+  const { verb } = planned
   const count = instances.length
-  const shown = instances.slice(0, 5).map(({ host, id }) => `${host} ${id}`)
-  const flags =
-    'select' in whom
-      ? Object.entries(whom.select as Record<string, string>).map(([field, text]) => `--${field} ${text}`)
-      : ['--all']
   return {
     title: `${verb}: ${count} ${count === 1 ? 'instance' : 'instances'}`,
-    what: (
-      <span>
-        {count === 1 ? 'One instance is' : `${count} instances are`} told to {VERBS[verb]}. Each obeys within
-        a second, or not at all after a minute.
-        <br />
-        <code>
-          {shown.join(', ')}
-          {count > shown.length && ` and ${count - shown.length} more`}
-        </code>
-      </span>
-    ),
+    what: whatOf(verb, instances),
     verb: `${verb} ${count}`,
-    needs: 'reason' as const,
+    ...(verb === 'concurrency' && { asks: { label: 'Jobs at once', likely: slotsOf(instances) } }),
+    needs: 'reason',
     ...((verb === 'stop' || verb === 'restart') && { typed: verb }),
     ...(verb !== 'register' && { isBad: true as const }),
-    command: `gone fleet ${verb} ${flags.join(' ')} --reason '…'`,
-    request: (reason: string) =>
-      ['fleet/orders', { method: 'POST' as const, body: { do: verb, ...whom, count, reason } }] as const,
-    done: (answer: unknown) => {
+    insist: {
+      code: 'MIN_REGISTERED',
+      label: 'All the same: at once, even where less than half would be left',
+    },
+    command: (said) => commandOf(planned, said),
+    request: ({ reason, said, insists }: Agreed) => [
+      'fleet/orders',
+      {
+        method: 'POST',
+        body: { ...bodyOf(planned, said), count, reason, ...(insists && { atOnce: true }) },
+      },
+    ],
+    done: (answer) => {
       const { order } = answer as { readonly order: OrderJson }
       return { text: `told ${count} to ${verb}`, href: `/fleet/orders/${encodeURIComponent(order.id)}` }
     },
   }
+}
+
+function whatOf(verb: OrderVerb, instances: readonly InstanceJson[]): VNode {
+  const count = instances.length
+  const shown = instances.slice(0, 5).map(({ host, id }) => `${host} ${id}`)
+  return (
+    <span>
+      {count === 1 ? 'One instance is' : `${count} instances are`} told to {VERBS[verb]}. Each obeys within a
+      second, or not at all after a minute.
+      <br />
+      <code>
+        {shown.join(', ')}
+        {count > shown.length && ` and ${count - shown.length} more`}
+      </code>
+    </span>
+  )
+}
+
+/** As many as the first of them runs now. */
+function slotsOf([first]: readonly InstanceJson[]): readonly string[] {
+  return first?.workers.slice(0, 1).map(({ slots }) => String(slots)) ?? []
+}
+
+function commandOf({ verb, whom }: Planned, said: string): string {
+  const flags =
+    'select' in whom ? Object.entries(whom.select).map(([field, text]) => `--${field} ${text}`) : ['--all']
+  return `gone fleet ${verb}${verb === 'concurrency' ? ` ${said}` : ''} ${flags.join(' ')} --reason '…'`
 }

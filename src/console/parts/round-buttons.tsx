@@ -1,7 +1,7 @@
 import type { RoundJson } from '../../core/rounds/round-wire.ts'
 import { pathOf } from '../lib/ask.ts'
 import { h, type VNode } from '../lib/preact.js'
-import { question } from './dialog.tsx'
+import { type Agreed, question } from './dialog.tsx'
 import { quoted, roundPath } from './name.tsx'
 import { roundKeyOf } from './round-rows.ts'
 
@@ -43,7 +43,7 @@ function retrying(round: RoundJson) {
     verb: 'Retry the round',
     needs: 'reason' as const,
     command: `gone retry ${quoted(system)} ${quoted(name)} --reason '…'`,
-    request: (reason: string) =>
+    request: ({ reason }: Agreed) =>
       [
         `retry/${encodeURIComponent(system)}/${encodeURIComponent(name)}`,
         { method: 'POST' as const, body: { reason } },
@@ -61,7 +61,7 @@ function cancelling(round: RoundJson) {
     needs: 'reason' as const,
     isBad: true as const,
     command: `gone cancel ${quoted(system)} ${quoted(name)} --reason '…'`,
-    request: (reason: string) =>
+    request: ({ reason }: Agreed) =>
       [
         `cancel/${encodeURIComponent(system)}/${encodeURIComponent(name)}`,
         { method: 'POST' as const, body: { reason } },
@@ -79,7 +79,7 @@ function failing(round: RoundJson) {
     needs: 'reason' as const,
     isBad: true as const,
     command: `gone fail ${quoted(system)} ${quoted(name)} --fence ${fence} --reason '…'`,
-    request: (reason: string) =>
+    request: ({ reason }: Agreed) =>
       [
         pathOf(`fail/${encodeURIComponent(system)}/${encodeURIComponent(name)}`, { fence }),
         { method: 'POST' as const, body: { reason } },

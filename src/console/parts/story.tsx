@@ -50,7 +50,7 @@ function submissionOf({ job, history = [] }: RoundJson): Event[] {
       mark: 'wait',
       tone: 'wait',
       what: 'submitted',
-      who: `to the worker ${job.worker}`,
+      who: `to the worker ${job.worker}${job.region === undefined ? '' : `, in ${job.region} while it takes jobs there`}`,
     },
   ]
 }

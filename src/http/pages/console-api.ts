@@ -41,6 +41,9 @@ const ASKED: ReadonlySet<string> = new Set([
   'giveOrder',
   'listOrders',
   'getOrder',
+  'listPools',
+  'deploy',
+  'rollBackPool',
 ])
 
 const UNDER = '/console/api'

@@ -18,6 +18,7 @@ const PATHS = [
   '/fleet',
   '/fleet/instances/:id',
   '/fleet/orders/:id',
+  '/fleet/pools/:name',
   '/fleet/workers/:worker',
   '/keys',
 ]

@@ -1,0 +1,96 @@
+import type { PoolJson, PoolSupervisorJson } from '../../core/fleet/pool-wire.ts'
+import { pathOf } from '../lib/ask.ts'
+import { h, type VNode } from '../lib/preact.js'
+import { type Agreed, question } from './dialog.tsx'
+import { poolPath } from './name.tsx'
+import { hostsOf } from './pool-rows.tsx'
+
+interface PoolButtonsProps {
+  readonly pool: PoolJson
+  readonly supervisors: readonly PoolSupervisorJson[]
+}
+
+/** What can be asked of a pool, by whom it is permitted. While a deploy is on its way it can be called off, and nothing else. */
+export function PoolButtons({ pool, supervisors }: PoolButtonsProps): VNode | null {
+  const state = pool.rollout?.state
+  if (state === 'rolling-back') return null
+  if (state === 'rolling')
+    return (
+      <button type="button" class="bad" onClick={() => question(callingOff(pool))}>
+        Call off
+      </button>
+    )
+  return (
+    <span class="row">
+      <button type="button" class="main" onClick={() => question(deploying(pool, supervisors))}>
+        Deploy
+      </button>
+      {pool.before.length > 0 && (
+        <button type="button" class="bad" onClick={() => question(rollingBack(pool))}>
+          Roll back
+        </button>
+      )}
+    </span>
+  )
+}
+
+function apiPath({ name }: PoolJson, verb: 'deploy' | 'rollback', reason?: string): string {
+  return pathOf(`fleet/pools/${encodeURIComponent(name)}/${verb}`, { reason })
+}
+
+function deploying(pool: PoolJson, supervisors: readonly PoolSupervisorJson[]) {
+  const { name } = pool
+  return {
+    title: `Deploy to ${name}`,
+    what: `${whereOf(pool)} get it, one after the other: an instance of it begins beside the old one, which ends once the new one has lived for 10 s, and its own jobs have ended. The first that does not come up rolls all of it back.`,
+    verb: 'Deploy',
+    asks: { label: 'Release', likely: releasesFor(pool, supervisors) },
+    needs: 'reason' as const,
+    command: (said: string) => `gone fleet deploy ${name} --release ${said || '…'} --reason '…'`,
+    request: ({ reason, said }: Agreed) =>
+      [apiPath(pool, 'deploy'), { method: 'POST' as const, body: { release: said, reason } }] as const,
+    done: (_: unknown, { said }: Agreed) => ({ text: `deploying ${said} to ${name}`, href: poolPath(name) }),
+  }
+}
+
+function rollingBack(pool: PoolJson) {
+  const { name, before } = pool
+  return {
+    title: `Roll back ${name}`,
+    what: `${whereOf(pool)} get ${before[0]} back, one after the other. Each new instance takes jobs before the old one ends.`,
+    verb: `Roll back to ${before[0]}`,
+    needs: 'reason' as const,
+    isBad: true as const,
+    command: `gone fleet rollback ${name} --reason '…'`,
+    request: ({ reason }: Agreed) =>
+      [apiPath(pool, 'rollback', reason), { method: 'POST' as const }] as const,
+    done: () => ({ text: `rolling ${name} back to ${before[0]}`, href: poolPath(name) }),
+  }
+}
+
+function callingOff(pool: PoolJson) {
+  const { name, rollout } = pool
+  return {
+    ...rollingBack(pool),
+    title: `Call off the deploy to ${name}`,
+    what: `Places that have ${rollout?.to ?? 'the new one'} already get ${rollout?.from ?? 'their folder'} back; the others keep it.`,
+    verb: 'Call it off',
+    done: () => ({ text: `called off the deploy to ${name}`, href: poolPath(name) }),
+  }
+}
+
+/** @example '6 places on 2 hosts' */
+function whereOf(pool: PoolJson): string {
+  const [places, hosts] = [pool.places.length, hostsOf(pool).length]
+  return `${places} ${places === 1 ? 'place' : 'places'} on ${hosts} ${hosts === 1 ? 'host' : 'hosts'}`
+}
+
+/** Those that all hosts with places of it have, and it does not run now: others would be refused. The highest first. */
+function releasesFor({ places, release }: PoolJson, supervisors: readonly PoolSupervisorJson[]): string[] {
+  const hosts = new Set(places.map(({ host }) => host))
+  const has = supervisors.filter(({ host, isLost }) => hosts.has(host) && !isLost)
+  const [first, ...others] = has.map(({ releases = [] }) => releases)
+  return (first ?? [])
+    .filter((one) => one !== release && others.every((releases) => releases.includes(one)))
+    .toSorted((a, b) => b.localeCompare(a, 'en', { numeric: true }))
+}
