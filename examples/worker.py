@@ -10,7 +10,7 @@ What the command prints last is the result, if it is JSON; if it fails, so does 
 set of the worker from one place (gone fleet config) it reads as JSON in GONE_CONFIG, a handler as job.config. Takes
 jobs, renews them while they run, reports, is listed by `gone fleet`, does what it is told there, and drains at SIGTERM: what has
 not ended by GONE_DRAIN seconds (10) is given back. GONE_URL and GONE_KEY say where the server is; GONE_SLOTS how many jobs it
-runs at once, GONE_LEASE for how long it may keep one in silence. Exits 0, or 75 where it was told to be started again.
+runs at once, GONE_LEASE for how long it may keep one in silence, GONE_REGION where it is. Exits 0, or 75 where it was told to be started again.
 """
 
 import json
@@ -164,7 +164,9 @@ class Worker:
                 time.sleep(1)
 
     def one(self):
-        path = f"/api/v1/take/{urllib.parse.quote(self.name, safe='')}?wait=2s&lease={LEASE}"
+        path = f"/api/v1/take/{urllib.parse.quote(self.name, safe='')}?wait=2s&lease={LEASE}&instance={self.id}"
+        if REGION:
+            path += "&region=" + urllib.parse.quote(REGION, safe="")
         # The same token again is given the same job, where the answer got lost.
         taken = self.server.post(path, wait=2, Gone_Candidate=secrets.token_hex(16))
         if taken is None:
@@ -213,7 +215,7 @@ class Worker:
         used = os.times()
         body = {
             "id": self.id, "host": os.environ.get("GONE_HOST_LABEL") or socket.gethostname(), "pid": os.getpid(),
-            "release": os.environ.get("GONE_RELEASE", "none"), "region": os.environ.get("GONE_REGION", "none"),
+            "release": os.environ.get("GONE_RELEASE", "none"), "region": REGION or "none", "regional": bool(REGION),
             "version": "worker.py", "mode": self.mode, "workers": [worker], "reports": reports,
             "rssBytes": rss(), "cpuPercent": int(100 * (used.user + used.system) / max(1, used.elapsed - STARTED)),
         }
@@ -266,6 +268,7 @@ class Worker:
 
 STARTED = os.times().elapsed
 LEASE = os.environ.get("GONE_LEASE", "30s")  # how long a job may be kept in silence
+REGION = os.environ.get("GONE_REGION")  # whose jobs it takes besides those that are for none
 
 
 def rss():

@@ -3,6 +3,7 @@ import type { Calls } from '../client/define-worker.ts'
 import { callJson, type EndedCallJson } from '../core/rounds/call-wire.ts'
 import { BullJobQueues } from '../queue/job-queues.ts'
 import type { HandlerContext } from '../queue/job-worker.ts'
+import { RegionsServed } from '../service/fleet/regions-served.ts'
 import { ServedWorkers } from '../service/fleet/served-workers.ts'
 import { Caller } from '../service/rounds/caller.ts'
 import { Canceller } from '../service/rounds/canceller.ts'
@@ -43,7 +44,11 @@ export function handlerCalls(
 }
 
 function openCaller({ config, lines, closing, log, tracer }: Ground, records: RedisRecords): Caller {
-  const jobs = new BullJobQueues(lines.open('commands', 'calls'), config.jobRetentionMs)
+  const fleet = new RedisFleet(lines.commands)
+  const regions = new RegionsServed(fleet, nowMs)
+  const isServedIn = (worker: string, region: string) => regions.serves(worker, region)
+  const client = lines.open('commands', 'calls')
+  const jobs = new BullJobQueues(client, config.jobRetentionMs, undefined, isServedIn)
   closing.add('queues', () => jobs.stop())
   // Calls have no deadline, and show on no board.
   const deadlines = { expect: () => undefined }
@@ -51,7 +56,6 @@ function openCaller({ config, lines, closing, log, tracer }: Ground, records: Re
   const completer = { follow: async () => undefined }
   const canceller = new Canceller({ records, completer, jobs, log })
   const watch = new RoundWatch({ records, news: new RedisNews(lines.open('waiting', 'news')), nowMs })
-  const fleet = new RedisFleet(lines.commands)
   const served = new ServedWorkers({ fleet, consumers: (worker) => jobs.consumers(worker), nowMs })
   return new Caller({
     records,

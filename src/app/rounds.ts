@@ -75,7 +75,7 @@ function openTaker(
   const client = lines.open('commands', 'takes')
   const takes = new BullJobTakes({ ...config, client, serve: (queue) => jobs.serve(queue) })
   const settings = new SettingsNow(fleet, nowMs)
-  const usual = (worker: string) => settings.usualTermsOf(worker)
+  const usual = (worker: string, instance?: string) => settings.usualTermsOf(worker, instance)
   return new Taker({ ...parts, takes, usual, log, nowMs, ...(tracer && { tracer }) })
 }
 

@@ -18,6 +18,7 @@ export interface CallRequest {
   readonly timeoutMs: number
   readonly isOnce: boolean
   readonly isQueued: boolean
+  readonly region?: string
   readonly signal?: AbortSignal
 }
 
@@ -28,7 +29,8 @@ export function callsBy(run: (call: CallRequest) => Promise<CallOutcome>): Calls
   const calling =
     (isOnce: boolean) =>
     async <Result>(worker: string, data: unknown, options: WorkerCallOptions = {}): Promise<Result> => {
-      const { timeout = CALL_MS, system = worker, request = randomToken(), queue = false, signal } = options
+      const { timeout = CALL_MS, system = worker, request = randomToken(), queue = false } = options
+      const { region, signal } = options
       checkToken(request)
       const { outcome, result, reason, isGivenUp } = await run({
         system,
@@ -38,6 +40,7 @@ export function callsBy(run: (call: CallRequest) => Promise<CallOutcome>): Calls
         timeoutMs: durationMs('timeout', timeout),
         isOnce,
         isQueued: queue,
+        ...(region !== undefined && { region }),
         ...(signal && { signal }),
       })
       if (outcome === 'completed') return result as Result
@@ -57,7 +60,7 @@ const TOLD_AT_ONCE: ReadonlySet<ErrorCode> = new Set<ErrorCode>(['NO_WORKER'])
 const MARGIN_MS = 1_000
 
 async function callOver(transport: TransportOptions, call: CallRequest): Promise<CallOutcome> {
-  const { system, worker, token, data, timeoutMs, isOnce, isQueued, signal } = call
+  const { system, worker, token, data, timeoutMs, isOnce, isQueued, region, signal } = call
   const question = {
     path: `/api/v1/call/${segmentOf('system', system)}/${segmentOf('name', worker)}`,
     query: { request: token },
@@ -68,6 +71,7 @@ async function callOver(transport: TransportOptions, call: CallRequest): Promise
     timeout: `${timeoutMs}ms`,
     ...(isOnce && { once: true }),
     ...(isQueued && { queue: true }),
+    ...(region !== undefined && { region }),
   }
   const endMs = performance.now() + timeoutMs
   try {

@@ -89,6 +89,8 @@ export interface WorkerCallOptions {
   readonly request?: string
   /** It waits where no worker is there, in place of being refused at once. */
   readonly queue?: boolean
+  /** Where it is run as long as an instance of the worker takes jobs there; else wherever one is free. */
+  readonly region?: string
   /** Gives the call up; it then rejects with the signal's reason. */
   readonly signal?: AbortSignal
 }

@@ -12,6 +12,10 @@ export interface TakeOptions extends CallOptions {
   readonly lease?: Duration
   /** How long to wait for a job, up to 50s. */
   readonly wait?: Duration
+  /** Jobs for this region too, and first. Where the pulse says `regional` they are kept for those who take so. */
+  readonly region?: string
+  /** The id that the pulse says: what is set of this instance holds for the job too. */
+  readonly instance?: string
   /** A token for this one job: the same again is given the same job. Default: a random one. */
   readonly token?: string
 }
@@ -35,12 +39,12 @@ export interface TakeCalls {
 /** The jobs of the server that is reached by `transport`. */
 export function takeCallsOn(transport: TransportOptions, rounds: RoundCalls): TakeCalls {
   return {
-    async take(worker, { lease, wait, token = randomToken(), signal } = {}) {
+    async take(worker, { lease, wait, token = randomToken(), region, instance, signal } = {}) {
       checkToken(token)
       const { status, json } = await ask(transport, {
         method: 'POST',
         path: `/api/v1/take/${segmentOf('name', worker)}`,
-        query: { candidate: token, lease: durationText(lease) },
+        query: { candidate: token, lease: durationText(lease), region, instance },
         accepts: [200, 204],
         answers: 'fence',
         signal,

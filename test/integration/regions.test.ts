@@ -1,6 +1,7 @@
 import { Queue, Worker } from 'bullmq'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { createClient, type GoneClient } from '../../src/client/client.ts'
+import type { WorkerContext } from '../../src/client/define-worker.ts'
 import { QUEUE_PREFIX } from '../../src/queue/open-queue.ts'
 import { BullRegionJobs } from '../../src/queue/region-jobs.ts'
 import { connect, disconnect, type RedisClient } from '../../src/redis/connections.ts'
@@ -102,6 +103,61 @@ it('finds a job for a region where it is: it is looked at, cancelled, and opened
   const [one] = await client.fleet.instances({ worker })
   expect((await client.fleet.instance(one?.id ?? ''))?.jobs).toMatchObject([{ worker, round: 'first' }])
   expect(await resultOf(worker, 'second')).toBe('eu')
+})
+
+it('places what a schedule brings and what a call asks, also of a handler', async () => {
+  const worker = named('placed-too')
+  const eu = await workIn(server, 'eu', worker, 1)
+  await workIn(server, 'us', worker, 1, 8)
+  const job = { worker, region: 'eu', data: null }
+  const { schedule } = await client.schedules.put(worker, 'nightly', { cron: '0 2 1 1 *', job })
+  expect(schedule.job).toMatchObject({ worker, region: 'eu' })
+  for (let n = 0; n < 5; n += 1) {
+    const { round } = await client.schedules.trigger(worker, 'nightly')
+    expect(await resultOf(worker, round)).toBe('eu')
+    expect(await client.call(worker, n, { region: 'eu' })).toBe('eu')
+  }
+  expect(eu.ran).toHaveLength(10)
+  const caller = named('caller')
+  const ask = (_: unknown, { call }: WorkerContext) => call(worker, null, { region: 'eu' })
+  await startTestWorkers(server.redis, { [caller]: ask })
+  await expect.poll(() => client.fleet.instances({ worker: caller })).toHaveLength(1)
+  const answers = [1, 2, 3, 4, 5].map((n) => client.call(caller, n, { queue: true }))
+  expect(await Promise.all(answers)).toEqual(Array.from({ length: 5 }, () => 'eu'))
+})
+
+it('gives those who take over HTTP what is for their region first, and keeps it for them where they say so', async () => {
+  const worker = named('taken')
+  const pulse = (regional: boolean) =>
+    client.fleet.pulse({ id: worker, host: 'a', region: 'eu', regional, workers: [{ name: worker }] })
+  await pulse(true)
+  await pause(1_200)
+  await client.submit(worker, 'anyones', { worker })
+  await client.submit(worker, 'theirs', { worker, region: 'eu', attempts: 2, data: 1 })
+  expect(await client.take(worker, { region: 'us' })).toMatchObject({ round: 'anyones' })
+  expect(await client.take(worker)).toBeUndefined()
+  const token = named('token')
+  const first = await client.take(worker, { region: 'eu', token })
+  expect(first).toMatchObject({ round: 'theirs', worker, data: 1 })
+  expect(await client.take(worker, { region: 'eu', token })).toMatchObject({ fence: first?.fence })
+  expect(await first?.renew()).toMatchObject({ kind: 'renewed' })
+  expect(await first?.giveBack()).toBe(true)
+  const again = await client.take(worker, { region: 'eu', wait: '10s' })
+  await again?.fail('once')
+  const last = await client.take(worker, { region: 'eu', wait: '20s' })
+  expect(last).toMatchObject({ attempt: 2 })
+  await last?.complete('eu')
+  expect(await resultOf(worker, 'theirs')).toBe('eu')
+  const taken = new Queue(`${worker}~eu`, { connection: redis, prefix: QUEUE_PREFIX })
+  expect(await taken.getJobCounts()).toMatchObject({ completed: 1, active: 0 })
+  await taken.close()
+  // It takes what is for none alone: so what is for its region is anybody's.
+  await pulse(false)
+  await pause(1_200)
+  await client.submit(worker, 'others', { worker, region: 'eu' })
+  expect(await client.take(worker)).toMatchObject({ round: 'others' })
+  const nowhere = { id: worker, host: 'a', regional: true, workers: [{ name: worker }] }
+  await expect(client.fleet.pulse(nowhere)).rejects.toMatchObject({ code: 'INVALID_BODY' })
 })
 
 it('refuses a region that none can have', async () => {

@@ -265,14 +265,18 @@ describe('a server that stops', () => {
 })
 
 /** The job as soon as what was set holds for it: within a second. */
-async function takenWith(worker: string, timeout: string) {
-  let job = await taken(worker)
+async function takenWith(
+  worker: string,
+  timeout: string,
+  options: Parameters<GoneClient['take']>[1] = {},
+) {
+  let job = await taken(worker, options)
   await expect
     .poll(
       async () => {
         if (job.timeout === timeout) return true
         await job.giveBack()
-        job = await taken(worker)
+        job = await taken(worker, options)
         return false
       },
       { timeout: 30_000 },
@@ -311,6 +315,23 @@ describe('what is set of its worker', () => {
     expect(job.timeout).toBe('10m')
     await job.fail('at once')
     expect(await client.wait('taken', worker)).toMatchObject({ state: 'failed' })
+  })
+
+  it('is less than what is set of the instance that takes, where that says which it is', async () => {
+    const worker = await submitted()
+    await client.fleet.config.put({ of: 'worker', name: worker }, { attempts: 1, timeout: '5m' })
+    const set = { attempts: 2, backoff: { type: 'fixed', delay: '1ms' } } as const
+    await client.fleet.config.put({ of: 'instance', name: `at-${worker}` }, { ...set, timeout: '6m' })
+    await (await takenWith(worker, '5m')).giveBack()
+    const first = await takenWith(worker, '6m', { instance: `at-${worker}` })
+    await first.fail('once')
+    const second = await taken(worker, { instance: `at-${worker}` }, elsewhere)
+    expect(second).toMatchObject({ attempt: 2, timeout: '6m' })
+    await second.fail('twice')
+    expect(await client.wait('taken', worker)).toMatchObject({ state: 'failed' })
+    await expect(client.take(worker, { instance: 'a b' })).rejects.toMatchObject({
+      code: 'INVALID_PARAMETER',
+    })
   })
 
   it('ends an attempt that takes longer, and lets the next one wait its time', async () => {

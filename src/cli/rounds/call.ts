@@ -14,6 +14,7 @@ interface CallCommand extends AskOptions {
   readonly request?: string
   readonly once?: boolean
   readonly queue?: boolean
+  readonly region?: string
 }
 
 const EXAMPLES = [
@@ -35,6 +36,7 @@ export function addCall(program: Command): void {
     .option('--request <token>', 'the same again is the same call')
     .option('--once', 'started once, also where its worker dies')
     .option('--queue', 'wait where no worker is there')
+    .option('--region <region>', 'where it is run while an instance of the worker takes jobs there')
   addAskOptions(command)
     .addHelpText(
       'after',
@@ -49,9 +51,9 @@ export function addCall(program: Command): void {
 const NO: ReadonlySet<string> = new Set(['CALL_FAILED', 'CALL_GIVEN_UP'])
 
 async function call(worker: string, options: CallCommand): Promise<void> {
-  const { within: timeout, system, request, queue, once } = options
+  const { within: timeout, system, request, queue, region, once } = options
   const data = options.dataFile === undefined ? options.data : dataIn(options.dataFile)
-  const terms = given({ timeout, system, request, queue }) as WorkerCallOptions
+  const terms = given({ timeout, system, request, queue, region }) as WorkerCallOptions
   await ask(options, async (client, { yellow }) => {
     try {
       const result = await (once ? client.callOnce(worker, data, terms) : client.call(worker, data, terms))

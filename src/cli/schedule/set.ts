@@ -22,6 +22,7 @@ interface SetOptions extends AskOptions, TimetableOptions {
   readonly priority?: number
   readonly deadline?: string
   readonly ifExecutorDies?: string
+  readonly region?: string
 }
 
 const EXAMPLES = [
@@ -89,6 +90,7 @@ function addJob(command: Command): void {
         'fail',
       ]),
     )
+    .option('--region <region>', 'where rounds are run while an instance of the worker takes jobs there')
 }
 
 function set(system: string, name: string, options: SetOptions): Promise<void> {
@@ -112,13 +114,14 @@ function set(system: string, name: string, options: SetOptions): Promise<void> {
 function scheduleOf(options: SetOptions): object {
   const { at, startAt, endAt, jitter, catchUp, catchUpMax, overlap } = options
   const { grace, worker, data, attempts, backoff: pause, jobTimeout, priority, deadline } = options
-  const { ifExecutorDies } = options
+  const { ifExecutorDies, region } = options
   return given({
     ...{ ...timetableOf(options), at, startAt, endAt, jitter, overlap },
     catchUp: some({ window: catchUp, max: catchUpMax }),
     expect: some({ grace }),
     job: some({
-      ...{ worker, data, attempts, backoff: pause, timeout: jobTimeout, priority, deadline, ifExecutorDies },
+      ...{ worker, data, attempts, backoff: pause, timeout: jobTimeout, priority, deadline },
+      ...{ ifExecutorDies, region },
     }),
   })
 }

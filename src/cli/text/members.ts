@@ -16,7 +16,8 @@ const MEMBERS = [
   ...['cron', 'every', 'at', 'tz', 'dst.gap', 'dst.overlap', 'startAt', 'endAt'],
   ...['jitter', 'catchUp.window', 'catchUp.max', 'overlap'],
   ...['job.worker', 'job.data', 'job.attempts', 'job.backoff', 'job.timeout', 'job.priority'],
-  ...['job.deadline', 'job.ifExecutorDies', 'expect.grace', 'grace', 'late', 'replicas'],
+  ...['job.deadline', 'job.ifExecutorDies', 'job.region', 'expect.grace'],
+  ...['grace', 'late', 'replicas'],
 ] as const
 
 /** What is left out means; so does the system's own queue as `job.worker`. */

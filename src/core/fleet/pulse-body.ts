@@ -47,9 +47,11 @@ const label: Rule<string> = ofText({
   expected: () => '1 to 64 of letters, digits, ".", "_", ":" and "-"',
   fromText: (text) => (LABEL.test(text) ? text : undefined),
 })
-const idRule: Rule<string> = ofText({
+/** The id of an instance. */
+export const idRule: Rule<string> = ofText({
   expected: () => '1 to 64 letters, digits, "_" and "-"',
   fromText: (text) => (ID.test(text) ? text : undefined),
+  schema: { type: 'string', pattern: ID.source },
 })
 const workerRule: Rule<string> = ofText({
   expected: () => 'the name of a worker',
@@ -75,6 +77,7 @@ export function readPulse(body: Members): OutsidePulse {
       pid: take('pid', whole(0, MANY), body.pid ?? 0),
       version: take('version', label, body.version ?? 'http'),
       mode: said === 'ended' ? 'stopping' : (said as OwnMode),
+      ...(isRegional(body) && { regional: true as const }),
       ...(settings.length > 0 && { settings: Object.fromEntries(settings) }),
     },
     isEnd: said === 'ended',
@@ -84,6 +87,13 @@ export function readPulse(body: Members): OutsidePulse {
     loopDelayMs: take('loopDelayMs', whole(0, MANY), loopDelayMs),
     reports: listIn('reports', body.reports, MAX_REPORTS).map(reportIn),
   }
+}
+
+/** It takes jobs that are for its region: then it has to say which that is. */
+function isRegional({ regional, region }: Members): boolean {
+  if (regional === undefined || regional === false) return false
+  if (regional === true && region !== undefined && region !== NO_REGION) return true
+  throw invalid('regional: expected true or false, and a region where it is true')
 }
 
 function workerIn(value: unknown, n: number): OutsideWorker {

@@ -21,6 +21,8 @@ export interface PulseBody {
   readonly mode?: OwnMode | 'ended'
   readonly release?: string
   readonly region?: string
+  /** It takes jobs that are for its region (`take` with `region=`), besides those that are for none. */
+  readonly regional?: boolean
   readonly pid?: number
   readonly version?: string
   readonly cpuPercent?: number

@@ -41,10 +41,13 @@ const WORKER: Rule<string> = ofText({
   fromText: (name) => (isWorkerName(name) ? name : undefined),
 })
 
+const REGION_FORM = /^[\w.:-]{1,64}$/
+
 /** As `--region` of workers. */
-const REGION: Rule<string> = ofText({
+export const REGION: Rule<string> = ofText({
   expected: () => '1 to 64 of letters, digits, ".", "_", ":" and "-"',
-  fromText: (text) => (/^[\w.:-]{1,64}$/.test(text) ? text : undefined),
+  fromText: (text) => (REGION_FORM.test(text) ? text : undefined),
+  schema: { type: 'string', pattern: REGION_FORM.source },
 })
 
 function readWorker(worker: unknown, ownQueue: string): string {

@@ -30,6 +30,7 @@ const JOB_MEMBERS = [
   'priority',
   'deadline',
   'ifExecutorDies',
+  'region',
 ] as const satisfies readonly (keyof ScheduleJobBody)[]
 export const OVERLAPS: readonly Overlap[] = ['allow', 'skip', 'queue', 'cancel-previous']
 const OVERLAP = oneOf(OVERLAPS)

@@ -37,6 +37,7 @@ export interface ScheduleJobBody {
   readonly priority?: number
   readonly deadline?: string
   readonly ifExecutorDies?: 'rerun' | 'fail'
+  readonly region?: string
 }
 
 /** The body as the server has understood it: with its defaults, and durations in their largest whole unit. */
@@ -170,7 +171,7 @@ export function slotJson(id: ScheduleId, { timing }: ScheduleSpec, slot: Slot): 
 
 function jobBody({ queue, data, queueTerms, runTerms }: Submission): FullScheduleBody['job'] {
   const { attempts, backoff, priority } = queueTerms
-  const { timeoutMs, deadlineMs, ifExecutorDies } = runTerms
+  const { timeoutMs, deadlineMs, ifExecutorDies, region } = runTerms
   return {
     worker: queue,
     data,
@@ -180,6 +181,7 @@ function jobBody({ queue, data, queueTerms, runTerms }: Submission): FullSchedul
     ...(priority !== undefined && { priority }),
     ...(deadlineMs !== undefined && { deadline: durationText(deadlineMs) }),
     ...(ifExecutorDies && { ifExecutorDies }),
+    ...(region !== undefined && { region }),
   }
 }
 

@@ -5,7 +5,7 @@ import { callRound } from '../../core/rounds/call.ts'
 import { callJson } from '../../core/rounds/call-wire.ts'
 import { CALL_MS, MAX_CALL_MS } from '../../core/rounds/limits.ts'
 import { formatRound } from '../../core/rounds/round.ts'
-import { fromBody, invalid } from '../../core/rounds/submission.ts'
+import { fromBody, invalid, REGION } from '../../core/rounds/submission.ts'
 import { traceparentIn } from '../../core/rounds/traceparent.ts'
 import { GoneError } from '../../errors.ts'
 import type { CallAnswer, Caller, CallOrder } from '../../service/rounds/caller.ts'
@@ -28,14 +28,15 @@ export function callRoutes(app: FastifyInstance, parts: CallRoutesParts): void {
   serve(app, callEndpoint(parts), giveUpEndpoint(parts))
 }
 
-type Terms = Pick<CallOrder, 'data' | 'timeoutMs' | 'isOnce' | 'isQueued'>
+type Terms = Pick<CallOrder, 'data' | 'timeoutMs' | 'isOnce' | 'isQueued' | 'region'>
 
-function termsIn({ data = null, timeout, once, queue }: Members): Terms {
+function termsIn({ data = null, timeout, once, queue, region }: Members): Terms {
   return {
     data,
     timeoutMs: timeout === undefined ? CALL_MS : fromBody('timeout', span(1, MAX_CALL_MS), timeout),
     isOnce: yesOrNo('once', once),
     isQueued: yesOrNo('queue', queue),
+    ...(region !== undefined && { region: fromBody('region', REGION, region) }),
   }
 }
 

@@ -1,11 +1,13 @@
 import type { FastifyInstance } from 'fastify'
+import { idRule } from '../../core/fleet/pulse-body.ts'
+import { REGION } from '../../core/rounds/submission.ts'
 import type { TakenJson } from '../../core/rounds/taken.ts'
 import { durationText } from '../../core/time/duration.ts'
 import { GoneError } from '../../errors.ts'
 import type { Taken, Taker } from '../../service/rounds/taker.ts'
 import { serve } from '../api.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
-import { candidate, fence, lease, wait } from '../parameters.ts'
+import { candidate, fence, lease, parameter, wait } from '../parameters.ts'
 import { sendJson, sendRecord, sendStatus } from '../replies.ts'
 import { ROUND_HEADERS } from '../reply-headers.ts'
 import { callerSignal, candidateOf, isGone, roundOf, workerName } from '../requests.ts'
@@ -45,6 +47,16 @@ function takeEndpoint({ taker, callIdentity }: TakeRoutesParts): Endpoint {
         about: 'How long the job may be kept without being renewed, 1s to 1d. Default 30s.',
       },
       wait: { ...wait, about: 'How long to wait for a job, up to 60s; answered after 50s at the latest.' },
+      region: parameter(
+        'Where you are: jobs for this region too, and first. Say "regional" in the pulse, so that they are kept for you.',
+        'eu',
+        REGION,
+      ),
+      instance: parameter(
+        'The id that your pulse says: what is set of this instance holds for the job, besides what is set of its worker.',
+        'py-7f9c',
+        idRule,
+      ),
     },
     replies: {
       200: { about: 'Run it.', json: TAKEN, headers: ROUND_HEADERS },
@@ -53,9 +65,13 @@ function takeEndpoint({ taker, callIdentity }: TakeRoutesParts): Endpoint {
     errors: ['STORE_UNAVAILABLE', 'TOO_MANY_STANDBYS'],
     async handler({ id: worker, query, request }, reply) {
       request.server.access.checkWorker(request, worker, 'work for')
-      const { lease: leaseMs = LEASE_MS, wait: waitMs = 0 } = query
+      const { lease: leaseMs = LEASE_MS, wait: waitMs = 0, region, instance } = query
       const who = candidateOf(request, query, callIdentity)
-      const take = () => taker.take(worker, who, { leaseMs, waitMs }, callerSignal(reply))
+      const from = {
+        ...(region !== undefined && { region }),
+        ...(instance !== undefined && { instance }),
+      }
+      const take = () => taker.take(worker, who, { leaseMs, waitMs, ...from }, callerSignal(reply))
       const taken = waitMs > 0 ? await request.server.access.waitingFor(request, take) : await take()
       if (taken === undefined) return sendStatus(reply, 204)
       if (!isGone(reply))

@@ -1,12 +1,14 @@
 import type { EndedCallJson, OpenCallJson } from '../../core/rounds/call-wire.ts'
 import { about, anything, choice, duration, objectOf, optional, text, truth } from '../../core/shape.ts'
 import { STATES } from '../parameters.ts'
+import { JOB_MEMBERS } from './job-shapes.ts'
 
 interface CallBody {
   readonly data?: unknown
   readonly timeout?: string
   readonly once?: boolean
   readonly queue?: boolean
+  readonly region?: string
 }
 
 export const CALL = objectOf<CallBody>('CallBody', {
@@ -20,6 +22,7 @@ export const CALL = objectOf<CallBody>('CallBody', {
   ),
   once: optional(about('It is started once, ever, also where its worker dies.', truth(), true)),
   queue: optional(about('It waits where no worker is there, in place of a 503 at once.', truth(), true)),
+  region: JOB_MEMBERS.region,
 })
 
 const MEMBERS = {

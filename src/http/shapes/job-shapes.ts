@@ -20,6 +20,8 @@ const BACKOFF = objectOf<NonNullable<ScheduleJobBody['backoff']>>('Backoff', {
   delay: about('What the first new attempt waits, up to 7d.', duration()),
 })
 
+export const REGION_NAME = text({ pattern: '^[\\w.:-]{1,64}$' })
+
 /** The members of what a job is made of, whenever it is submitted. */
 export const JOB_MEMBERS = {
   worker: optional(
@@ -48,25 +50,24 @@ export const JOB_MEMBERS = {
       'rerun',
     ),
   ),
+  region: optional(
+    about(
+      'Where it is run as long as an instance of the worker takes jobs there; else wherever one is free.',
+      REGION_NAME,
+      'eu',
+    ),
+  ),
 }
 
 interface SubmissionBody extends ScheduleJobBody {
   readonly delay?: string
   readonly at?: string
-  readonly region?: string
 }
 
 export const SUBMISSION = objectOf<SubmissionBody>('SubmitBody', {
   ...JOB_MEMBERS,
   delay: optional(about('When it starts at the earliest, from now on; up to 7d.', duration(), '5m')),
   at: optional(about('The same as a time, in place of `delay`.', instant(), '2026-11-22T08:00:00Z')),
-  region: optional(
-    about(
-      'Where it is run as long as an instance of the worker takes jobs there; else wherever one is free.',
-      text({ pattern: '^[\\w.:-]{1,64}$' }),
-      'eu',
-    ),
-  ),
 })
 
 const LINK = { link: about('Where the round is found.', text(), '/api/v1/rounds/cleaner/2026-11-22') }

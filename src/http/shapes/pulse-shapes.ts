@@ -1,6 +1,6 @@
 import { ORDER_VERBS } from '../../core/fleet/order.ts'
 import type { PulseBody, PulseJson } from '../../core/fleet/pulse-wire.ts'
-import { about, choice, duration, integer, listOf, objectOf, optional, text } from '../../core/shape.ts'
+import { about, choice, duration, integer, listOf, objectOf, optional, text, truth } from '../../core/shape.ts'
 import { SETTINGS } from './config-shapes.ts'
 import { SETTINGS_TAKEN } from './fleet-shapes.ts'
 import { NOW } from './schedule-shapes.ts'
@@ -36,6 +36,9 @@ export const PULSE_BODY = objectOf<PulseBody>('PulseBody', {
   ),
   release: optional(text()),
   region: optional(text()),
+  regional: optional(
+    about('It takes with `region=`: jobs for its region are kept for it and its like.', truth(), true),
+  ),
   pid: optional(integer()),
   version: optional(about('Of what it speaks by.', text())),
   cpuPercent: optional(about('Of a core.', integer())),

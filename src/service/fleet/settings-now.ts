@@ -4,7 +4,7 @@ import type { UsualTerms } from '../../core/rounds/job.ts'
 
 /** What is set is to hold within a second, and to be read no more often. */
 const READ_EVERY_MS = 500
-/** No instance has it: who takes a job over HTTP does not say which it is. */
+/** No instance has it: who takes a job over HTTP need not say which it is. */
 const NO_INSTANCE = ''
 
 /** What is set of workers from one place, for servers that act on it. */
@@ -18,9 +18,12 @@ export class SettingsNow {
     private readonly nowMs: () => number,
   ) {}
 
-  /** @throws GoneError `STORE_UNAVAILABLE` */
-  async usualTermsOf(worker: string): Promise<UsualTerms> {
-    const { settings } = settingsFor(await this.read(), NO_INSTANCE, worker)
+  /**
+   * @param instance what is set of it goes before
+   * @throws GoneError `STORE_UNAVAILABLE`
+   */
+  async usualTermsOf(worker: string, instance = NO_INSTANCE): Promise<UsualTerms> {
+    const { settings } = settingsFor(await this.read(), instance, worker)
     const { concurrency: _, ...terms } = termsIn(settings)
     return terms
   }

@@ -41,6 +41,8 @@ export interface CallOrder {
   readonly isOnce: boolean
   /** It waits for a worker where none is there. */
   readonly isQueued: boolean
+  /** Where it is run as long as somebody takes jobs there. */
+  readonly region?: string
   /** The trace that it is part of, as W3C writes it. */
   readonly traceparent?: string
   /** The job whose handler calls. */
@@ -217,7 +219,7 @@ function answerOf(id: RoundId, seen: Sighting): CallAnswer {
 }
 
 function submissionOf(
-  { worker, data, timeoutMs, isOnce, traceparent }: CallOrder,
+  { worker, data, timeoutMs, isOnce, region, traceparent }: CallOrder,
   through: readonly CallLink[],
 ): Submission {
   return {
@@ -228,6 +230,7 @@ function submissionOf(
     runTerms: {
       timeoutMs,
       ...(isOnce && { ifExecutorDies: 'fail' }),
+      ...(region !== undefined && { region }),
       call: {
         giveUpMs: timeoutMs,
         keptMs: CALL_KEPT_MS,

@@ -1,6 +1,6 @@
 import type { WorkTally } from '../../core/fleet/series-ports.ts'
 import { type Candidate, hasToken } from '../../core/rounds/candidate.ts'
-import { JOB_IDENTITY, type RunTerms, type UsualTerms } from '../../core/rounds/job.ts'
+import { JOB_IDENTITY, ownerOf, type RunTerms, regionQueue, type UsualTerms } from '../../core/rounds/job.ts'
 import type { RoundRecord } from '../../core/rounds/record.ts'
 import { formatRound, type RoundId } from '../../core/rounds/round.ts'
 import type { Gate, Log, Records, RoundQueue, Sighting } from '../../core/rounds/round-ports.ts'
@@ -8,6 +8,7 @@ import { formatDuration } from '../../core/time/duration.ts'
 import type { Tracer } from '../../core/tracing.ts'
 import { GoneError } from '../../errors.ts'
 import { pause } from '../../waiting.ts'
+import { holdIn, holdText, type Out, outOf } from './job-hold.ts'
 import { type AttemptEnd, HELD, JobRecord, whyNot } from './job-record.ts'
 import { type TakenTrace, takenSpan, toldOfEnd, waitSpan } from './round-spans.ts'
 
@@ -73,8 +74,8 @@ export interface TakerParts {
   readonly takes: JobTakes
   readonly gate: Gate
   readonly tally: WorkTally
-  /** What is set of a worker from one place. */
-  readonly usual: (worker: string) => Promise<UsualTerms>
+  /** What is set of a worker from one place, and of the instance that takes, where that is known. */
+  readonly usual: (worker: string, instance?: string) => Promise<UsualTerms>
   readonly log: Log
   /** Told how long jobs waited and were out; missing: nobody is. */
   readonly tracer?: Tracer
@@ -85,6 +86,10 @@ export interface TakerParts {
 export interface TakeTerms {
   readonly leaseMs: number
   readonly waitMs: number
+  /** Jobs for this region are taken too, and first; missing: only those that are for none, or that nobody takes there. */
+  readonly region?: string
+  /** The id by which who takes sends its pulse; missing: only what is set of the worker holds. */
+  readonly instance?: string
 }
 
 const TRY_EVERY_MS = 100
@@ -239,49 +244,62 @@ export class Taker {
   private async takenBefore(worker: string, who: Candidate, terms: TakeTerms): Promise<Taken | undefined> {
     const { takes, records } = this.parts
     const noted = await takes.noted(who.identity)
-    if (noted?.queue !== worker) return undefined
-    const { id } = noted
+    if (noted === undefined || ownerOf(noted.queue).worker !== worker) return undefined
+    const { id, queue } = noted
     const { record, submission } = await records.read(id)
     const hold = record && !record.completion ? holdIn(record) : undefined
     if (record === undefined || hold?.value !== who.identity) return undefined
-    if (!(await takes.hold(worker, id, who.identity, terms.leaseMs))) return undefined
-    const job = await takes.find(worker, id)
+    if (!(await takes.hold(queue, id, who.identity, terms.leaseMs))) return undefined
+    const job = await takes.find(queue, id)
     if (job === undefined) return undefined
     const led = { ...record, worker, runTerms: submission?.runTerms ?? {}, usual: hold.usual }
     return takenOf(this.traced(job, { worker, fence: record.fence, value: hold.value }), led, terms)
   }
 
   private async tryTake(worker: string, who: Candidate, terms: TakeTerms): Promise<Taken | undefined> {
+    const { region } = terms
+    for (const queue of region === undefined ? [worker] : [regionQueue(worker, region), worker]) {
+      const taken = await this.tryTakeOf(queue, worker, who, terms)
+      if (taken) return taken
+    }
+    return undefined
+  }
+
+  private async tryTakeOf(
+    queue: string,
+    worker: string,
+    who: Candidate,
+    terms: TakeTerms,
+  ): Promise<Taken | undefined> {
     const nowMs = this.parts.nowMs()
-    if (nowMs - (this.emptyAtMs.get(worker) ?? Number.NEGATIVE_INFINITY) < TRY_EVERY_MS) return undefined
+    if (nowMs - (this.emptyAtMs.get(queue) ?? Number.NEGATIVE_INFINITY) < TRY_EVERY_MS) return undefined
     for (;;) {
-      const job = await this.parts.takes.next(worker, who.identity)
+      const job = await this.parts.takes.next(queue, who.identity)
       if (job === undefined) {
-        this.noteEmpty(worker)
+        this.noteEmpty(queue)
         return undefined
       }
-      const taken = await this.start(worker, job, who, terms)
+      const taken = await this.start({ ...job, queue, worker }, who, terms)
       if (taken) return taken
     }
   }
 
-  private noteEmpty(worker: string): void {
+  private noteEmpty(queue: string): void {
     if (this.emptyAtMs.size > MAX_WAITING) this.emptyAtMs.clear()
-    this.emptyAtMs.set(worker, this.parts.nowMs())
+    this.emptyAtMs.set(queue, this.parts.nowMs())
   }
 
   /** Undefined where the job is not to be started now. */
   private async start(
-    worker: string,
-    job: QueuedJob,
+    job: QueuedJob & { readonly queue: string; readonly worker: string },
     { address, identity: value }: Candidate,
     terms: TakeTerms,
   ): Promise<Taken | undefined> {
     const { takes, gate, records } = this.parts
-    const { id, number } = job
-    const usual = await this.parts.usual(worker)
+    const { id, number, queue, worker } = job
+    const usual = await this.parts.usual(worker, terms.instance)
     const endAs = async (end: AttemptEnd) => {
-      await takes.end(worker, id, value, end, usual)
+      await takes.end(queue, id, value, end, usual)
       return undefined
     }
     const ended = job.isFirst ? undefined : whyNot((await records.read(id)).record)
@@ -293,8 +311,9 @@ export class Taker {
     const leader = `${worker}@${address}`
     const isLast = number >= (job.attempts ?? usual.attempts ?? 1)
     const attempt = { ...job, address: leader, isLast }
+    const { region } = ownerOf(queue)
     const started = await this.record.start(attempt, {
-      hold: holdText({ value, leaseMs: terms.leaseMs, usual }),
+      hold: holdText({ value, leaseMs: terms.leaseMs, usual, ...(region !== undefined && { region }) }),
     })
     if (started.verdict !== 'started') {
       await gate.release(id, value)
@@ -302,8 +321,8 @@ export class Taker {
     }
     const { fence, runTerms } = started
     // Whoever took it since, because all this took too long, has a higher fence.
-    if (!(await takes.hold(worker, id, value, terms.leaseMs))) return undefined
-    if (hasToken(value)) await takes.note(value, worker, id, terms.leaseMs)
+    if (!(await takes.hold(queue, id, value, terms.leaseMs))) return undefined
+    if (hasToken(value)) await takes.note(value, queue, id, terms.leaseMs)
     this.noteWait(worker, job)
     return takenOf(
       this.traced(job, { worker, fence, value }),
@@ -336,52 +355,22 @@ export class Taker {
     )
   }
 
-  private async end(id: RoundId, { queue, hold, record, ranMs }: Out, end: AttemptEnd): Promise<boolean> {
+  private async end(
+    id: RoundId,
+    { queue, worker, hold, record, ranMs }: Out,
+    end: AttemptEnd,
+  ): Promise<boolean> {
     const { gate, takes, tally, tracer } = this.parts
     // First: whoever is handed the job next must not find the gate held.
     await gate.release(id, hold.value)
     const job = await takes.end(queue, id, hold.value, end, hold.usual)
     if (job === undefined) return false
-    const about = { worker: queue, fence: record.fence, value: hold.value }
+    const about = { worker, fence: record.fence, value: hold.value }
     if (tracer) takenSpan(tracer, traceOf(job, about), ranMs).end(toldOfEnd(end))
-    if (end.kind === 'completed') tally.ended(queue, 'done', ranMs)
-    if (end.kind === 'failed') tally.ended(queue, 'failed', ranMs)
+    if (end.kind === 'completed') tally.ended(worker, 'done', ranMs)
+    if (end.kind === 'failed') tally.ended(worker, 'failed', ranMs)
     return true
   }
-}
-
-/** By what a job is out: the value that proves it, the length of its lease, and what was set of its worker as it was taken. */
-interface Hold {
-  readonly value: string
-  readonly leaseMs: number
-  readonly usual: UsualTerms
-}
-
-function holdText({ value, leaseMs, usual }: Hold): string {
-  return `${value} ${leaseMs} ${JSON.stringify(usual)}`
-}
-
-/** Undefined where no executor over HTTP has it. */
-function holdIn({ starts, gate, identity }: RoundRecord): Hold | undefined {
-  const [, value, leaseMs, usual = '{}'] = /^(\S+) (\d+) (\{.*\})$/.exec(gate ?? '') ?? []
-  if (starts === undefined || identity !== JOB_IDENTITY || value === undefined) return undefined
-  return { value, leaseMs: Number(leaseMs), usual: JSON.parse(usual) as UsualTerms }
-}
-
-interface Out {
-  readonly queue: string
-  readonly hold: Hold
-  readonly record: RoundRecord
-  readonly runTerms: RunTerms
-  /** How long ago it was started. */
-  readonly ranMs: number
-}
-
-function outOf({ record, submission, nowMs }: Sighting): Out | undefined {
-  const hold = record && holdIn(record)
-  if (!record || !hold || !submission) return undefined
-  const ranMs = Math.max(0, nowMs - record.electedAtMs)
-  return { queue: submission.queue, hold, record, runTerms: submission.runTerms, ranMs }
 }
 
 function traceOf(
