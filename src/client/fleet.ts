@@ -1,4 +1,5 @@
 import type { FleetEventsJson, InstanceJson, OrderJson, TopologyJson } from '../core/fleet/fleet-wire.ts'
+import type { LogLevel } from '../core/fleet/log-level.ts'
 import type { FleetLogJson } from '../core/fleet/log-wire.ts'
 import type { OrderVerb } from '../core/fleet/order.ts'
 import type { PulseBody, PulseJson } from '../core/fleet/pulse-wire.ts'
@@ -49,6 +50,8 @@ export interface SeriesOptions extends CallOptions {
 export interface LogOptions extends CallOptions {
   /** Only lines that hold this, in upper or lower case. */
   readonly text?: string
+  /** Only lines as grave as this, or more. One that says no level counts as `info`, or as `error` where it came by stderr. */
+  readonly level?: LogLevel
   /** How many of the last lines at first, up to 1,000. Default 100. */
   readonly lines?: number
 }
@@ -171,9 +174,9 @@ async function* listen(
 async function readLog(
   transport: TransportOptions,
   selection: FleetSelection,
-  { text, lines, signal }: LogOptions,
+  { text, level, lines, signal }: LogOptions,
 ): Promise<FleetLogJson> {
-  const query = { ...selection, text, limit: lines === undefined ? undefined : String(lines) }
+  const query = { ...selection, text, level, limit: lines === undefined ? undefined : String(lines) }
   return (await ask(transport, { path: `${PATH}/log`, query, answers: 'lines', signal })).json as FleetLogJson
 }
 
@@ -182,11 +185,11 @@ async function* followLog(
   selection: FleetSelection,
   options: LogOptions,
 ): AsyncIterable<FleetLogJson> {
-  const { text, signal } = options
+  const { text, level, signal } = options
   let page = await readLog(transport, selection, options)
   yield page
   while (!signal?.aborted) {
-    const query = { ...selection, text, after: page.at, limit: String(MOST_LINES) }
+    const query = { ...selection, text, level, after: page.at, limit: String(MOST_LINES) }
     const question = { path: `${PATH}/log`, query, answers: 'lines', waitMs: LISTEN_MS, signal }
     page = (await ask(transport, question)).json as FleetLogJson
     if (page.lines.length > 0 || page.dropped.length > 0 || page.reset) yield page

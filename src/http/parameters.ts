@@ -14,6 +14,8 @@ export interface Parameter<T> {
   /** It may come as this header instead; if it comes as both they must agree. */
   readonly header?: string
   readonly isHeaderOnly?: true
+  /** The header is newer than the query, and goes before it: who listens comes again with the address of the first time. */
+  readonly isHeaderNewer?: true
   readonly parse: (text: string, name: string) => T
 }
 
@@ -35,7 +37,7 @@ export function parameter<T>(
   about: string,
   example: string,
   rule: Rule<T>,
-  more: Pick<Parameter<T>, 'header' | 'isHeaderOnly'> = {},
+  more: Pick<Parameter<T>, 'header' | 'isHeaderOnly' | 'isHeaderNewer'> = {},
 ): Parameter<T> {
   const parse = (text: string, name: string) => takeText(name, rule, text, invalidParameter)
   return { about, example, schema: rule.schema ?? { type: 'string' }, parse, ...more }
@@ -219,7 +221,7 @@ export function parameterReader<P extends Parameters>(parameters: P): (request: 
       if (text === undefined) continue
       const value = parameter.parse(String(text), header)
       values ??= {}
-      if (Object.hasOwn(values, name) && values[name] !== value)
+      if (!parameter.isHeaderNewer && Object.hasOwn(values, name) && values[name] !== value)
         throw invalidParameter(`${header}: header and query parameter differ`)
       values[name] = value
     }

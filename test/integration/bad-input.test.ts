@@ -416,6 +416,7 @@ describe('what is refused', () => {
       /from: /,
     ],
     ['a log from nowhere', 'GET', 'fleet/log?after=x', undefined, 'INVALID_PARAMETER', /after: /],
+    ['a log of no level', 'GET', 'fleet/log?level=loud', undefined, 'INVALID_PARAMETER', /level: /],
     ['a log of nothing', 'GET', 'fleet/log?text=', undefined, 'INVALID_PARAMETER', /text: /],
     ['a listener from nowhere', 'GET', 'fleet/events?after=x', undefined, 'INVALID_PARAMETER', /after: /],
   ]

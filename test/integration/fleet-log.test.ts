@@ -90,6 +90,32 @@ async function follow(selection: Parameters<GoneClient['fleet']['log']>[0], text
   return { heard, pages }
 }
 
+/** Who reads the events of this address, until it leaves. */
+async function listen(address: string, headers: Record<string, string> = {}) {
+  const ending = new AbortController()
+  followers.push(ending)
+  const { signal } = ending
+  const answer = await fetch(address, { headers: { accept: 'text/event-stream', ...headers }, signal })
+  let heard = ''
+  void (async () => {
+    for await (const part of answer.body?.pipeThrough(new TextDecoderStream()) ?? []) heard += part
+  })().catch((error: unknown) => {
+    if (!signal.aborted) throw error
+  })
+  const all = (name: string) =>
+    heard
+      .split('\n')
+      .filter((line) => line.startsWith(`${name}: `))
+      .map((line) => line.slice(name.length + 2))
+  return {
+    names: () => all('event'),
+    begun: () => all('id')[0] ?? '',
+    last: () => all('id').at(-1) ?? '',
+    texts: () => all('data').flatMap((data) => textsOf((JSON.parse(data) as FleetLogJson).lines)),
+    leave: () => ending.abort(),
+  }
+}
+
 const textsOf = (lines: readonly LogLineJson[]) => lines.map(({ text }) => text)
 
 it('shows what was printed before anybody looked, of all instances together, and finds a text in it', async () => {
@@ -161,6 +187,44 @@ it('shows no secret, nobody without a supervisor, and says how many those are', 
   expect(await client.fleet.log({ host: 'log-alone' })).toMatchObject({ lines: [], unread: 1, silent: [] })
   const run = await runCli(['fleet', 'log', '--host', 'log-alone', '--server', server.url])
   expect([run.code, run.stderr]).toEqual([1, expect.stringContaining('1 run without a supervisor')])
+})
+
+it('shows what is as grave as is asked for, whichever logger has written it', async () => {
+  const says = ['graded {"level":50}', '{"level":50,"msg":"graded"}', '{"level":30,"msg":"graded"}']
+  await say('graded', { says: [...says, 'WARN graded', 'graded as it is'], complains: 'graded badly' })
+  const graded = async (level?: 'debug' | 'warn' | 'error') => {
+    const asked = { text: 'graded', ...(level && { level }) }
+    return textsOf((await client.fleet.log({ host: 'log-*' }, asked)).lines).filter(
+      (text) => !text.includes('"round"'),
+    )
+  }
+  await expect.poll(async () => (await graded()).length, { timeout: 30_000 }).toBe(6)
+  expect((await graded('debug')).length).toBe(6)
+  expect((await graded('warn')).toSorted()).toEqual(['WARN graded', 'graded badly', says[1]].toSorted())
+  expect((await graded('error')).toSorted()).toEqual(['graded badly', says[1]].toSorted())
+  const run = await runCli(
+    ['fleet', 'log', '--level', 'error', '--text', 'graded', '--json', '--server', server.url],
+  )
+  expect(run.stdout).toContain('"level":"error"')
+  expect(run.stdout).not.toContain('WARN graded')
+})
+
+it('goes on as server-sent events, from where a listener was, or with a reset', async () => {
+  await say('before', { says: ['streamed-1'] })
+  const path = `${server.url}/api/v1/fleet/log?host=log-*&text=streamed-`
+  const first = await listen(path)
+  await expect.poll(() => first.texts(), { timeout: 30_000 }).toEqual(['streamed-1'])
+  await say('while', { says: ['streamed-2'] })
+  await expect.poll(() => first.texts(), { timeout: 30_000 }).toEqual(['streamed-1', 'streamed-2'])
+  first.leave()
+  await say('meanwhile', { says: ['streamed-3'] })
+  const again = await listen(`${path}&after=${first.begun()}`, { 'last-event-id': first.last() })
+  await expect.poll(() => again.texts(), { timeout: 30_000 }).toEqual(['streamed-3'])
+  expect(new Set(again.names())).toEqual(new Set(['lines']))
+  const lost = await listen(path, { 'last-event-id': 'another.7' })
+  const all = ['streamed-1', 'streamed-2', 'streamed-3']
+  await expect.poll(() => lost.texts(), { timeout: 30_000 }).toEqual(all)
+  expect(lost.names()[0]).toBe('reset')
 })
 
 it('is what gone fleet log prints', async () => {

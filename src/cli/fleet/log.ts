@@ -1,5 +1,6 @@
-import type { Command } from 'commander'
+import { type Command, Option } from 'commander'
 import { createClient } from '../../client/client.ts'
+import { isAtLeast, LOG_LEVELS, type LogLevel } from '../../core/fleet/log-level.ts'
 import type { FleetLogJson, LogLineJson } from '../../core/fleet/log-wire.ts'
 import { visible } from '../../core/printable.ts'
 import { type AskOptions, addAskOptions, helpText } from '../ask.ts'
@@ -11,6 +12,7 @@ import { addSelecting, type SelectingOptions, selectionOf } from './selecting.ts
 interface LogCommandOptions extends AskOptions, SelectingOptions {
   readonly follow?: boolean
   readonly text?: string
+  readonly level?: LogLevel
   readonly lines?: number
 }
 
@@ -22,6 +24,7 @@ export function addLog(fleet: Command): void {
     .argument('[id]', 'of one instance; its last lines also for an hour after its end')
     .option('-f, --follow', 'go on with each line as it comes; Ctrl-C ends it')
     .option('--text <text>', 'only lines that hold this, in upper or lower case')
+    .addOption(new Option('--level <level>', 'only lines as grave as this, or more').choices(LOG_LEVELS))
     .option('-n, --lines <count>', 'how many of the last lines, 100 unless said', between(1, 1_000))
   addAskOptions(addSelecting(command))
     .addHelpText(
@@ -31,6 +34,7 @@ export function addLog(fleet: Command): void {
           'gone fleet log --worker mailer',
           'gone fleet log --host eu-a --follow',
           'gone fleet log --text ECONNREFUSED',
+          'gone fleet log --level warn --follow',
         ],
         ['shown, or ended by Ctrl-C', 'none of the selected has printed such a line that is kept'],
       ),
@@ -42,10 +46,11 @@ async function showLog(id: string | undefined, options: LogCommandOptions): Prom
   const ending = new AbortController()
   process.once('SIGINT', () => ending.abort())
   process.once('SIGTERM', () => ending.abort())
-  const { text, lines, json: isJson } = options
+  const { text, level, lines, json: isJson } = options
   const asked = {
     signal: ending.signal,
     ...(text !== undefined && { text }),
+    ...(level && { level }),
     ...(lines !== undefined && { lines }),
   }
   const selection = { ...selectionOf(options), ...(id !== undefined && { id }) }
@@ -73,10 +78,11 @@ function show({ lines }: FleetLogJson, isJson = false): void {
   process.stdout.write(lines.map((line) => `${isJson ? JSON.stringify(line) : textOf(line)}\n`).join(''))
 }
 
-function textOf({ instance, at, text, error }: LogLineJson): string {
+function textOf({ instance, at, text, error, level }: LogLineJson): string {
   const { dim, yellow } = colorsOf(process.stdout)
+  const isGrave = level === undefined ? error : isAtLeast(level, 'warn')
   const shown = visible(text)
-  return `${dim(`${at} ${instance}|`)} ${error ? yellow(shown) : shown}`
+  return `${dim(`${at} ${instance}|`)} ${isGrave ? yellow(shown) : shown}`
 }
 
 /** To the person: what is shown goes into pipes. */

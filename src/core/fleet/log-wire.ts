@@ -1,3 +1,5 @@
+import type { LogLevel } from './log-level.ts'
+
 /** A line that an instance has printed, as it is answered. */
 export interface LogLineJson {
   readonly instance: string
@@ -6,6 +8,8 @@ export interface LogLineJson {
   readonly text: string
   /** Printed to stderr. */
   readonly error?: true
+  /** Where the line says one. */
+  readonly level?: LogLevel
 }
 
 /** What instances have printed since a mark, and what of it is not there. */

@@ -8,6 +8,7 @@ import { GoneError } from '../../errors.ts'
 import type { FleetFollower } from '../../service/fleet/follower.ts'
 import { serve } from '../api.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
+import { eventStreams, wantsEvents } from '../event-stream.ts'
 import { anyText, cursor, limit, parameter, wait } from '../parameters.ts'
 import { sendJson } from '../replies.ts'
 import { callerSignal } from '../requests.ts'
@@ -27,7 +28,7 @@ export function fleetRoutes(app: FastifyInstance, { follower, inHand }: FleetRou
   serve(app, topologyEndpoint(follower))
   serve(app, listEndpoint(follower))
   serve(app, instanceEndpoint(follower, inHand))
-  serve(app, eventsEndpoint(follower))
+  serve(app, eventsEndpoint(follower, eventStreams(app)))
 }
 
 function topologyEndpoint(follower: FleetFollower): Endpoint {
@@ -113,7 +114,7 @@ function instanceEndpoint(follower: FleetFollower, inHand: JobsInHand): Endpoint
   })
 }
 
-function eventsEndpoint(follower: FleetFollower): Endpoint {
+function eventsEndpoint(follower: FleetFollower, open: ReturnType<typeof eventStreams>): Endpoint {
   return endpoint({
     name: 'listenToFleet',
     path: '/api/v1/fleet/events',
@@ -128,6 +129,7 @@ function eventsEndpoint(follower: FleetFollower): Endpoint {
       ...SELECTING,
       after: parameter('Where to go on: `at` of the list or of the answer before.', 'x1Yz.17', anyText, {
         header: 'Last-Event-ID',
+        isHeaderNewer: true,
       }),
       wait,
     },
@@ -136,9 +138,9 @@ function eventsEndpoint(follower: FleetFollower): Endpoint {
     async handler({ query: { after, wait = 0, ...given }, request }, reply) {
       const selection = readSelection(given)
       const mark = after === undefined ? undefined : markIn(after)
-      if (request.headers.accept?.includes('text/event-stream'))
-        return streamEvents(reply, { follower, selection, mark, signal: callerSignal(reply) })
       const from = mark ?? (await follower.latest())
+      if (wantsEvents(request.headers.accept))
+        return streamEvents(open(reply), { follower, selection, mark: from })
       const found = await follower.next(from, wait, callerSignal(reply))
       const { nowMs } = await follower.latest()
       sendJson(reply, 200, {

@@ -1,5 +1,6 @@
+import { LOG_LEVELS } from '../../core/fleet/log-level.ts'
 import type { FleetLogJson, LogLineJson } from '../../core/fleet/log-wire.ts'
-import { about, instant, integer, listOf, objectOf, optional, text } from '../../core/shape.ts'
+import { about, choice, instant, integer, listOf, objectOf, optional, text } from '../../core/shape.ts'
 import { NOW } from './schedule-shapes.ts'
 
 const TRUE = { schema: { const: true } } as const
@@ -14,6 +15,7 @@ export const FLEET_LOG = objectOf<FleetLogJson>('FleetLog', {
         at: instant(),
         text: about('Up to 4,096 characters of it.', text()),
         error: optional(about('Printed to stderr.', TRUE)),
+        level: optional(about('Where the line says one.', choice(LOG_LEVELS), 'warn')),
       }),
     ),
   ),

@@ -7,6 +7,7 @@ import {
   type LogEntry,
   type LogMark,
 } from '../../core/fleet/instance-log.ts'
+import { isAtLeast, type LogLevel, levelOf } from '../../core/fleet/log-level.ts'
 import { type Selection, selects } from '../../core/fleet/selection.ts'
 import { pause } from '../../waiting.ts'
 import type { FleetFollower } from './follower.ts'
@@ -23,6 +24,8 @@ export interface LogAsked {
   readonly selection: Selection
   /** Only lines that hold this, in whatever case; empty: all. */
   readonly text: string
+  /** Only lines as grave as this, or more; missing: all. */
+  readonly level?: LogLevel
   /** Up to where was read; missing: from the first line that is kept, of which the last so many are answered. */
   readonly mark: LogMark | undefined
   readonly limit: number
@@ -146,7 +149,7 @@ export class LogReader {
   private async since(
     from: number,
     ids: ReadonlySet<string>,
-    { text, limit }: LogAsked,
+    { limit, ...wanted }: LogAsked,
     isFirst: boolean,
   ): Promise<Pick<LogPage, 'lines' | 'dropped' | 'mark' | 'nowMs'>> {
     const { logs } = this.parts
@@ -158,7 +161,7 @@ export class LogReader {
     for (let at = 0; at < grown.length; at += AT_ONCE) {
       const entries = await logs.read(grown.slice(at, at + AT_ONCE), from, last)
       const gaps = isFirst ? new Set<LogEntry>() : gapsIn(entries, from)
-      const matched = entries.map((entry) => matchedOf(entry, text, gaps.has(entry)))
+      const matched = entries.map((entry) => matchedOf(entry, wanted, gaps.has(entry)))
       if (isFirst) {
         // The last of all, and not of those that were read last.
         lines = byTime([...lines, ...timed(matched)]).slice(-limit)
@@ -205,10 +208,17 @@ function gapsIn(entries: readonly LogEntry[], read: number): ReadonlySet<LogEntr
   return new Set([...firsts.values()].filter(({ before }) => before > read))
 }
 
-function matchedOf(entry: LogEntry, text: string, isAfterGap: boolean): Matched {
+function matchedOf(
+  entry: LogEntry,
+  { text, level }: Pick<LogAsked, 'text' | 'level'>,
+  isAfterGap: boolean,
+): Matched {
   const { instance, number, dropped, lines } = entry
   const wanted = text.toLowerCase()
-  const found = lines.filter((line) => line.text.toLowerCase().includes(wanted))
+  const found = lines.filter(
+    (line) =>
+      line.text.toLowerCase().includes(wanted) && (level === undefined || isAtLeast(levelOf(line), level)),
+  )
   return {
     instance,
     number,
