@@ -202,9 +202,17 @@ it('shows what is as grave as is asked for, whichever logger has written it', as
   expect((await graded('debug')).length).toBe(6)
   expect((await graded('warn')).toSorted()).toEqual(['WARN graded', 'graded badly', says[1]].toSorted())
   expect((await graded('error')).toSorted()).toEqual(['graded badly', says[1]].toSorted())
-  const run = await runCli(
-    ['fleet', 'log', '--level', 'error', '--text', 'graded', '--json', '--server', server.url],
-  )
+  const run = await runCli([
+    'fleet',
+    'log',
+    '--level',
+    'error',
+    '--text',
+    'graded',
+    '--json',
+    '--server',
+    server.url,
+  ])
   expect(run.stdout).toContain('"level":"error"')
   expect(run.stdout).not.toContain('WARN graded')
 })

@@ -265,11 +265,7 @@ describe('a server that stops', () => {
 })
 
 /** The job as soon as what was set holds for it: within a second. */
-async function takenWith(
-  worker: string,
-  timeout: string,
-  options: Parameters<GoneClient['take']>[1] = {},
-) {
+async function takenWith(worker: string, timeout: string, options: Parameters<GoneClient['take']>[1] = {}) {
   let job = await taken(worker, options)
   await expect
     .poll(

@@ -38,6 +38,7 @@ describe('a word', () => {
     release: ['41', '42'],
     region: ['eu', 'us'],
     host: ['eu-a', 'eu-b'],
+    pool: ['mail'],
     id: ['k3v9x2'],
     state: ['registered', 'lost'],
   }
@@ -48,6 +49,7 @@ describe('a word', () => {
     ['worker ma', ['mailer', 'map'], 'ma'],
     ['worker mailer,r', ['mailer,report '], 'mailer,r'],
     ['worker mailer ', [], ''],
+    ['pool ', ['mail '], ''],
     ['host eu', ['eu-a', 'eu-b'], 'eu'],
     ['state l', ['lost '], 'l'],
     ['show ', ['k3v9x2 '], ''],

@@ -17,10 +17,18 @@ const mail: Instance = {
   startedAtMs: 1,
   change: 1,
 }
-const us: Instance = { ...mail, id: 'us1', region: 'us', host: 'us-a', release: '42', mode: 'unregistered' }
+const us: Instance = {
+  ...mail,
+  place: '2',
+  id: 'us1',
+  region: 'us',
+  host: 'us-a',
+  release: '42',
+  mode: 'unregistered',
+}
 const lost: Instance = { ...mail, id: 'lost1', end: { kind: 'lost', atMs: 2 } }
 const ended: Instance = { ...mail, id: 'ended1', end: { kind: 'ended', atMs: 2 } }
-const stuck: Instance = { ...mail, id: 'stuck1', stuckSinceMs: 1 }
+const stuck: Instance = { ...mail, id: 'stuck1', stuckSinceMs: 1, place: 'mail/12' }
 const fleet = [mail, us, lost, ended, stuck]
 
 const SELECTED: readonly (readonly [Record<string, string>, readonly string[]])[] = [
@@ -51,6 +59,11 @@ const SELECTED: readonly (readonly [Record<string, string>, readonly string[]])[
   [{ host: '*example*' }, ['mail1', 'lost1', 'stuck1']],
   [{ host: '*a' }, ['us1']],
   [{ host: 'euXa.example.com' }, []],
+  [{ pool: 'mail' }, ['stuck1']],
+  [{ pool: 'm*' }, ['stuck1']],
+  [{ pool: '*' }, ['stuck1']],
+  [{ pool: '2' }, []],
+  [{ pool: 'mail/12' }, []],
   [{ id: 'mail1' }, ['mail1']],
   [{ id: 'mail1,us1' }, ['mail1', 'us1']],
   [{ id: '*1' }, ['mail1', 'us1', 'lost1', 'stuck1']],
@@ -91,7 +104,7 @@ const SELECTED: readonly (readonly [Record<string, string>, readonly string[]])[
 ]
 
 const REFUSED: readonly (readonly [Record<string, string>, string])[] = [
-  [{ wroker: 'mailer' }, 'wroker: instances are selected by worker, release, region, host, id, state'],
+  [{ wroker: 'mailer' }, 'wroker: instances are selected by worker, release, region, host, pool, id, state'],
   [{ workers: 'mailer' }, 'workers: instances'],
   [{ pid: '4711' }, 'pid: instances'],
   [{ __proto__: 'x', toString: 'x' }, 'toString: instances'],

@@ -1,7 +1,7 @@
 import type { GoneClient } from '../../client/client.ts'
 import type { FleetSelection } from '../../client/fleet.ts'
 import type { InstanceJson } from '../../core/fleet/fleet-wire.ts'
-import { INSTANCE_STATES } from '../../core/fleet/instance.ts'
+import { INSTANCE_STATES, poolOf } from '../../core/fleet/instance.ts'
 import type { SelectionField } from '../../core/fleet/selection.ts'
 import { pause } from '../../waiting.ts'
 
@@ -27,9 +27,10 @@ export class FleetNow {
   /** The values that a filter may have. */
   names(field: SelectionField): readonly string[] {
     if (field === 'state') return INSTANCE_STATES
-    const names = this.instances().flatMap((instance) =>
-      field === 'worker' ? instance.workers.map(({ name }) => name) : [instance[field]],
-    )
+    const names = this.instances().flatMap((instance) => {
+      if (field === 'worker') return instance.workers.map(({ name }) => name)
+      return field === 'pool' ? (poolOf(instance) ?? []) : [instance[field]]
+    })
     return [...new Set(names)].sort()
   }
 

@@ -10,6 +10,7 @@ export interface SelectingOptions {
   readonly release?: string
   readonly region?: string
   readonly host?: string
+  readonly pool?: string
   readonly id?: string
   readonly state?: string
 }
@@ -23,8 +24,9 @@ export function addSelecting(command: Command): Command {
   return command
 }
 
-export function selectionOf({ worker, release, region, host, id, state }: SelectingOptions): FleetSelection {
-  return given({ worker, release, region, host, id, state })
+export function selectionOf(options: SelectingOptions): FleetSelection {
+  const { worker, release, region, host, pool, id, state } = options
+  return given({ worker, release, region, host, pool, id, state })
 }
 
 /** @throws GoneError where neither a filter nor --all says who is meant, or both do */

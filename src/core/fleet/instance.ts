@@ -109,6 +109,12 @@ export function takesIn(one: Instance, worker: string, region: string): boolean 
   return isThere && one.workers.some(({ name }) => name === worker)
 }
 
+/** The pool whose place it has; undefined: none. */
+export function poolOf({ place }: Pick<InstanceFacts, 'place'>): string | undefined {
+  const [pool, number] = place?.split('/') ?? []
+  return number === undefined ? undefined : pool
+}
+
 /** What lists are sorted by: region, host, first worker and id, so that they keep their order from look to look. */
 export function sortKeyOf({ region, host, workers, id }: InstanceFacts): readonly string[] {
   return [region, host, workers[0]?.name ?? '', id]

@@ -64,7 +64,8 @@ function levelOfValue(value: unknown): LogLevel | undefined {
   if (typeof value === 'string') return levelOfWord(value)
   if (typeof value !== 'number' || !Number.isFinite(value)) return undefined
   // Below 8 they are those of syslog, which counts down.
-  if (value < 8) return value < 3 ? 'fatal' : value < 4 ? 'error' : value < 5 ? 'warn' : value < 7 ? 'info' : 'debug'
+  if (value < 8)
+    return value < 3 ? 'fatal' : value < 4 ? 'error' : value < 5 ? 'warn' : value < 7 ? 'info' : 'debug'
   return LOG_LEVELS[Math.min(Math.max(Math.ceil(value / 10), 1), LOG_LEVELS.length) - 1]
 }
 

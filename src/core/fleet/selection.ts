@@ -1,9 +1,9 @@
 import { GoneError } from '../../errors.ts'
 import { covers } from '../api-key.ts'
-import { INSTANCE_STATES, type Instance, isOver, stateOf } from './instance.ts'
+import { INSTANCE_STATES, type Instance, isOver, poolOf, stateOf } from './instance.ts'
 
 /** What instances can be selected by. */
-export const SELECTION_FIELDS = ['worker', 'release', 'region', 'host', 'id', 'state'] as const
+export const SELECTION_FIELDS = ['worker', 'release', 'region', 'host', 'pool', 'id', 'state'] as const
 export type SelectionField = (typeof SELECTION_FIELDS)[number]
 
 /** Patterns a field, of which one must fit: `*` stands for any characters. A field that is missing fits all. */
@@ -83,6 +83,10 @@ function valuesOf(field: SelectionField, instance: Instance, state: string): rea
       return instance.workers.map(({ name }) => name)
     case 'state':
       return [state]
+    case 'pool': {
+      const pool = poolOf(instance)
+      return pool === undefined ? [] : [pool]
+    }
     default:
       return [instance[field]]
   }

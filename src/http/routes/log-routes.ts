@@ -1,13 +1,19 @@
 import type { FastifyInstance } from 'fastify'
+import { oneOf } from '../../core/expect.ts'
 import { LOG_LEVELS, levelIn } from '../../core/fleet/log-level.ts'
 import type { FleetLogJson } from '../../core/fleet/log-wire.ts'
 import { readSelection } from '../../core/fleet/selection.ts'
 import { iso } from '../../core/rounds/round-wire.ts'
-import { oneOf } from '../../core/expect.ts'
 import type { LogAsked, LogPage, LogReader } from '../../service/fleet/log-reader.ts'
 import { serve } from '../api.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
-import { type EventStream, eventStreams, NOTHING_NEW, SAY_SOMETHING_MS, wantsEvents } from '../event-stream.ts'
+import {
+  type EventStream,
+  eventStreams,
+  NOTHING_NEW,
+  SAY_SOMETHING_MS,
+  wantsEvents,
+} from '../event-stream.ts'
 import { anyText, limit, parameter, searched, wait } from '../parameters.ts'
 import { sendJson } from '../replies.ts'
 import { callerSignal } from '../requests.ts'

@@ -1,6 +1,16 @@
 import { ORDER_VERBS } from '../../core/fleet/order.ts'
 import type { PulseBody, PulseJson } from '../../core/fleet/pulse-wire.ts'
-import { about, choice, duration, integer, listOf, objectOf, optional, text, truth } from '../../core/shape.ts'
+import {
+  about,
+  choice,
+  duration,
+  integer,
+  listOf,
+  objectOf,
+  optional,
+  text,
+  truth,
+} from '../../core/shape.ts'
 import { SETTINGS } from './config-shapes.ts'
 import { SETTINGS_TAKEN } from './fleet-shapes.ts'
 import { NOW } from './schedule-shapes.ts'

@@ -1,4 +1,4 @@
-import { JOB_IDENTITY, regionQueue, type RunTerms, type UsualTerms } from '../../core/rounds/job.ts'
+import { JOB_IDENTITY, type RunTerms, regionQueue, type UsualTerms } from '../../core/rounds/job.ts'
 import type { RoundRecord } from '../../core/rounds/record.ts'
 import type { Sighting } from '../../core/rounds/round-ports.ts'
 
