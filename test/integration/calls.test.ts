@@ -115,6 +115,31 @@ describe('a call', () => {
     expect(await waiting).toBe('there')
   })
 
+  it('is counted by its outcome, and timed', async () => {
+    const counted = async () => {
+      const text = await (await fetch(`${server.url}/metrics`)).text()
+      const of = (name: string, outcome: string) =>
+        Number(new RegExp(`^${name}\\{outcome="${outcome}"\\} (\\d+)$`, 'm').exec(text)?.[1])
+      const outcomes = ['completed', 'failed', 'givenUp', 'noWorker', 'refused', 'error']
+      const calls = outcomes.map((outcome) => of('gone_calls_total', outcome))
+      return [...calls, of('gone_call_duration_seconds_count', 'completed')]
+    }
+    const before = await counted()
+    const worker = newWorker()
+    expect(await codeOf(client().call(worker, 1))).toMatchObject({ code: 'NO_WORKER' })
+    await work({
+      [worker]: ({ data }) => (data === 2 ? new Promise(() => {}) : String((data as string).length)),
+    })
+    const wait = { queue: true, request: randomUUID() } as const
+    expect(await client().call(worker, 'a', wait)).toBe('1')
+    expect(await codeOf(client().call(worker, 'b', wait))).toMatchObject({ code: 'CALL_CONFLICT' })
+    expect(await codeOf(client().call(worker, null, { queue: true }))).toMatchObject({ code: 'CALL_FAILED' })
+    const late = client().call(worker, 2, { queue: true, timeout: '200ms' })
+    expect(await codeOf(late)).toMatchObject({ code: 'CALL_GIVEN_UP' })
+    const after = await counted()
+    expect(after.map((count, index) => count - (before[index] ?? 0))).toEqual([1, 1, 1, 1, 1, 0, 1])
+  })
+
   it('goes on after 202, and is asked for again', async () => {
     const worker = newWorker()
     await work({ [worker]: async ({ data }) => new Promise((resolve) => setTimeout(resolve, 300, data)) })

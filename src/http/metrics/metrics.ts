@@ -3,6 +3,7 @@ import type { MetricJson, Siblings } from '../../core/siblings.ts'
 import { GoneError } from '../../errors.ts'
 import type { Calm } from '../../service/calm.ts'
 import { type AlertMetricsParts, collectAlerts } from './alert-metrics.ts'
+import { CallMetrics } from './call-metrics.ts'
 import { Durations } from './durations.ts'
 import { collectFleet, type FleetMetricsParts } from './fleet-metrics.ts'
 import { collectLoopLag } from './loop-lag.ts'
@@ -24,6 +25,7 @@ export interface MetricsParts
 export class Metrics {
   readonly contentType = Registry.PROMETHEUS_CONTENT_TYPE
   readonly rounds: RoundMetrics
+  readonly calls: CallMetrics
   private readonly registries: Registries = { own: new Registry(), shared: new Registry() }
   private readonly durations: Durations
 
@@ -37,6 +39,7 @@ export class Metrics {
     const { own } = registries
     collectProcess(own, version, parts.calm)
     this.rounds = new RoundMetrics(registries, parts)
+    this.calls = new CallMetrics(registries)
     this.durations = new Durations().register(own)
     collectStore(own, parts)
     collectAlerts(registries, parts)

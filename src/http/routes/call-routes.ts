@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { performance } from 'node:perf_hooks'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Members, span } from '../../core/expect.ts'
 import { callRound } from '../../core/rounds/call.ts'
@@ -12,6 +13,7 @@ import type { CallAnswer, Caller, CallOrder } from '../../service/rounds/caller.
 import { serve } from '../api.ts'
 import { bodyOf, type Endpoint, endpoint } from '../endpoint.ts'
 import { claimJob } from '../job-share.ts'
+import type { Metrics } from '../metrics/metrics.ts'
 import { callToken, MAX_ANSWER_MS, wait } from '../parameters.ts'
 import { sendJson } from '../replies.ts'
 import { actorOf, callerSignal, systemAndWorkerOf } from '../requests.ts'
@@ -19,6 +21,7 @@ import { CALL, ENDED_CALL, OPEN_CALL } from '../shapes/call-shapes.ts'
 
 export interface CallRoutesParts {
   readonly caller: Caller
+  readonly metrics: Pick<Metrics, 'calls'>
   /** The largest submission, in bytes. */
   readonly maxSubmissionBytes: number
 }
@@ -47,7 +50,7 @@ function yesOrNo(name: string, value: unknown): boolean {
 
 const PATH = '/api/v1/call/{system}/{worker}'
 
-function callEndpoint({ caller, maxSubmissionBytes }: CallRoutesParts): Endpoint {
+function callEndpoint({ caller, metrics: { calls }, maxSubmissionBytes }: CallRoutesParts): Endpoint {
   return endpoint({
     name: 'call',
     route: 'call',
@@ -87,7 +90,15 @@ function callEndpoint({ caller, maxSubmissionBytes }: CallRoutesParts): Endpoint
         claim: (round, submission) => claimJob(request, round, submission),
       }
       const call = () => caller.call(order, query.wait ?? MAX_ANSWER_MS, callerSignal(reply))
-      sendCall(reply, worker, await access.waitingFor(request, call))
+      const askedMs = performance.now()
+      try {
+        const answer = await access.waitingFor(request, call)
+        calls.answered(answer.end, (performance.now() - askedMs) / 1_000)
+        sendCall(reply, worker, answer)
+      } catch (error) {
+        calls.notAnswered(error)
+        throw error
+      }
     },
   })
 }
