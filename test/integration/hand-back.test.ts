@@ -5,6 +5,7 @@ import { Queue, Worker } from 'bullmq'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
 import { createClient, type GoneClient } from '../../src/client/client.ts'
 import type { InstanceJson } from '../../src/core/fleet/fleet-wire.ts'
+import { callRound } from '../../src/core/rounds/call.ts'
 import { RedlockGate } from '../../src/gate/redlock-gate.ts'
 import { BullHandBack } from '../../src/queue/hand-back.ts'
 import { QUEUE_PREFIX } from '../../src/queue/open-queue.ts'
@@ -129,13 +130,25 @@ describe('what a killed instance ran', () => {
     expect(died.stdout).toContain(victim.id)
   })
 
-  it('and may be started only once, fails at once', async () => {
+  it('and may be started only once, fails at once, and so does such a call; any other is answered all the same', async () => {
     const { all } = await supervise(1)
-    const options = { worker: 'napper', data: join(folder, 'once-'), ifExecutorDies: 'fail' as const }
-    await client.submit('nap', 'once', options)
+    const data = join(folder, 'once-')
+    await client.submit('nap', 'once', { worker: 'napper', data, ifExecutorDies: 'fail' })
+    const asked = { system: 'nap', timeout: '50s' } as const
+    const called = client.call('napper', data, { ...asked, request: 'again' })
+    const calledOnce = client.callOnce('napper', data, { ...asked, request: 'once' })
+    const refused = expect(calledOnce).rejects.toMatchObject({
+      code: 'CALL_FAILED',
+      message: expect.stringContaining('only once') as string,
+    })
+    const [again = '', once = ''] = ['again', 'once'].map((token) => callRound('nap', token).round)
+    for (const round of [again, once]) await runnerOf(round, all)
+    const fence = await fenceOf(again)
     process.kill((await runnerOf('once', all)).pid, 'SIGKILL')
     const end = await client.wait('nap', 'once', { timeout: '20s' })
     expect(end).toMatchObject({ state: 'failed', fence: expect.any(Number) as number })
+    await refused
+    expect(await called).toBeGreaterThan(fence)
   })
 
   it('and had left behind in the shell is ended before another runs it', async () => {
