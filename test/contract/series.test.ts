@@ -4,6 +4,7 @@ import type { SeriesStore } from '../../src/core/fleet/series-ports.ts'
 import type { RedisClient } from '../../src/redis/connections.ts'
 import { MemorySeries } from '../../src/store/series/memory-series.ts'
 import { RedisSeries } from '../../src/store/series/redis-series.ts'
+import { pause } from '../../src/waiting.ts'
 import { startRedisClient } from '../support/redis-client.ts'
 
 let client: RedisClient
@@ -38,8 +39,8 @@ describe.each(Object.entries(worlds))('series %s', (_, makeStore) => {
     minuteMs = beginOf(await store.now(), MINUTE_MS)
   })
 
-  const tell = (sum: WorkSum, { instance = 'a', worker = 'mailer', at = minuteMs, release = '' } = {}) =>
-    store.tell({ minuteMs: at, worker, instance, release, sum })
+  const tell = (sum: WorkSum, { instance = 'a', worker = 'mailer', at = minuteMs, release = '', begins = false } = {}) =>
+    store.tell({ minuteMs: at, worker, instance, release, sum, ...(begins && { begins }) })
   const read = async (unit: 'minute' | 'hour' = 'minute', worker = 'mailer') => {
     const { kept } = await store.read({
       worker,
@@ -104,6 +105,22 @@ describe.each(Object.entries(worlds))('series %s', (_, makeStore) => {
     expect(marks.map(({ release }) => release)).toEqual(['41', '42'])
     const later = await store.read({ worker: 'mailer', fromMs: 0, toMs: minuteMs - 1, unit: 'hour' })
     expect(later.marks).toEqual([])
+  })
+
+  it('has a mark more where a release begins again after another, as after a rollback', async () => {
+    for (const [instance, release, begins] of [
+      ['a', '41', true],
+      ['b', '42', true],
+      ['a', '41', false],
+      ['c', '42', true],
+      ['d', '41', true],
+      ['e', '41', true],
+    ] as const) {
+      await tell(did(1), { instance, release, begins })
+      await pause(2) // so that each has a time of its own
+    }
+    const { marks } = await store.read({ worker: 'mailer', fromMs: minuteMs, toMs: minuteMs + HOUR_MS, unit: 'hour' })
+    expect(marks.map(({ release }) => release)).toEqual(['41', '42', '41'])
   })
 })
 

@@ -8,10 +8,12 @@ export interface MinuteReport {
   readonly instance: string
   /** What it runs; empty: nothing that is released. */
   readonly release: string
+  /** The instance has just begun. */
+  readonly begins?: true
   readonly sum: WorkSum
 }
 
-/** A release that was first seen then. */
+/** A release that was first seen then, or that began again after another: a deploy, or its rollback. */
 export interface ReleaseMark {
   readonly atMs: number
   readonly release: string

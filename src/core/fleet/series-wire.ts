@@ -40,7 +40,7 @@ export interface SeriesJson {
   readonly to: string
   readonly step: string
   readonly points: readonly SeriesPointJson[]
-  /** Releases, as they were first seen. */
+  /** Releases, as they were first seen or began again after another. */
   readonly marks: readonly { readonly at: string; readonly release: string }[]
   readonly now: string
 }

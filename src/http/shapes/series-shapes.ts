@@ -37,7 +37,7 @@ export const SERIES = objectOf<SeriesJson>('Series', {
   step: about('The length of what a point tells of.', duration(), '5m'),
   points: listOf(POINT),
   marks: about(
-    'Releases that were first seen in this time.',
+    'Releases that were first seen in this time, or began again after another.',
     listOf(objectOf<SeriesJson['marks'][number]>('ReleaseMark', { at: instant(), release: text() })),
   ),
   ...NOW,

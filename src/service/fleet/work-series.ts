@@ -44,6 +44,8 @@ const MAX_COUNTED = 4_000
 /** Counts in memory what is done here, by minutes of the store's clock, and tells it now and then. Jobs never wait for it. */
 export class WorkSeries implements Work, WorkTally {
   private readonly counted = new Map<string, Counted>()
+  /** Those of which the store knows that this process has begun to run them. */
+  private readonly begun = new Set<string>()
   private storeAheadMs: number | undefined
   private seen: ProcessTotals & { readonly atMs: number }
   private readonly loop: Loop
@@ -88,9 +90,14 @@ export class WorkSeries implements Work, WorkTally {
         const text = sumText(sum)
         // What is over does not change any more; how far the clocks differ is known to a few ms.
         const isOver = minuteMs + MINUTE_MS + OVER_MS <= nowMs() + (this.storeAheadMs ?? 0)
-        const report = { minuteMs, worker, instance: id, release, sum: { ...sum } }
+        const isBegin = this.parts.workers.includes(worker) && !this.begun.has(worker)
+        const begins = isBegin && { begins: true as const }
+        const report = { minuteMs, worker, instance: id, release, sum: { ...sum }, ...begins }
         const isTaken = text === counted.told || (await this.learn(store.tell(report))).isTaken
-        if (isTaken) counted.told = text
+        if (isTaken) {
+          counted.told = text
+          if (isBegin) this.begun.add(worker)
+        }
         // What is refused is too late, and would be the next time.
         if (isOver || !isTaken) this.counted.delete(key)
       }),

@@ -7,7 +7,7 @@ import {
   together,
   type WorkSum,
 } from '../../core/fleet/series.ts'
-import type { MinuteReport, SeriesQuery, SeriesRead, SeriesStore } from '../../core/fleet/series-ports.ts'
+import type { MinuteReport, ReleaseMark, SeriesQuery, SeriesRead, SeriesStore } from '../../core/fleet/series-ports.ts'
 
 interface Told {
   readonly worker: string
@@ -19,7 +19,7 @@ interface Told {
 export class MemorySeries implements SeriesStore {
   private readonly open = new Map<string, Told>()
   private readonly folded = new Map<string, Map<number, WorkSum>>()
-  private readonly marks = new Map<string, Map<string, number>>()
+  private readonly marks = new Map<string, ReleaseMark[]>()
 
   constructor(private readonly nowMs: () => number) {}
 
@@ -27,7 +27,7 @@ export class MemorySeries implements SeriesStore {
     return this.nowMs()
   }
 
-  async tell({ minuteMs, worker, instance, release, sum }: MinuteReport) {
+  async tell({ minuteMs, worker, instance, release, sum, begins = false }: MinuteReport) {
     const nowMs = this.nowMs()
     const isOpen = nowMs < minuteMs + MINUTE_MS + CLOSED_AFTER_MS && nowMs >= minuteMs - MINUTE_MS
     if (!isOpen) return { isTaken: false, nowMs }
@@ -35,9 +35,11 @@ export class MemorySeries implements SeriesStore {
     const told = this.open.get(key) ?? { worker, minuteMs, sums: new Map() }
     this.open.set(key, told)
     told.sums.set(instance, sum)
-    const marks = this.marks.get(worker) ?? new Map<string, number>()
+    const marks = this.marks.get(worker) ?? []
     this.marks.set(worker, marks)
-    if (release !== '' && !marks.has(release)) marks.set(release, nowMs)
+    const isKnown = marks.some((one) => one.release === release)
+    const isAgain = begins && marks.at(-1)?.release !== release
+    if (release !== '' && (isAgain || !isKnown)) marks.push({ release, atMs: nowMs })
     return { isTaken: true, nowMs }
   }
 
@@ -71,9 +73,7 @@ export class MemorySeries implements SeriesStore {
     for (const { worker: of, minuteMs, sums } of this.open.values())
       if (of === worker)
         add(unit === 'hour' ? beginOf(minuteMs, HOUR_MS) : minuteMs, together([...sums.values()]))
-    const marks = [...(this.marks.get(worker) ?? [])]
-      .map(([release, atMs]) => ({ release, atMs }))
-      .filter(({ atMs }) => atMs >= fromMs && atMs <= toMs)
+    const marks = (this.marks.get(worker) ?? []).filter(({ atMs }) => atMs >= fromMs && atMs <= toMs)
     return { nowMs: this.nowMs(), kept, marks }
   }
 }

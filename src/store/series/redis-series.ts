@@ -57,12 +57,13 @@ export class RedisSeries implements SeriesStore {
     return redisNowMs(this.redis)
   }
 
-  async tell({ minuteMs, worker, instance, release, sum }: MinuteReport) {
+  async tell({ minuteMs, worker, instance, release, sum, begins = false }: MinuteReport) {
     return attempt('tell what was done in a minute', async () => {
       const keys = [OPEN, toldOf(worker, minuteMs), marksOf(worker)]
       const own = [worker, minuteMs, MINUTE_MS + CLOSED_AFTER_MS, instance, sumText(sum), release]
       const bounds = [MOST_OPEN, MOST_INSTANCES, MOST_MARKS, MINUTES_KEPT_S, HOURS_KEPT_S]
-      const [nowMs, isTaken] = await this.steps.tell(keys.length, ...keys, ...own, ...bounds)
+      const all = [...keys, ...own, ...bounds, begins ? 1 : 0]
+      const [nowMs, isTaken] = await this.steps.tell(keys.length, ...all)
       return { isTaken: isTaken === 1, nowMs: Number(nowMs) }
     })
   }
@@ -166,7 +167,8 @@ function hoursIn({ fromMs, toMs }: SeriesQuery, nowMs: number): readonly number[
 }
 
 function marksIn(flat: readonly string[]) {
-  return flat.flatMap((release, index) =>
-    index % 2 === 0 ? [{ release, atMs: Number(flat[index + 1]) }] : [],
-  )
+  return flat.flatMap((member, index) => {
+    const [release = ''] = member.split(' ')
+    return index % 2 === 0 ? [{ release, atMs: Number(flat[index + 1]) }] : []
+  })
 }
