@@ -16,6 +16,8 @@ export interface LoadedWorker {
   readonly terms: WorkerTerms
   readonly handler: WorkerHandler<unknown, unknown>
   readonly parseConfig?: (config: unknown) => unknown
+  /** Throws why it cannot do its work. */
+  readonly ready?: () => Promise<void> | void
 }
 
 /** What a folder holds. */
@@ -130,10 +132,17 @@ async function loadWorker(path: string): Promise<LoadedWorker> {
   const definition = definitionOf(module.default)
   if (definition === undefined)
     throw fail('expected its default export to be a function or made by defineWorker')
-  const { config } = definition.options
-  if (config !== undefined && typeof config !== 'function') throw fail('config: expected a function')
+  const { config, ready } = definition.options
+  for (const [option, given] of Object.entries({ config, ready }))
+    if (given !== undefined && typeof given !== 'function') throw fail(`${option}: expected a function`)
   const terms = termsOf(definition.options, fail)
-  return { name, terms, handler: definition.handler, ...(config && { parseConfig: config }) }
+  return {
+    name,
+    terms,
+    handler: definition.handler,
+    ...(config && { parseConfig: config }),
+    ...(ready && { ready }),
+  }
 }
 
 function definitionOf(exported: unknown): WorkerDefinition | undefined {
@@ -151,7 +160,7 @@ function termsOf(options: WorkerOptions, fail: (why: string) => GoneError): Work
     backoff = { type: 'exponential', delay: '1s' },
     lock = '30s',
   } = options
-  const known = ['concurrency', 'attempts', 'timeout', 'backoff', 'lock', 'config']
+  const known = ['concurrency', 'attempts', 'timeout', 'backoff', 'lock', 'config', 'ready']
   const unknown = Object.keys(options).find((name) => !known.includes(name))
   if (unknown !== undefined) throw fail(`no such option "${unknown}"; there are ${known.join(', ')}`)
   const count = (name: string, value: number, max: number) => takeJson(name, whole(1, max), value, fail)

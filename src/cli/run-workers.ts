@@ -41,13 +41,16 @@ export async function runWorkers(
   { config, log }: { readonly config: Config; readonly log: Logger },
   hooks: RunHooks = {},
 ): Promise<RunningWorkers> {
-  const [{ startWorkers }, { loadWorkers }, { stopOnSignal }, { failureOf }] = await Promise.all([
-    import('../app/workers.ts'),
-    import('../app/worker-files.ts'),
-    import('./stop-on-signal.ts'),
-    import('../core/rounds/handler-end.ts'),
-  ])
+  const [{ startWorkers }, { loadWorkers }, { readyAll }, { stopOnSignal }, { failureOf }] =
+    await Promise.all([
+      import('../app/workers.ts'),
+      import('../app/worker-files.ts'),
+      import('../app/ready-workers.ts'),
+      import('./stop-on-signal.ts'),
+      import('../core/rounds/handler-end.ts'),
+    ])
   const { workers, leftOut } = await loadWorkers(...folderOf(chosen, env))
+  await readyAll(workers)
   let isRestart = false
   const onOrdered = async (how: OrderedEnd) => {
     await hooks.onOrdered?.(how)

@@ -53,6 +53,11 @@ export interface WorkerOptions {
    * take that, and the worker goes on as before. Default: as it is set.
    */
   readonly config?: (config: unknown) => unknown
+  /**
+   * Called once, before its process takes jobs: sees whether it can do its work, such as by asking its database. What it throws, or
+   * that it takes longer than 30 s, ends the process: a release whose workers are not ready is rolled back.
+   */
+  readonly ready?: () => Promise<void> | void
 }
 
 /** What a file in `workers/` exports by default. */

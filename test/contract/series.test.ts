@@ -39,8 +39,10 @@ describe.each(Object.entries(worlds))('series %s', (_, makeStore) => {
     minuteMs = beginOf(await store.now(), MINUTE_MS)
   })
 
-  const tell = (sum: WorkSum, { instance = 'a', worker = 'mailer', at = minuteMs, release = '', begins = false } = {}) =>
-    store.tell({ minuteMs: at, worker, instance, release, sum, ...(begins && { begins }) })
+  const tell = (
+    sum: WorkSum,
+    { instance = 'a', worker = 'mailer', at = minuteMs, release = '', begins = false } = {},
+  ) => store.tell({ minuteMs: at, worker, instance, release, sum, ...(begins && { begins }) })
   const read = async (unit: 'minute' | 'hour' = 'minute', worker = 'mailer') => {
     const { kept } = await store.read({
       worker,
@@ -119,7 +121,12 @@ describe.each(Object.entries(worlds))('series %s', (_, makeStore) => {
       await tell(did(1), { instance, release, begins })
       await pause(2) // so that each has a time of its own
     }
-    const { marks } = await store.read({ worker: 'mailer', fromMs: minuteMs, toMs: minuteMs + HOUR_MS, unit: 'hour' })
+    const { marks } = await store.read({
+      worker: 'mailer',
+      fromMs: minuteMs,
+      toMs: minuteMs + HOUR_MS,
+      unit: 'hour',
+    })
     expect(marks.map(({ release }) => release)).toEqual(['41', '42', '41'])
   })
 })

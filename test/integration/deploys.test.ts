@@ -10,6 +10,7 @@ import { startTestServer, type TestServer } from '../support/server.ts'
 import { startSupervisorProcess } from '../support/supervised.ts'
 
 const SEEN = { timeout: 60_000, interval: 100 }
+const WORKERS = ['steady', 'broken', 'dying', 'checked']
 
 let server: TestServer
 let client: GoneClient
@@ -17,7 +18,7 @@ let root: string
 const supervisors: Process[] = []
 const lines: string[] = []
 
-/** What the three workers are in a release: good ones, or one that does not load and one that dies soon. */
+/** What the workers are in a release: good ones, or one that does not load, one that dies soon and one that is not ready. */
 async function release(name: string, isGood: boolean): Promise<void> {
   const workers = join(root, name, 'workers')
   await mkdir(workers, { recursive: true })
@@ -28,6 +29,9 @@ async function release(name: string, isGood: boolean): Promise<void> {
     join(workers, 'dying.mjs'),
     isGood ? good : `${good}setTimeout(() => process.exit(7), 2_000)\n`,
   )
+  const ready = `async () => { ${isGood ? '' : "throw new Error('no table of invoices')"} }`
+  const checked = `export default { options: { ready: ${ready} }, handler: async () => ${JSON.stringify(name)} }\n`
+  await writeFile(join(workers, 'checked.mjs'), checked)
 }
 
 beforeAll(async () => {
@@ -46,13 +50,13 @@ beforeAll(async () => {
         { folder: 'workers', options: ['--releases', root], onLine: (line) => lines.push(line) },
       ),
     )
-  for (const worker of ['steady', 'broken', 'dying'])
+  for (const worker of WORKERS)
     await client.fleet.pools.put(worker, {
       instances: worker === 'broken' ? 2 : 1,
       workers: [worker],
       release: '41',
     })
-  for (const worker of ['steady', 'broken', 'dying']) await settled(worker)
+  for (const worker of WORKERS) await settled(worker)
 }, 90_000)
 
 afterAll(async () => {
@@ -111,6 +115,25 @@ it('a release is nothing but a folder below the root that the host allows', asyn
   ])
 })
 
+it('that is for what is selected needs whole pools, and to be meant', async () => {
+  const run = (...words: string[]) =>
+    runCli(['fleet', 'deploy', '--release', '42', ...words, '--server', server.url])
+  const { host = '' } = (await registered('broken'))[0] ?? {}
+  const some = await run('--worker', 'broken', '--host', host, '--yes')
+  expect([some.code, some.stderr]).toEqual([
+    2,
+    expect.stringContaining('broken: 1 of its 2 instances are selected'),
+  ])
+  const none = await run('--worker', 'nobody', '--yes')
+  expect([none.code, none.stderr]).toEqual([2, expect.stringContaining('got none of any')])
+  const unmeant = await run('--pool', 'broken,dying')
+  expect([unmeant.code, unmeant.stderr]).toEqual([
+    1,
+    expect.stringContaining('deploy broken, dying? say --yes'),
+  ])
+  expect((await run('--yes')).stderr).toContain('expected a filter such as --worker mailer')
+})
+
 describe.concurrent('a release', () => {
   it('is deployed with never fewer instances, and rolled back to the one before', async () => {
     const fewest = await fewestDuring('steady', async () => {
@@ -146,6 +169,17 @@ describe.concurrent('a release', () => {
     expect(await settled('broken')).toMatchObject({ release: '41', before: [], working: 2 })
     const tried = lines.filter((line) => /"place":"broken\/\d".*"an instance died"/.test(line))
     expect(tried).toHaveLength(1)
+  })
+
+  it('whose workers say that they are not ready is rolled back, and why is known', async () => {
+    const before = await ids('checked')
+    const words = ['--worker', 'checked', '--release', '42', '--yes']
+    const run = await runCli(['fleet', 'deploy', ...words, '--server', server.url])
+    expect([run.code, run.stdout]).toEqual([1, expect.stringContaining('rolled-back')])
+    const pool = await settled('checked')
+    expect(pool.rollout?.why).toContain('its successor did not begin: exit code 2')
+    expect(await ids('checked')).toEqual(before)
+    expect(lines.join('\n')).toContain('worker checked is not ready: no table of invoices')
   })
 
   it('that dies soon after it has begun is rolled back, too', async () => {

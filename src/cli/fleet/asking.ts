@@ -19,3 +19,11 @@ export const ASKED_ONCE: Asking = {
     }
   },
 }
+
+/** Asks the person at the terminal; where there is none, --yes has to say it. */
+export async function isMeant(table: string, what: string, question: Asking['question']): Promise<boolean> {
+  process.stderr.write(`${table}\n`)
+  if (process.stdin.isTTY) return /^y(es)?$/i.test((await question(`${what}? [y/N] `)).trim())
+  process.stderr.write(`${what}? say --yes where nobody can be asked\n`)
+  return false
+}

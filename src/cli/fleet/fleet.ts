@@ -6,6 +6,7 @@ import { addLog } from './log.ts'
 import { addOrderCommands } from './order-commands.ts'
 import { addPools } from './pool-commands.ts'
 import { addQueries } from './queries.ts'
+import { addRolls } from './roll-commands.ts'
 import { addShell } from './shell.ts'
 import { addTop } from './top.ts'
 
@@ -38,6 +39,7 @@ Exit codes:
   addTop(fleet)
   addOrderCommands(fleet, ASKED_ONCE)
   addPools(fleet, ASKED_ONCE)
+  addRolls(fleet, ASKED_ONCE)
   addConfig(fleet, ASKED_ONCE)
   addShell(fleet)
 }

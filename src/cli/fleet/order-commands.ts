@@ -6,7 +6,7 @@ import { pause } from '../../waiting.ts'
 import { type Answer, type AskOptions, addAskOptions, given, helpText } from '../ask.ts'
 import { whole } from '../option-values.ts'
 import { type Colors, columnsOf } from '../terminal.ts'
-import type { Asking } from './asking.ts'
+import { type Asking, isMeant } from './asking.ts'
 import { addSelecting, meantOf, type SelectingOptions } from './selecting.ts'
 
 /** By whom and where an order is given. */
@@ -130,14 +130,6 @@ async function order(
   const ended = await untilSettled(client, id, verb, signal)
   const isDone = ended.instances.every(({ outcome }) => outcome === 'done')
   return { isDone, text: orderText(ended, colors), json: ended }
-}
-
-/** Asks the person at the terminal; where there is none, --yes has to say it. */
-async function isMeant(table: string, what: string, question: Asking['question']): Promise<boolean> {
-  process.stderr.write(`${table}\n`)
-  if (process.stdin.isTTY) return /^y(es)?$/i.test((await question(`${what}? [y/N] `)).trim())
-  process.stderr.write(`${what}? say --yes where nobody can be asked\n`)
-  return false
 }
 
 /** The order when each instance has obeyed or never will; or as it is, when that takes long. */

@@ -2,28 +2,19 @@ import { readFile } from 'node:fs/promises'
 import { text as textOf } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import type { GoneClient } from '../../client/client.ts'
-import type { PoolJson } from '../../core/fleet/pool-wire.ts'
 import { GoneError } from '../../errors.ts'
-import { pause } from '../../waiting.ts'
 import { type Answer, type AskOptions, addAskOptions, given, helpText } from '../ask.ts'
 import type { Colors } from '../terminal.ts'
-import { detailsOf, tableOf } from '../text/table.ts'
+import { tableOf } from '../text/table.ts'
 import type { Asking } from './asking.ts'
 import type { PoolStep } from './pool-plan.ts'
+import { poolTable, poolText } from './pool-tables.ts'
 
 interface ApplyOptions extends AskOptions {
   readonly dryRun?: boolean
   readonly prune?: boolean
   readonly reason?: string
 }
-
-interface RollOptions extends AskOptions {
-  readonly release?: string
-  readonly reason?: string
-  readonly detach?: boolean
-}
-
-const READ_EVERY_MS = 300
 
 const FILE_HELP = `
 The file is YAML (or JSON):
@@ -42,8 +33,6 @@ whose names begin with "x-" are ignored, and hold anchors.`
 export function addPools(fleet: Command, asking: Asking): void {
   addList(fleet, asking)
   addApply(fleet, asking)
-  addRoll(fleet, asking, 'deploy')
-  addRoll(fleet, asking, 'rollback')
 }
 
 function addList(fleet: Command, asking: Asking): void {
@@ -137,96 +126,4 @@ async function textAt(path: string): Promise<string> {
   return readFile(path, 'utf8').catch((cause: NodeJS.ErrnoException) => {
     throw new GoneError('CONFIG', `${path}: cannot be read (${cause.code})`, { cause })
   })
-}
-
-function addRoll(fleet: Command, asking: Asking, verb: 'deploy' | 'rollback'): void {
-  const isDeploy = verb === 'deploy'
-  const command = fleet
-    .command(verb)
-    .description(
-      isDeploy
-        ? 'have a pool run another release of yours, one place after the other'
-        : 'have a pool run the release before, or call off the deploy that is on its way',
-    )
-    .argument('<pool>', 'its name, as gone fleet pools lists it')
-    .option('--reason <text>', 'why, for whoever looks later')
-    .option('--detach', 'do not wait for its end')
-  if (isDeploy) command.requiredOption('--release <release>', 'a folder below the root that the hosts allow')
-  addAskOptions(command)
-    .addHelpText(
-      'after',
-      helpText(
-        isDeploy
-          ? ['gone fleet deploy mail --release 42', 'gone fleet deploy mail --release 42 --detach']
-          : ['gone fleet rollback mail --reason "too many bounces"'],
-        [
-          'all its places run it; with --detach: it has begun',
-          isDeploy ? 'it was rolled back: an instance of it did not come up' : 'it could not be done',
-        ],
-      ),
-    )
-    .action((name: string, options: RollOptions) =>
-      asking.ask(options, (client, colors, signal) => roll(client, name, options, { colors, signal })),
-    )
-}
-
-async function roll(
-  client: GoneClient,
-  name: string,
-  { release, reason, detach = false }: RollOptions,
-  { colors, signal }: { readonly colors: Colors; readonly signal: AbortSignal },
-): Promise<Answer> {
-  const { pools } = client.fleet
-  const why = given({ reason })
-  const before = await pools.get(name)
-  let pool = await (release === undefined ? pools.rollBack(name, why) : pools.deploy(name, release, why))
-  // What was on its way is to end as it is told to: rolled back.
-  const wanted = release === undefined && before?.rollout?.state === 'rolling' ? 'rolled-back' : 'done'
-  while (!detach && !signal.aborted && isUnderway(pool)) {
-    await pause(READ_EVERY_MS, signal)
-    pool = (await pools.get(name)) ?? pool
-  }
-  const state = pool.rollout?.state ?? 'done'
-  const isDone = detach || state === wanted
-  return { isDone, text: poolText(pool, colors), json: pool }
-}
-
-function isUnderway({ rollout }: PoolJson): boolean {
-  return rollout?.state === 'rolling' || rollout?.state === 'rolling-back'
-}
-
-function poolTable(pools: readonly PoolJson[], colors: Colors): string {
-  const rows = pools.map(({ name, instances, working, release = '', workers, region, host, rollout }) => [
-    name,
-    working < instances ? colors.yellow(`${working} of ${instances}`) : `${working} of ${instances}`,
-    workers?.join(' ') ?? 'all',
-    [region, host].filter(Boolean).join(' ') || 'anywhere',
-    release,
-    rollout === undefined || rollout.state === 'done' ? '' : rollout.state,
-  ])
-  return tableOf(['pool', 'work', 'workers', 'where', 'release', 'rollout'], rows, { colors })
-}
-
-function poolText(pool: PoolJson, colors: Colors): string {
-  const { name, instances, working, missing, release, before, rollout, actor, at, reason, places } = pool
-  const ran = rollout && `${rollout.from ?? 'its folder'} -> ${rollout.to ?? 'its folder'}: ${rollout.state}`
-  const rows: (readonly [string, string])[] = [
-    ['instances', `${working} of ${instances} work${missing > 0 ? `, ${missing} have no place` : ''}`],
-    ['release', release ?? 'what is in the folders'],
-    ...(before.length > 0 ? [['before', before.join(' ')] as const] : []),
-    ...(ran ? [['rollout', rollout.why ? `${ran}, ${rollout.why}` : ran] as const] : []),
-    ['set', `${at} by ${actor}${reason && `: ${reason}`}`],
-  ]
-  const table = tableOf(
-    ['place', 'host', 'region', 'release', 'state'],
-    places.map(({ place, host, region, release = '', state, why }) => [
-      place,
-      host,
-      region,
-      release,
-      why === undefined ? state : `${state}: ${why}`,
-    ]),
-    { colors },
-  )
-  return places.length === 0 ? detailsOf(name, rows, colors) : `${detailsOf(name, rows, colors)}\n\n${table}`
 }

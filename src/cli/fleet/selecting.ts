@@ -1,6 +1,6 @@
 import type { Command } from 'commander'
 import type { FleetSelection } from '../../client/fleet.ts'
-import { SELECTION_FIELDS } from '../../core/fleet/selection.ts'
+import { SELECTION_FIELDS, type SelectionField } from '../../core/fleet/selection.ts'
 import { GoneError } from '../../errors.ts'
 import { given } from '../ask.ts'
 
@@ -16,8 +16,11 @@ export interface SelectingOptions {
 }
 
 /** The filters, the same for every command: a name, `*` for any characters, several separated by commas. */
-export function addSelecting(command: Command): Command {
-  for (const field of SELECTION_FIELDS) {
+export function addSelecting(
+  command: Command,
+  fields: readonly SelectionField[] = SELECTION_FIELDS,
+): Command {
+  for (const field of fields) {
     const example = field === 'state' ? 'such as registered or lost' : 'names and *, separated by commas'
     command.option(`--${field} <${field}>`, `only those of this ${field}: ${example}`)
   }

@@ -14,6 +14,7 @@ import { FleetNow } from './fleet-now.ts'
 import { addOrderCommands } from './order-commands.ts'
 import { addPools } from './pool-commands.ts'
 import { addQueries } from './queries.ts'
+import { addRolls } from './roll-commands.ts'
 import { completionsOf } from './shell-completion.ts'
 import { ShellHistory } from './shell-history.ts'
 import { wordsOf } from './shell-words.ts'
@@ -181,7 +182,8 @@ class FleetShell {
     const command = program.commands.find((known) => known.name() === verb)
     if (command === undefined)
       throw new GoneError('INVALID_PARAMETER', `${verb}: there is no such command here; help lists them`)
-    const isSelecting = command.options.some(({ long }) => long === '--worker')
+    // Those of instances: which pools are deployed is to be said with what.
+    const isSelecting = command.options.some(({ long }) => long === '--state')
     const filters = isSelecting ? [...this.filters].flatMap(([field, text]) => [`--${field}`, text]) : []
     await program.parseAsync([verb, ...filters, ...rest], { from: 'user' })
   }
@@ -199,6 +201,7 @@ class FleetShell {
     addOrderCommands(program, asking)
     addConfig(program, asking)
     addPools(program, asking)
+    addRolls(program, asking)
     for (const command of program.commands.flatMap((one) => [one, ...one.commands])) this.reach(command)
     return program
   }

@@ -15,9 +15,9 @@ const BY_WORD: ReadonlyMap<string, LogLevel> = new Map(
 )
 /** Members in which loggers write it. */
 const MEMBERS = ['level', 'severity', 'levelname', 'lvl', 'log.level'] as const
-/** Of a line that was cut, and so is no JSON any more. */
-const IN_CUT_JSON = /"(?:level|severity|levelname|lvl|log\.level)" ?: ?(?:"([A-Za-z]{1,12})"|(\d{1,3})\b)/
-const IN_PAIRS = /(?:^|\s)(?:level|lvl|severity)="?([A-Za-z]{1,12})"?(?:\s|$)/
+/** And in which they write it in pairs. */
+const PAIRS = ['level=', 'lvl=', 'severity='] as const
+const VALUE = /^[A-Za-z]{1,12}|^\d{1,3}/
 const COLOR = new RegExp(`${String.fromCharCode(27)}\\[[\\d;]{0,16}m`, 'g')
 /** A word in brackets, or before a colon. */
 const TOKEN = /^([[(<|]?)([A-Za-z]{3,11})([\])>|:].*)?$/
@@ -30,8 +30,8 @@ const HEAD = { characters: 160, tokens: 5 } as const
  */
 export function levelIn(text: string): LogLevel | undefined {
   if (text.startsWith('{')) return levelInJson(text)
-  const [, pair] = IN_PAIRS.exec(text) ?? []
-  if (pair !== undefined && levelOfWord(pair)) return levelOfWord(pair)
+  const paired = levelInPairs(text)
+  if (paired) return paired
   const tokens = text.slice(0, HEAD.characters).replace(COLOR, '').trim().split(/\s+/, HEAD.tokens)
   for (const [index, token] of tokens.entries()) {
     const level = levelOfToken(token, index === 0)
@@ -55,9 +55,32 @@ function levelInJson(text: string): LogLevel | undefined {
     const said = MEMBERS.map((name) => line[name]).find((value) => value !== undefined)
     return levelOfValue(said)
   } catch {
-    const [, word, number] = IN_CUT_JSON.exec(text) ?? []
-    return levelOfValue(word ?? (number === undefined ? undefined : Number(number)))
+    return levelInCutJson(text)
   }
+}
+
+/** Of a line that was cut, and so is no JSON any more. */
+function levelInCutJson(text: string): LogLevel | undefined {
+  for (const name of MEMBERS) {
+    const begin = `"${name}":`
+    const at = text.indexOf(begin)
+    if (at >= 0) return levelOfText(text.slice(at + begin.length).trimStart())
+  }
+  return undefined
+}
+
+function levelInPairs(text: string): LogLevel | undefined {
+  for (const begin of PAIRS) {
+    const at = text.indexOf(begin)
+    if (at === 0 || (at > 0 && text[at - 1] === ' ')) return levelOfText(text.slice(at + begin.length))
+  }
+  return undefined
+}
+
+/** Of what begins with it, in quotes or not. */
+function levelOfText(text: string): LogLevel | undefined {
+  const [value = ''] = VALUE.exec(text.startsWith('"') ? text.slice(1) : text) ?? []
+  return /^\d/.test(value) ? levelOfValue(Number(value)) : levelOfWord(value)
 }
 
 function levelOfValue(value: unknown): LogLevel | undefined {

@@ -9,7 +9,7 @@ export interface MinuteReport {
   /** What it runs; empty: nothing that is released. */
   readonly release: string
   /** The instance has just begun. */
-  readonly begins?: true
+  readonly begins?: boolean
   readonly sum: WorkSum
 }
 

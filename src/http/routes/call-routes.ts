@@ -21,7 +21,7 @@ import { CALL, ENDED_CALL, OPEN_CALL } from '../shapes/call-shapes.ts'
 
 export interface CallRoutesParts {
   readonly caller: Caller
-  readonly metrics: Pick<Metrics, 'calls'>
+  readonly metrics: Metrics
   /** The largest submission, in bytes. */
   readonly maxSubmissionBytes: number
 }

@@ -28,6 +28,8 @@ export interface PlaceParts {
 
 /** Nothing takes longer to begin, unless it hangs. */
 const BEGIN_WITHIN_MS = 60_000
+/** What is tried is taken back within a minute, and all that follows takes a few seconds. */
+const TRIED_BEGINS_WITHIN_MS = 45_000
 
 /** What a supervisor keeps running: one instance after another, at the most two while one replaces the other. */
 export class Place {
@@ -107,7 +109,7 @@ export class Place {
   async replace(life: Life, cause: EndCause, proofMs = 0): Promise<string | undefined> {
     if (this.life !== life || this.isEnding) return 'it is replaced already, or ends'
     this.isReplacing = true
-    const next = await this.begin()
+    const next = await this.begin(proofMs > 0 ? TRIED_BEGINS_WITHIN_MS : BEGIN_WITHIN_MS)
     const hasDied = next.works && proofMs > 0 && (await endsWithin(proofMs, next.ended))
     this.isReplacing = false
     if (!next.works && this.life === life && !life.exit)
@@ -125,7 +127,7 @@ export class Place {
     }
   }
 
-  private async begin(): Promise<Life> {
+  private async begin(withinMs = BEGIN_WITHIN_MS): Promise<Life> {
     let life: Life | undefined
     await this.parts.inTurn(async () => {
       const { startInstance, nowMs } = this.parts
@@ -133,7 +135,7 @@ export class Place {
       this.alive.add(life)
       void this.follow(life)
       if (this.isEnding) life.process.kill()
-      if (!(await endsWithin(BEGIN_WITHIN_MS, life.begun))) life.process.kill()
+      if (!(await endsWithin(withinMs, life.begun))) life.process.kill()
     })
     this.hasWorked ||= life?.works === true
     return life as unknown as Life

@@ -91,7 +91,7 @@ export class WorkSeries implements Work, WorkTally {
         // What is over does not change any more; how far the clocks differ is known to a few ms.
         const isOver = minuteMs + MINUTE_MS + OVER_MS <= nowMs() + (this.storeAheadMs ?? 0)
         const isBegin = this.parts.workers.includes(worker) && !this.begun.has(worker)
-        const begins = isBegin && { begins: true as const }
+        const begins = isBegin && { begins: true }
         const report = { minuteMs, worker, instance: id, release, sum: { ...sum }, ...begins }
         const isTaken = text === counted.told || (await this.learn(store.tell(report))).isTaken
         if (isTaken) {

@@ -7,7 +7,13 @@ import {
   together,
   type WorkSum,
 } from '../../core/fleet/series.ts'
-import type { MinuteReport, ReleaseMark, SeriesQuery, SeriesRead, SeriesStore } from '../../core/fleet/series-ports.ts'
+import type {
+  MinuteReport,
+  ReleaseMark,
+  SeriesQuery,
+  SeriesRead,
+  SeriesStore,
+} from '../../core/fleet/series-ports.ts'
 
 interface Told {
   readonly worker: string
