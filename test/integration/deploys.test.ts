@@ -179,7 +179,11 @@ describe.concurrent('a release', () => {
     const pool = await settled('checked')
     expect(pool.rollout?.why).toContain('its successor did not begin: exit code 2')
     expect(await ids('checked')).toEqual(before)
-    expect(lines.join('\n')).toContain('worker checked is not ready: no table of invoices')
+    await vi.waitFor(async () => {
+      const [died] = await client.fleet.instances({ pool: 'checked', state: 'died' })
+      const { death } = (await client.fleet.instance(died?.id ?? '')) ?? {}
+      expect(death?.lines.join('\n')).toContain('worker checked is not ready: no table of invoices')
+    }, SEEN)
   })
 
   it('that dies soon after it has begun is rolled back, too', async () => {
