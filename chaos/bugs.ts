@@ -486,8 +486,8 @@ export const BUGS: readonly Bug[] = [
     patches: [
       {
         file: 'src/service/fleet/place.ts',
-        find: '    const next = await this.begin()',
-        replace: '    await this.retire(life, cause)\n    const next = await this.begin()',
+        find: '    const next = await this.begin(',
+        replace: '    await this.retire(life, cause)\n    const next = await this.begin(',
       },
     ],
   },
