@@ -8,6 +8,8 @@ export interface Bug {
   readonly caughtBy: string
   /** Part of the short form. */
   readonly isShort?: true
+  /** How much of the scenario is enough to notice it. Default: all of it, or as asked for. */
+  readonly size?: number
 }
 
 const SETTLE_REFUSAL = "if not proven and not anybodys then return 'refused', now end"
@@ -453,17 +455,58 @@ export const BUGS: readonly Bug[] = [
     name: 'hand-back-any',
     about: 'what living instances run is handed back with what a dead one ran',
     caughtBy: 'handed-back',
+    size: 0.1,
     patches: [{ file: 'src/queue/hand-back.ts', find: 'value.startsWith(lock)', replace: "value !== ''" }],
   },
   {
     name: 'hand-back-late',
     about: 'what a dead instance ran is handed back after a time, and not because its process has ended',
     caughtBy: 'handed-back',
+    size: 0.1,
     patches: [
       {
         file: 'src/service/fleet/aftermath.ts',
         find: 'await life.process.endLeft()',
         replace: 'await pause(10_000)',
+      },
+    ],
+  },
+  {
+    name: 'gate-left-behind',
+    about: 'what a dead instance ran is handed back, and the gate that it held for it is not',
+    caughtBy: 'fleet-mix',
+    size: 0.2,
+    patches: [
+      {
+        file: 'src/queue/hand-back.ts',
+        find: '      await this.releaseGate(round, instance)\n',
+        replace: '',
+      },
+    ],
+  },
+  {
+    name: 'death-fails',
+    about: 'a job whose instance died ends failed, though it may be started again',
+    caughtBy: 'fleet-mix',
+    size: 0.2,
+    patches: [
+      {
+        file: 'src/service/rounds/job-record.ts',
+        find: 'const maxStarts = number + MAX_DEATHS',
+        replace: 'const maxStarts = number',
+      },
+    ],
+  },
+  {
+    name: 'ended-is-silent',
+    about: 'an instance that has ended in order is told of as one of which nothing is heard',
+    caughtBy: 'fleet-mix',
+    size: 0.2,
+    patches: [
+      {
+        file: 'src/core/fleet/wrongs.ts',
+        find: "if (end?.kind !== 'lost') return false",
+        replace: 'if (end === undefined) return false',
       },
     ],
   },

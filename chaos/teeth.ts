@@ -5,6 +5,7 @@ import type { Bug } from './bugs.ts'
 import type { Rule } from './checker.ts'
 import { type RunOptions, runScenario } from './runner.ts'
 import { SCENARIOS } from './scenarios/all.ts'
+import { FLEET_MIX } from './scenarios/fleet-mix.ts'
 import { builtCopy } from './tree.ts'
 
 /** Whether the harness noticed a bug. */
@@ -24,12 +25,12 @@ export interface Bite {
  */
 export async function bite(bug: Bug, options: Omit<RunOptions, 'root'>): Promise<Bite> {
   const startMs = performance.now()
-  const scenario = SCENARIOS.find(({ name }) => name === bug.caughtBy)
+  const scenario = [...SCENARIOS, FLEET_MIX].find(({ name }) => name === bug.caughtBy)
   if (scenario === undefined) throw new Error(`bug ${bug.name}: no scenario "${bug.caughtBy}"`)
   const folder = await mkdtemp(join(tmpdir(), 'gone-chaos-teeth-'))
   try {
     const root = await builtCopy(folder, bug.patches)
-    const result = await runScenario(scenario, { ...options, root })
+    const result = await runScenario(scenario, { ...options, size: bug.size ?? options.size, root })
     const { trouble, history } = result
     // Where a scenario shows what is not survived, all but its claims is broken without the bug too.
     const violations = result.violations.filter(

@@ -2,9 +2,8 @@ import type { DeathJson, InstanceJson } from '../../src/core/fleet/fleet-wire.ts
 import type { RoundJson, RoundListJson } from '../../src/core/rounds/round-wire.ts'
 import { monotonicMs } from '../history.ts'
 import type { World } from '../world.ts'
+import type { Loaded } from './loaded.ts'
 import type { Fate, Marks } from './marks.ts'
-import type { Sight } from './sight.ts'
-import type { FleetStage } from './stage.ts'
 import { type SteadyLoad, SYSTEM, WORKER } from './steady-load.ts'
 import type { Kept } from './stories.ts'
 
@@ -13,7 +12,9 @@ const PAGE = 1_000
 const MOST_PAGES = 400
 const ENDED_WITHIN_MS = 60_000
 const CALM_WITHIN_MS = 30_000
-const LOOK_EVERY_MS = 500
+const LOOK_EVERY_MS = 1_000
+/** Of those that have not ended; the others are found in the list when it is read again. */
+const ONE_BY_ONE = 200
 
 /** What the servers say of each job, once all have ended or that cannot be waited for any longer. */
 export async function readKept(
@@ -23,17 +24,20 @@ export async function readKept(
   const kept = new Map<string, Kept>()
   const clock = Date.now() - monotonicMs()
   const untilMs = monotonicMs() + ENDED_WITHIN_MS
-  await readPages(urls, kept, clock)
-  const open = () =>
-    load.jobs.filter(({ round }) => !['completed', 'failed'].includes(kept.get(round)?.state ?? ''))
-  while (open().length > 0 && monotonicMs() < untilMs) {
-    for (const { round } of open()) {
+  for (;;) {
+    await readPages(urls, kept, clock)
+    const open = load.jobs.filter(({ round }) => !isEnd(kept.get(round)))
+    for (const { round } of open.slice(0, ONE_BY_ONE)) {
       const reply = await answerOf(urls, `/api/v1/rounds/${SYSTEM}/${round}`)
       if (reply) kept.set(round, keptOf(reply as RoundJson, clock))
     }
+    if (monotonicMs() > untilMs || open.every(({ round }) => isEnd(kept.get(round)))) return kept
     await world.pause(LOOK_EVERY_MS)
   }
-  return kept
+}
+
+function isEnd(kept: Kept | undefined): boolean {
+  return kept?.state === 'completed' || kept?.state === 'failed'
 }
 
 async function readPages(urls: readonly string[], kept: Map<string, Kept>, clockMs: number): Promise<void> {
@@ -67,7 +71,7 @@ function keptOf({ state, fence, completion }: RoundJson, clockMs: number): Kept 
 }
 
 /** What was told that is not so: alerts of instances to which nothing was done, and of all else. */
-export async function checkAlerts({ world, sight, marks }: FleetStage): Promise<void> {
+export async function checkAlerts({ world, sight, marks }: Loaded): Promise<void> {
   const alerts = await sight.ask((client) => client.alerts({ limit: 10_000 }))
   for (const { kind, name, detail } of alerts) {
     if (kind === 'unresponsive' && marks.silenced.has(name)) continue
@@ -78,7 +82,7 @@ export async function checkAlerts({ world, sight, marks }: FleetStage): Promise<
 }
 
 /** Why instances died, as their supervisors tell it: as it was done to them, and nobody else died. */
-export async function checkDeaths(world: World, sight: Sight, marks: Marks): Promise<void> {
+export async function checkDeaths({ world, sight, marks }: Loaded): Promise<void> {
   const died = await sight.ask(({ fleet }) => fleet.instances({ worker: WORKER, state: 'died' }))
   for (const { id } of died) {
     const one = await sight.ask(({ fleet }) => fleet.instance(id))

@@ -14,7 +14,7 @@ const BAD_LINES = ['setTimeout(() => process.exit(7), 3_000)\n', "throw new Erro
 /** Half of them beside other faults: what dies of a new release then takes it back. */
 export async function deployGood(stage: FleetStage): Promise<void> {
   if (stage.isDeploying) return
-  const isAlone = stage.random.chance(0.5)
+  const isAlone = stage.random.chance(0.5) && stage.beside.size === 0
   const deployed = deploy(stage, '', (pool) => {
     const state = pool?.rollout?.state
     return state === 'done' || (state === 'rolled-back' && !isAlone)

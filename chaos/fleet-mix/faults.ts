@@ -1,8 +1,10 @@
 import type { InstanceJson } from '../../src/core/fleet/fleet-wire.ts'
 import { RECYCLING } from '../../src/core/fleet/restart.ts'
 import { monotonicMs } from '../history.ts'
+import type { Random } from '../random.ts'
 import { deployBad, deployGood, restartAll } from './deploys.ts'
-import { cutOff, killHost, loseDirection, slowWire } from './host-faults.ts'
+import { cutOff, drainHost, killHost, loseDirection, slowWire } from './host-faults.ts'
+import { isReplaced, kill, nameOf, victimOf } from './kills.ts'
 import { type FleetStage, HUNG_MS, LOCK_MS } from './stage.ts'
 
 interface FleetFault {
@@ -12,16 +14,14 @@ interface FleetFault {
   happen(stage: FleetStage): Promise<void>
 }
 
-/** A life that is shorter counts, and what dies so twice is not started again at once. */
-const SHORT_LIFE_MS = 61_000
-const REPLACED_WITHIN_MS = 60_000
+const PRINTED_WITHIN_MS = 60_000
 /** Until one that is stopped is ended, and a little longer. */
 const STOP_TAKES_MS = 15_000
 /** Locks that ended while it stood still are found by others so soon. */
 const STALL_MS = LOCK_MS + 10_000
 
 /** Most are over when they return. */
-export const FAULTS: readonly FleetFault[] = [
+const FAULTS: readonly FleetFault[] = [
   { weight: 6, happen: killOne },
   { weight: 3, happen: stopBriefly },
   { weight: 2, happen: stopForGood },
@@ -31,6 +31,8 @@ export const FAULTS: readonly FleetFault[] = [
   { weight: 1, happen: async (stage) => loseDirection(stage) },
   { weight: 1, happen: async (stage) => slowWire(stage) },
   { weight: 2, happen: async (stage) => killHost(stage) },
+  { weight: 1, happen: async (stage) => drainHost(stage) },
+  { weight: 1, happen: restartRedis },
   { weight: 2, happen: cutConnections },
   { weight: 2, happen: killServer },
   { weight: 1, happen: restartAll },
@@ -38,61 +40,29 @@ export const FAULTS: readonly FleetFault[] = [
   { weight: 2, happen: async (stage) => deployBad(stage) },
 ]
 
-export function drawFault({ random }: Pick<FleetStage, 'random'>): FleetFault {
-  const lots = FAULTS.flatMap((fault) => Array.from({ length: fault.weight }, () => fault))
-  return random.pick(lots)
+/** All of them, as often as they weigh, in an order drawn by lot; then anew. */
+export function* drawFaults(random: Random): Generator<FleetFault, never> {
+  for (;;) {
+    const lots = FAULTS.flatMap((fault) => Array.from({ length: fault.weight }, () => fault))
+    while (lots.length > 0) yield lots.splice(random.int(0, lots.length - 1), 1)[0] as FleetFault
+  }
 }
 
-/** Deaths of young instances, by host and place. */
-const died = new WeakMap<FleetStage, Map<string, number>>()
-
-/** One that is started again at once when it dies, on a host with which nothing is wrong. */
-function victimOf(stage: FleetStage): InstanceJson | undefined {
-  const { random, sight, hosts } = stage
-  const young = died.get(stage) ?? new Map<string, number>()
-  died.set(stage, young)
-  const nowMs = monotonicMs()
-  const keyOf = ({ host, place }: InstanceJson) => `${host} ${place}`
-  const able = sight.registered.filter((one) => {
-    if (hosts.find(({ name }) => name === one.host)?.isTroubled !== false) return false
-    return (
-      ageMs(one) > SHORT_LIFE_MS ||
-      nowMs - (young.get(keyOf(one)) ?? -RECYCLING.windowMs) >= RECYCLING.windowMs
-    )
-  })
-  if (able.length === 0) return undefined
-  const victim = random.pick(able)
-  if (ageMs(victim) <= SHORT_LIFE_MS) young.set(keyOf(victim), nowMs)
-  return victim
-}
-
-function ageMs({ startedAt }: InstanceJson): number {
-  return Date.now() - Date.parse(startedAt)
+/** One on a host with which nothing is wrong. */
+function victimIn(stage: FleetStage): InstanceJson | undefined {
+  const { hosts, sight, random } = stage
+  const isWell = ({ host }: InstanceJson) => hosts.find(({ name }) => name === host)?.isTroubled === false
+  return victimOf(stage, random, sight.registered.filter(isWell))
 }
 
 async function killOne(stage: FleetStage): Promise<void> {
-  const { world, marks, dips, soonMs, runs, replacedMs } = stage
-  const victim = victimOf(stage)
-  if (victim === undefined) return
-  const inHand = runs.inHandOf(victim.pid).length
-  world.fault(`SIGKILL of ${nameOf(victim)}, which runs ${inHand} jobs`)
-  const fromMs = monotonicMs()
-  process.kill(victim.pid, 'SIGKILL')
-  marks.harm({
-    what: 'SIGKILL',
-    pids: [victim.pid],
-    fromMs,
-    untilMs: Number.POSITIVE_INFINITY,
-    isKill: true,
-  })
-  marks.fates.set(victim.id, 'killed')
-  dips.excuse({ fromMs, untilMs: fromMs + soonMs })
-  if (await isReplaced(stage, victim)) replacedMs.push(monotonicMs() - fromMs)
+  const victim = victimIn(stage)
+  if (victim) await kill(stage, victim)
 }
 
 async function stopBriefly(stage: FleetStage): Promise<void> {
   const { world, marks, dips, soonMs, random } = stage
-  const victim = victimOf(stage)
+  const victim = victimIn(stage)
   if (victim === undefined) return
   const ms = random.int(500, HUNG_MS - 3_000)
   world.fault(`SIGSTOP of ${nameOf(victim)} for ${ms} ms`)
@@ -119,7 +89,7 @@ function mayStop(stage: FleetStage): boolean {
 
 async function stopForGood(stage: FleetStage): Promise<void> {
   const { world, marks, dips, soonMs } = stage
-  const victim = victimOf(stage)
+  const victim = victimIn(stage)
   if (victim === undefined || !mayStop(stage)) return
   world.fault(`SIGSTOP of ${nameOf(victim)}, for good`)
   const fromMs = monotonicMs()
@@ -153,7 +123,7 @@ async function flood({ world, load, random, runs }: FleetStage): Promise<void> {
   world.fault(`a job prints without end for ${sleepMs} ms`)
   const { round } = load.ask({ kind: 'prints', data: { sleepMs, prints: true } })
   const hasEnded = () => runs.read().some((run) => run.round === round && run.phase === 'end')
-  await world.until(hasEnded, 'the job that prints ends', REPLACED_WITHIN_MS)
+  await world.until(hasEnded, 'the job that prints ends', PRINTED_WITHIN_MS)
 }
 
 /** They are made again at once: nothing is to come of it. */
@@ -172,23 +142,12 @@ async function killServer({ world, fronts, redis, random }: FleetStage): Promise
   front.process = await world.facade(redis, { port: Number(new URL(front.url).port) })
 }
 
-/** True once another is registered in its place. */
-async function isReplaced(
-  { world, sight }: FleetStage,
-  victim: InstanceJson,
-  withinMs = REPLACED_WITHIN_MS,
-): Promise<boolean> {
-  const untilMs = monotonicMs() + withinMs
-  while (monotonicMs() < untilMs) {
-    const { registered } = sight
-    const isGone = !registered.some(({ id }) => id === victim.id)
-    if (isGone && registered.some(({ place, id }) => place === victim.place && id !== victim.id)) return true
-    await world.pause(20)
-  }
-  world.claim(false, `within ${withinMs / 1_000} s another is in the place of ${nameOf(victim)}`)
-  return false
-}
-
-function nameOf({ place, host, pid }: InstanceJson): string {
-  return `${place} on ${host} (${pid})`
+/** In order: nothing that was acknowledged is lost. */
+async function restartRedis({ world, redis, marks, dips, soonMs }: FleetStage): Promise<void> {
+  world.fault('restart of Redis')
+  const fromMs = monotonicMs()
+  await redis.restart()
+  const untilMs = monotonicMs()
+  marks.harm({ what: 'restart of Redis', fromMs, untilMs: untilMs + STALL_MS })
+  dips.excuse({ fromMs, untilMs: untilMs + soonMs })
 }

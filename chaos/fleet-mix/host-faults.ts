@@ -69,6 +69,24 @@ export async function killHost(stage: FleetStage): Promise<void> {
   settleBeside(stage, host)
 }
 
+/** As where a machine is restarted in order: what runs there ends, or is given back. */
+export async function drainHost(stage: FleetStage): Promise<void> {
+  const { world, marks, dips, soonMs } = stage
+  const host = hostOf(stage)
+  if (host === undefined) return
+  const there = on(stage, host)
+  world.fault(`SIGTERM of host ${host.name}`)
+  const fromMs = monotonicMs()
+  host.isTroubled = true
+  marks.harm({ what: 'host drained', pids: pidsOf(there), fromMs, untilMs: Number.POSITIVE_INFINITY })
+  dips.excuse({ fromMs, untilMs: fromMs + soonMs })
+  const code = await host.process.stop()
+  world.claim(code === 0, `a host that was told to end exited with ${code}`)
+  await host.start()
+  await isHeard(stage, host, BACK_WITHIN_MS)
+  settleBeside(stage, host)
+}
+
 /** Slow, and not so slow that it counts as lost. */
 export async function slowWire(stage: FleetStage): Promise<void> {
   const { world, random, dips, soonMs } = stage

@@ -5,17 +5,26 @@ const HOUR_MS = 3_600_000
 /** On what stage a segment is played. */
 export interface FleetSetting {
   readonly aof: 'always' | 'everysec'
-  readonly hosts: readonly { readonly name: string; readonly clockOffsetMs: number }[]
+  readonly hosts: readonly {
+    readonly name: string
+    readonly clockOffsetMs: number
+    /** Missing: in none. */
+    readonly region?: string
+  }[]
   /** Jobs. */
   readonly perSecond: number
 }
 
 export function drawFleetSetting(random: Random): FleetSetting {
   const areRight = random.chance(0.5)
+  const isRegional = random.chance(0.5)
+  const regions = { a: 'eu', b: 'eu', c: 'us' }
   const clock = () => (areRight ? 0 : random.pick([-HOUR_MS, 0, HOUR_MS]))
   return {
     aof: random.pick(['always', 'everysec']),
-    hosts: ['a', 'b', 'c'].map((name) => ({ name, clockOffsetMs: clock() })),
+    hosts: Object.entries(regions).map(([name, region]) => {
+      return { name, clockOffsetMs: clock(), ...(isRegional && { region }) }
+    }),
     perSecond: 200,
   }
 }
@@ -26,5 +35,6 @@ export function sayOf({ aof, hosts, perSecond }: FleetSetting): string {
   const clocks = offs.every((off) => off === 0)
     ? 'right clocks'
     : `clocks of hosts off by ${offs.join(', ')} h`
-  return `${perSecond} jobs/s, appendfsync ${aof}, ${clocks}`
+  const regions = hosts[0]?.region === undefined ? 'no regions' : 'two regions'
+  return `${perSecond} jobs/s, appendfsync ${aof}, ${clocks}, ${regions}`
 }

@@ -18,6 +18,8 @@ export class Sight {
   /** Every instance that was ever told of. */
   readonly ever = new Map<string, InstanceJson>()
   private readonly clients: readonly GoneClient[]
+  /** The longest that this process kept a timer waiting: then the machine had no time for it, or for others. */
+  latestMs = 0
   private running: Promise<void> | undefined
   private isOver = false
   private turn = 0
@@ -72,7 +74,9 @@ export class Sight {
       )
       const living = this.registered.filter(({ pid }) => lives(pid))
       if (isTold) dips.see(this.nowMs(), living.length, () => textOf(this.all))
+      const pausedMs = this.nowMs()
       await pause(LOOK_EVERY_MS)
+      this.latestMs = Math.max(this.latestMs, this.nowMs() - pausedMs - LOOK_EVERY_MS)
     }
   }
 }

@@ -115,8 +115,8 @@ export class SteadyLoad {
   }
 }
 
-/** Most take some ms, a few some seconds; some fail, and some may be started once. */
-function drawn(random: Random): Drawn {
+/** Most take some ms, a few some seconds; some fail, some may be started once, and some name one of these regions. */
+export function drawn(random: Random, regions: readonly string[] = []): Drawn {
   const lot = random.next()
   if (lot < 0.01) return { kind: 'long', data: { sleepMs: random.int(6_000, 12_000) } }
   if (lot < 0.05) return { kind: 'slow', data: { sleepMs: random.int(500, 2_500) } }
@@ -124,5 +124,7 @@ function drawn(random: Random): Drawn {
     return { kind: 'once', data: { sleepMs: random.int(20, 1_500) }, more: { ifExecutorDies: 'fail' } }
   if (lot < 0.1) return { kind: 'fails', data: { sleepMs: 20, fails: 1 }, more: { attempts: 1 } }
   if (lot < 0.12) return { kind: 'fails-first', data: { sleepMs: 20, fails: 1 } }
-  return { kind: 'brief', data: { sleepMs: random.int(5, 80) } }
+  const isRegional = regions.length > 0 && lot < 0.17
+  const more = isRegional && { more: { region: random.pick(regions) } }
+  return { kind: 'brief', data: { sleepMs: random.int(5, 80) }, ...more }
 }

@@ -1,15 +1,15 @@
-import { checkAlerts, checkDeaths, readKept } from '../fleet-mix/aftermath.ts'
-import { drawFault } from '../fleet-mix/faults.ts'
+import { checkAlerts, checkDeaths } from '../fleet-mix/aftermath.ts'
+import { drawFaults } from '../fleet-mix/faults.ts'
+import { judgeJobs } from '../fleet-mix/judging.ts'
 import { drawFleetSetting, sayOf } from '../fleet-mix/setting.ts'
 import { ASKED, build, type FleetStage, POOL } from '../fleet-mix/stage.ts'
-import { checkStories } from '../fleet-mix/story-checker.ts'
 import { monotonicMs } from '../history.ts'
 import type { Scenario } from '../scenario.ts'
 
 /** A segment of the mix. */
 export const FLEET_SEGMENT_MS = 600_000
 /** Before it, and until all has ended after it. */
-const MORE_MS = 360_000
+const MORE_MS = 900_000
 /** What was begun beside the last faults. */
 const OVER_WITHIN_MS = 150_000
 const WHOLE_WITHIN_MS = 90_000
@@ -25,9 +25,10 @@ export const FLEET_MIX: Scenario = {
     world.remarks.push(sayOf(setting))
     const stage = await build(world, setting)
     const endMs = monotonicMs() + size * FLEET_SEGMENT_MS
-    while (monotonicMs() < endMs) {
+    for (const fault of drawFaults(stage.random)) {
       await world.pause(stage.random.int(500, 4_000))
-      await drawFault(stage).happen(stage)
+      if (monotonicMs() > endMs) break
+      await fault.happen(stage)
     }
     await comeToRest(stage)
     await judge(stage)
@@ -49,26 +50,7 @@ async function comeToRest({ world, sight, beside, load }: FleetStage): Promise<v
 }
 
 async function judge(stage: FleetStage): Promise<void> {
-  const { world, sight, load, dips, runs, marks, soonMs, replacedMs, fronts } = stage
-  const kept = await readKept(world, { urls: fronts.map(({ url }) => url), load })
-  await sight.stop()
-  for (const what of dips.violations) world.claim(false, what)
   await checkAlerts(stage)
-  await checkDeaths(world, sight, marks)
-  const told = checkStories({ jobs: load.jobs, runs: runs.read(), kept, harms: marks.harms, soonMs })
-  world.break(told.violations)
-  world.besides = { rounds: load.jobs.length, calls: load.calls, unknown: load.unknown }
-  const longest = Math.max(0, ...dips.all.map(({ tookMs }) => tookMs))
-  world.remarks.push(
-    `${load.jobs.length} jobs at ${load.rate.toFixed(0)}/s; fewer than ${ASKED} registered ${dips.all.length} times, for at most ${Math.round(longest)} ms`,
-    `${replacedMs.length} killed instances replaced, ${spread(replacedMs)}; what they ran began elsewhere, ${spread(told.againMs)}; ended failed, ${spread(told.failedMs)}`,
-  )
-}
-
-/** How long it took, of how many. */
-function spread(times: readonly number[]): string {
-  if (times.length === 0) return '0 times'
-  const sorted = times.toSorted((a, b) => a - b)
-  const at = (share: number) => Math.round(sorted[Math.floor((sorted.length - 1) * share)] ?? 0)
-  return `${sorted.length} times, p50 ${at(0.5)}, p99 ${at(0.99)}, at most ${at(1)} ms`
+  await checkDeaths(stage)
+  await judgeJobs(stage)
 }

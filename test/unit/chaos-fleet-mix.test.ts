@@ -158,7 +158,14 @@ describe('the stage of the mix of the fleet', () => {
     const drawn = Array.from({ length: 40 }, (_, seed) => drawFleetSetting(new Random(seed).fork('setting')))
     expect(drawFleetSetting(new Random(7).fork('setting'))).toEqual(drawn[7])
     const said = drawn.map(sayOf)
-    for (const word of ['appendfsync always', 'appendfsync everysec', 'right clocks', 'off by'])
+    for (const word of [
+      'appendfsync always',
+      'appendfsync everysec',
+      'right clocks',
+      'off by',
+      'two regions',
+      'no regions',
+    ])
       expect(said.some((line) => line.includes(word))).toBe(true)
   })
 })
