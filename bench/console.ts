@@ -2,20 +2,14 @@ import { execFileSync } from 'node:child_process'
 import { performance } from 'node:perf_hooks'
 import { fileURLToPath } from 'node:url'
 import { Redis } from 'ioredis'
-import { pause } from '../src/waiting.ts'
 import { measureSearch } from './console-search.ts'
-import { fillOthers, fillRounds, INSTANCES, pulse, SCHEDULES } from './console-world.ts'
+import { FLEET, measureViewers, seen } from './console-viewers.ts'
+import { fillOthers, fillRounds, INSTANCES, SCHEDULES } from './console-world.ts'
 import { type Figure, median } from './figures.ts'
-import { processorMs } from './idle.ts'
 import type { GoneUnderTest, Processes } from './processes.ts'
 
 const [FEW_ROUNDS, ROUNDS] = [100, 100_000]
 const LOOKS = 5
-const VIEWERS = 20
-const WATCHED_MS = 15_000
-/** As a page does: once when it hears of a change, and again when that has settled. */
-const SETTLED_MS = 2_500
-
 /** Redis' commands that took longer are counted. */
 const SLOW_MICROS = 2_000
 
@@ -43,8 +37,6 @@ function pagesOf(rounds: number, middle: string): Readonly<Record<string, readon
   }
 }
 
-const FLEET = ['fleet', 'fleet/instances?limit=100', 'fleet/pools', 'fleet/orders?limit=10']
-
 /**
  * The console's pages over many rounds, schedules and instances: how soon they have something to show, also beside the same over few
  * rounds; how long a search takes and what it costs elections; and what viewers cost.
@@ -63,9 +55,7 @@ export async function measureConsole(processes: Processes, say: (line: string) =
     const search = await measureSearch(gone, ROUNDS, say)
     await looksAt(gone, ROUNDS, ROUNDS, say)
     const slow = Number(await redis.slowlog('LEN'))
-    say(`console: ${VIEWERS} viewers of the fleet, ${WATCHED_MS / 1_000} s with and without`)
-    const without = await spent(gone, 0)
-    const withThem = await spent(gone, VIEWERS)
+    const viewers = await measureViewers(gone, say)
     const bytes = spread(many.map(({ byteMs }) => byteMs))
     const data = spread(many.map(({ dataMs }) => dataMs))
     return [
@@ -73,7 +63,7 @@ export async function measureConsole(processes: Processes, say: (line: string) =
       { name: 'consoleData', at: ROUNDS, ...data, ofLimit: ratioOf(many, few, 'dataMs') },
       ...search,
       { name: 'consoleSlow', at: ROUNDS, count: slow },
-      { name: 'consoleViewers', at: VIEWERS, percent: withThem - without },
+      ...viewers,
     ]
   } finally {
     redis.disconnect()
@@ -129,51 +119,4 @@ async function look(url: string, page: string, asks: readonly string[]) {
   if (document.status !== 200) throw new Error(`console: ${page} was answered ${document.status}`)
   await Promise.all(asks.map((path) => seen(url, path)))
   return { byteMs, dataMs: performance.now() - startedMs }
-}
-
-async function seen(url: string, path: string): Promise<void> {
-  const answer = await fetch(`${url}/console/api/${path}`)
-  await answer.arrayBuffer()
-  if (!answer.ok) throw new Error(`console: ${path} was answered ${answer.status}`)
-}
-
-/** How much of a core the server takes while instances go on telling of themselves, and so many look at the fleet. */
-async function spent(
-  { url, pid }: { readonly url: string; readonly pid: number },
-  viewers: number,
-): Promise<number> {
-  const over = new AbortController()
-  const watching = Array.from({ length: viewers }, () => watch(url, over.signal))
-  const pulses = pulsing(url, over.signal)
-  await pause(SETTLED_MS)
-  const [spentMs, startedMs] = [await processorMs(pid), performance.now()]
-  await pause(WATCHED_MS)
-  const percent = (((await processorMs(pid)) - spentMs) * 100) / (performance.now() - startedMs)
-  over.abort()
-  await Promise.all([...watching, pulses])
-  return percent
-}
-
-/** Some change each second, so that pages have something to hear of. */
-async function pulsing(url: string, signal: AbortSignal): Promise<void> {
-  for (let n = 0; !signal.aborted; n += 1) {
-    for (let m = 0; m < 10; m += 1) await pulse(url, (n * 10 + m) % INSTANCES)
-    await pause(1_000, signal)
-  }
-}
-
-/** One open page of the fleet: its stream, and what it asks when it hears of a change. */
-async function watch(url: string, signal: AbortSignal): Promise<void> {
-  const stream = await fetch(`${url}/console/stream`, { signal })
-  if (stream.body === null) throw new Error('console: the stream has no body')
-  let askedAtMs = 0
-  try {
-    for await (const chunk of stream.body.pipeThrough(new TextDecoderStream())) {
-      if (!chunk.includes('"fleet"') || performance.now() - askedAtMs < SETTLED_MS) continue
-      askedAtMs = performance.now()
-      await Promise.all(FLEET.map((path) => seen(url, path)))
-    }
-  } catch (error) {
-    if (!signal.aborted) throw error
-  }
 }

@@ -60,6 +60,8 @@ export type ConsoleFigure =
   | 'consoleElections'
   | 'consoleSlow'
   | 'consoleViewers'
+  | 'consoleIdle'
+  | 'consoleChange'
 
 /** What is measured of one server of several processes, beside one of one. */
 export type SpreadFigure = 'spreadWinners' | 'spreadLosers' | 'spreadMemory'

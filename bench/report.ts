@@ -53,6 +53,8 @@ const NAMES: Readonly<Record<Figure['name'], string>> = {
   consoleElections: 'elections beside a search',
   consoleSlow: 'commands over 2 ms of the console',
   consoleViewers: 'console, viewers, of a core',
+  consoleIdle: 'console, idle viewers, of a core',
+  consoleChange: 'console, change to viewers',
   spreadWinners: 'winners, of processes',
   spreadLosers: 'losers, of processes',
   spreadMemory: 'memory, of processes',

@@ -31,6 +31,8 @@ const MAX_GROWTH_BYTES = 64 * 1_024 * 1_024
 const MAX_CONSOLE_BYTE_MS = 100
 const MAX_CONSOLE_DATA_MS = 1_000
 const MAX_VIEWERS_PERCENT = 15
+const MAX_IDLE_VIEWERS_PERCENT = 5
+const MAX_SEEN_P99_MS = 1_000
 const MAX_SEARCH_S = 2
 const MAX_BESIDE_SEARCH = 1.2
 
@@ -132,6 +134,16 @@ const TARGETS: readonly Target[] = [
     name: 'consoleViewers',
     about: `≤ ${MAX_VIEWERS_PERCENT} %`,
     isMet: ({ percent = Number.NaN }) => percent <= MAX_VIEWERS_PERCENT,
+  },
+  {
+    name: 'consoleIdle',
+    about: `≤ ${MAX_IDLE_VIEWERS_PERCENT} %`,
+    isMet: ({ percent = Number.NaN }) => percent <= MAX_IDLE_VIEWERS_PERCENT,
+  },
+  {
+    name: 'consoleChange',
+    about: `p99 < ${MAX_SEEN_P99_MS.toLocaleString('en')} ms`,
+    isMet: ({ p99Ms = Number.NaN }) => p99Ms < MAX_SEEN_P99_MS,
   },
   none('givenUpStarted'),
   seconds('fleetList', MAX_FLEET_LIST_S),

@@ -48,16 +48,16 @@ export function jsonBody(body: unknown, method = 'POST'): RequestInit {
 }
 
 /** What axe-core finds on the page, once the page has shown what it asked for. */
-export async function breachesOf(page: Page): Promise<string[]> {
+export async function breachesOf(page: Page, rules?: readonly string[]): Promise<string[]> {
   await page.locator('main h1').first().waitFor()
   await expect.poll(() => page.locator('[aria-busy=true]').count()).toBe(0)
   // By the debugger's own evaluation, which no policy of the page stops.
-  await page.evaluate(AXE)
+  if (!(await page.evaluate("'axe' in globalThis"))) await page.evaluate(AXE)
   let found: string[] = []
   // What is wrong stays wrong; a page that draws itself anew is looked at again.
   await expect
     .poll(async () => {
-      found = await axeFindings(page)
+      found = await axeFindings(page, rules)
       return found.length
     }, AXE_POLL)
     .toBe(0)
@@ -65,18 +65,41 @@ export async function breachesOf(page: Page): Promise<string[]> {
   return found
 }
 
-function axeFindings(page: Page): Promise<string[]> {
-  return page.evaluate(async () => {
+/** How people look at a page. */
+const LOOKS = [
+  ['at a desk', { width: 1280, isDark: false }],
+  ['on a phone', { width: 390, isDark: false }],
+  ['in the dark', { width: 1280, isDark: true }],
+] as const
+
+/** The same in each look, one after the other on the page as it was loaded; and that none of them has it scroll sideways. */
+export async function breachesInEachLook(page: Page): Promise<string[]> {
+  const found: string[] = []
+  for (const [name, { width, isDark }] of LOOKS) {
+    await page.setViewportSize({ width, height: width < 720 ? 844 : 860 })
+    await page.emulateMedia({ colorScheme: isDark ? 'dark' : 'light' })
+    // In the dark nothing but colours is another.
+    const breaches = await breachesOf(page, isDark ? ['color-contrast'] : undefined)
+    found.push(...breaches.map((breach) => `${name}: ${breach}`))
+    await expectNoSidewaysScroll(page)
+  }
+  return found
+}
+
+function axeFindings(page: Page, rules?: readonly string[]): Promise<string[]> {
+  return page.evaluate(async (only) => {
     const { axe } = globalThis as unknown as {
       axe: {
-        run(): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }>
+        run(
+          options: object,
+        ): Promise<{ violations: { id: string; nodes: { html: string; failureSummary: string }[] }[] }>
       }
     }
-    const { violations } = await axe.run()
+    const { violations } = await axe.run(only ? { runOnly: { type: 'rule', values: only } } : {})
     return violations.flatMap(({ id, nodes }) =>
       nodes.map(({ html, failureSummary }) => `${id}: ${html} ${failureSummary}`),
     )
-  })
+  }, rules)
 }
 
 /** Holds that the page is as wide as its window. */
