@@ -53,8 +53,8 @@ export function fleetPage({ me }: Ground): Page {
           <h1>Fleet</h1>
           {topology.data && (
             <span class="quiet">
-              {topology.data.instances} instances, {topology.data.running} jobs run in {topology.data.slots}{' '}
-              slots
+              {many(topology.data.instances, 'instance')}, {many(topology.data.running, 'job')} in{' '}
+              {many(topology.data.slots, 'slot')}
             </span>
           )}
           <div class="side">
@@ -102,11 +102,18 @@ export function fleetPage({ me }: Ground): Page {
             </a>
           )}
         </p>
-        <PoolPanels pools={pools} mayOperate={me.data?.may.operate ?? false} />
-        <Panel title="Last orders">{ordersOf(orders)}</Panel>
+        <div class="stack">
+          <PoolPanels pools={pools} mayOperate={me.data?.may.operate ?? false} />
+          <Panel title="Last orders">{ordersOf(orders)}</Panel>
+        </div>
       </div>
     ),
   }
+}
+
+/** @example '1 instance' */
+function many(count: number, what: string): string {
+  return `${count} ${what}${count === 1 ? '' : 's'}`
 }
 
 function sum(

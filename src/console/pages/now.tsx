@@ -139,7 +139,8 @@ function countOf({ data }: Source<TallyJson>, state: keyof TallyJson['counts']):
 }
 
 function since({ data }: Ground['open']): VNode | string {
-  const oldest = data?.alerts.at(-1)
+  if (data === undefined) return 'not known yet'
+  const oldest = data.alerts.at(-1)
   return oldest ? (
     <span>
       oldest <Time at={oldest.openedAt} isShort />

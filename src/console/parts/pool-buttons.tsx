@@ -21,7 +21,7 @@ export function PoolButtons({ pool, supervisors }: PoolButtonsProps): VNode | nu
       </button>
     )
   return (
-    <span class="row">
+    <span class="row end">
       <button type="button" class="main" onClick={() => question(deploying(pool, supervisors))}>
         Deploy
       </button>

@@ -14,9 +14,11 @@ const [WIDTH, HEIGHT] = [560, 44]
 /** A line of values, oldest first, with a sentence that says the same. */
 export function Spark({ title, values, unit = '', tone = 'accent', said }: SparkProps): VNode {
   const max = Math.max(1, ...values)
-  const x = (index: number) => (values.length < 2 ? WIDTH : (index / (values.length - 1)) * WIDTH)
+  const x = (index: number) => (index / Math.max(1, values.length - 1)) * WIDTH
   const y = (value: number) => HEIGHT - 2 - (value / max) * (HEIGHT - 6)
-  const line = values.map((value, index) => `${x(index).toFixed(1)},${y(value).toFixed(1)}`).join(' ')
+  // Of one value there is no line but a level one.
+  const drawn = values.length === 1 ? [...values, ...values] : values
+  const line = drawn.map((value, index) => `${x(index).toFixed(1)},${y(value).toFixed(1)}`).join(' ')
   const words =
     said ??
     (values.length === 0
@@ -29,9 +31,7 @@ export function Spark({ title, values, unit = '', tone = 'accent', said }: Spark
       </figcaption>
       <svg viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
         <polygon points={`0,${HEIGHT} ${line} ${WIDTH},${HEIGHT}`} />
-        <polyline
-          points={values.length < 2 ? `0,${y(values[0] ?? 0)} ${WIDTH},${y(values[0] ?? 0)}` : line}
-        />
+        <polyline points={line} />
       </svg>
     </figure>
   )
