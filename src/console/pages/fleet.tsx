@@ -21,12 +21,13 @@ interface InstanceList {
   readonly next?: string
 }
 
-const SELECTED = ['region', 'host', 'release', 'worker'] as const
+const SELECTED = ['region', 'host', 'release', 'worker', 'pool'] as const
 const FIELDS: readonly Field[] = [
   { name: 'worker', label: 'Worker', isSearch: true, example: 'mailer, or mail-*   /' },
   { name: 'region', label: 'Region' },
   { name: 'host', label: 'Host' },
   { name: 'release', label: 'Release' },
+  { name: 'pool', label: 'Pool' },
 ]
 const VIEWS: Readonly<Record<string, string>> = {
   active: 'registered,stuck',

@@ -39,7 +39,8 @@ export function poolPage({ me }: Ground, name: string): Page {
             <Copy text={name} what="the name" />
             {pool && (
               <span class="quiet">
-                {pool.working} of {pool.instances} work
+                {pool.working} of {pool.instances} work ·{' '}
+                <a href={pathOf('/fleet', { pool: name })}>its instances</a>
               </span>
             )}
             <div class="side">

@@ -1,3 +1,4 @@
+import type { LogLevel } from '../../core/fleet/log-level.ts'
 import type { FleetLogJson, LogLineJson } from '../../core/fleet/log-wire.ts'
 import { ask, pathOf, type Trouble } from '../lib/ask.ts'
 import { zone } from '../lib/choices.ts'
@@ -11,6 +12,12 @@ import { Text } from './json.tsx'
 import { Panel } from './panel.tsx'
 
 const MOST_LINES = 1_000
+const LEVELS: readonly (readonly [LogLevel, string])[] = [
+  ['debug', 'debug and up'],
+  ['info', 'info and up'],
+  ['warn', 'warn and up'],
+  ['error', 'error and up'],
+]
 
 /** What an instance prints, as it comes. */
 export interface InstanceLog {
@@ -20,12 +27,14 @@ export interface InstanceLog {
   at: string | undefined
   /** Only lines that hold it. */
   text: string
+  /** Only lines as grave as this, or more; empty: all. */
+  level: string
   isFollowing: boolean
   /** Lines that were left out since the page was opened; the rest of their number is not known. */
   dropped: number
   isSilent: boolean
   trouble: Trouble | undefined
-  search(text: string): void
+  search(text: string, level: string): void
 }
 
 /** @param isRead whether there is a supervisor that reads it */
@@ -35,12 +44,13 @@ export function followInstanceLog(id: string, isRead: () => boolean): InstanceLo
     lines: undefined,
     at: undefined,
     text: '',
+    level: '',
     isFollowing: true,
     dropped: 0,
     isSilent: false,
     trouble: undefined,
-    search(text) {
-      Object.assign(log, { text, at: undefined, lines: undefined, dropped: 0 })
+    search(text, level) {
+      Object.assign(log, { text, level, at: undefined, lines: undefined, dropped: 0 })
       draw()
       void read()
     },
@@ -48,7 +58,7 @@ export function followInstanceLog(id: string, isRead: () => boolean): InstanceLo
   async function read(): Promise<void> {
     asking += 1
     const nth = asking
-    const query = { id, text: log.text, after: log.at, limit: MOST_LINES }
+    const query = { id, text: log.text, level: log.level, after: log.at, limit: MOST_LINES }
     try {
       const page = await ask<FleetLogJson>(pathOf('fleet/log', query))
       // Another text was asked for meanwhile.
@@ -88,7 +98,8 @@ export function LogPanel({ log, isRead }: { readonly log: InstanceLog; readonly 
 function searchOf(log: InstanceLog): VNode {
   const onSubmit = (event: SubmitEvent) => {
     event.preventDefault()
-    log.search(String(new FormData(event.currentTarget as HTMLFormElement).get('text') ?? '').trim())
+    const data = new FormData(event.currentTarget as HTMLFormElement)
+    log.search(String(data.get('text') ?? '').trim(), String(data.get('level') ?? ''))
   }
   const onClick = () => {
     log.isFollowing = !log.isFollowing
@@ -101,6 +112,17 @@ function searchOf(log: InstanceLog): VNode {
           Text
           <input name="text" id="log-text" maxLength={128} autocomplete="off" spellcheck={false} />
         </label>
+        <label htmlFor="log-level">
+          Level
+          <select name="level" id="log-level">
+            <option value="">any</option>
+            {LEVELS.map(([level, words]) => (
+              <option key={level} value={level} selected={level === log.level}>
+                {words}
+              </option>
+            ))}
+          </select>
+        </label>
         <button type="submit">Find</button>
         <button type="button" onClick={onClick}>
           {log.isFollowing ? 'Stop following' : 'Follow'}
@@ -110,12 +132,14 @@ function searchOf(log: InstanceLog): VNode {
   )
 }
 
-function bodyOf({ lines, text, trouble }: InstanceLog): VNode {
+function bodyOf({ lines, text, level, trouble }: InstanceLog): VNode {
   if (lines === undefined) return trouble ? <Empty>It cannot be seen now.</Empty> : <Waiting />
   if (lines.length === 0)
     return (
       <Empty>
-        {text === '' ? 'It has printed nothing yet.' : 'None of its lines that are kept holds that.'}
+        {text === '' && level === ''
+          ? 'It has printed nothing yet.'
+          : 'None of its lines that are kept is like that.'}
       </Empty>
     )
   const [place, nowMs] = [zone(), serverNowMs()]

@@ -75,7 +75,9 @@ export function Shell({ title, me, open, children }: ShellProps): VNode {
 }
 
 function link(href: string, text: string, alerts: number, hasMore: boolean): VNode {
-  const isHere = href === '/' ? shownPath() === '/' : shownPath().startsWith(href)
+  const path = shownPath()
+  const isAbout = href === '/alerts' && path.startsWith('/expectations')
+  const isHere = href === '/' ? path === '/' : path.startsWith(href) || isAbout
   return (
     <a href={href} key={href} {...(isHere && { 'aria-current': 'page' as const })}>
       {text}
