@@ -1,7 +1,7 @@
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { ROUNDS_QUEUE } from '../src/core/rounds/job.ts'
-import { QUEUE_PREFIX } from '../src/queue/open-queue.ts'
+import { QUEUE_PREFIX } from '../src/queue/queue-keys.ts'
 import { pause } from '../src/waiting.ts'
 import type { Figure } from './figures.ts'
 import { load } from './load.ts'

@@ -1,11 +1,12 @@
 import { appendFileSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Queue } from 'bullmq'
-import { Redis } from 'ioredis'
+import { Cluster, Redis } from 'ioredis'
 import { ROUNDS_QUEUE, regionQueue } from '../src/core/rounds/job.ts'
 import { roundKey } from '../src/core/rounds/round.ts'
 import type { RoundJson } from '../src/core/rounds/round-wire.ts'
-import { QUEUE_PREFIX } from '../src/queue/open-queue.ts'
+import { prefixOf, QUEUE_PREFIX } from '../src/queue/queue-keys.ts'
+import type { RedisClient } from '../src/redis/connections.ts'
 import { pause } from '../src/waiting.ts'
 import type { Process } from '../test/support/processes.ts'
 import { startRedis, type TestRedis } from '../test/support/redis.ts'
@@ -79,6 +80,8 @@ export class World {
   besides: Played = { rounds: 0, calls: 0, unknown: 0 }
   /** False where the board cannot show what the records say. */
   looksAtBoard = true
+  /** Of all nodes, where the facades are on a Cluster. */
+  clusterPorts: readonly number[] | undefined
   /** True where Redis loses what it acknowledged: facades say so there, and nowhere else. */
   isStoreLost = false
   /** Rounds whose jobs were removed from the queues on purpose, as `system/round`. */
@@ -358,11 +361,12 @@ export class World {
   /** Notes how the board shows each round, once it shows it rightly or cannot be waited for any longer. */
   private async lookAtBoard(): Promise<void> {
     if (this.truth === undefined || !this.looksAtBoard) return
-    const client = new Redis(this.truth.port, { maxRetriesPerRequest: 1 })
+    const client = this.openBoard(this.truth)
     client.on('error', () => undefined)
     const queues = new Map<string, Queue>()
     const queueOf = (name: string) => {
-      const queue = queues.get(name) ?? new Queue(name, { connection: client, prefix: QUEUE_PREFIX })
+      const queue =
+        queues.get(name) ?? new Queue(name, { connection: client, prefix: prefixOf(name, client) })
       queues.set(name, queue)
       return queue
     }
@@ -397,6 +401,15 @@ export class World {
     }
   }
 
+  /** Of a Cluster all nodes: its queues are on each of them. */
+  private openBoard({ port }: TestRedis): RedisClient {
+    if (this.clusterPorts === undefined) return new Redis(port, { maxRetriesPerRequest: 1 })
+    return new Cluster(
+      this.clusterPorts.map((node) => ({ host: '127.0.0.1', port: node })),
+      { redisOptions: { maxRetriesPerRequest: 1 } },
+    )
+  }
+
   private finalRecords(): RoundJson[] {
     const calls = new Set<number>()
     const records: RoundJson[] = []
@@ -422,7 +435,7 @@ function queuesOf(record: RoundJson): readonly string[] {
 }
 
 /** Where the queue has the job: as BullMQ names it, `unknown` for nowhere, and all of them where it is in more than one place. */
-async function stateOfJob(client: Redis, queue: Queue, id: string): Promise<string> {
+async function stateOfJob(client: RedisClient, queue: Queue, id: string): Promise<string> {
   const state = await queue.getJobState(id)
   const ends = ['completed', 'failed', 'delayed', 'prioritized']
   const scores = await Promise.all(ends.map((end) => client.zscore(queue.toKey(end), id)))

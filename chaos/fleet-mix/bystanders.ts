@@ -1,6 +1,6 @@
 import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
-import { QUEUE_PREFIX } from '../../src/queue/open-queue.ts'
+import { QUEUE_PREFIX } from '../../src/queue/queue-keys.ts'
 import { pause } from '../../src/waiting.ts'
 import type { TestRedis } from '../../test/support/redis.ts'
 import { monotonicMs } from '../history.ts'

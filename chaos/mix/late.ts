@@ -1,7 +1,7 @@
 import { Queue } from 'bullmq'
 import { ROUNDS_QUEUE } from '../../src/core/rounds/job.ts'
 import { roundKey } from '../../src/core/rounds/round.ts'
-import { QUEUE_PREFIX } from '../../src/queue/open-queue.ts'
+import { QUEUE_PREFIX } from '../../src/queue/queue-keys.ts'
 import type { Operation } from '../history.ts'
 import { untilTold } from '../load.ts'
 import type { World } from '../world.ts'

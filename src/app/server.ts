@@ -1,5 +1,4 @@
 import type { Config } from '../config.ts'
-import { ALERTS_QUEUE, ROUNDS_QUEUE } from '../core/rounds/job.ts'
 import type { Log } from '../core/rounds/round-ports.ts'
 import type { Siblings } from '../core/siblings.ts'
 import type { EmbeddedRedis } from '../embedded/embedded-redis.ts'
@@ -8,8 +7,6 @@ import { GoneError } from '../errors.ts'
 import { Metrics } from '../http/metrics/metrics.ts'
 import type { Readiness } from '../http/routes/ops-routes.ts'
 import { buildServer } from '../http/server.ts'
-import { wantsOfJobs } from '../queue/open-queue.ts'
-import { WANTS_OF_WAKES } from '../queue/wake-queue.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { readReadiness, whenAnswered } from '../redis/readiness.ts'
 import { redisNowMs } from '../redis/redis-clock.ts'
@@ -18,17 +15,10 @@ import { KeyUseNotes } from '../service/key-uses.ts'
 import { Keyring } from '../service/keyring.ts'
 import type { Work } from '../service/loop.ts'
 import { Timetables } from '../service/schedules/timetables.ts'
-import { StoreWatch } from '../service/store-watch.ts'
-import { WANTS_OF_ALERTS } from '../store/alerts/redis-alerts.ts'
-import { WANTS_OF_FLEET } from '../store/fleet/redis-fleet.ts'
-import { WANTS_OF_POOLS } from '../store/pools/redis-pools.ts'
-import { WANTS_OF_SYSTEMS } from '../store/records/system-index.ts'
 import { RedisKeys } from '../store/redis-api-keys.ts'
 import { RedisKeyUses } from '../store/redis-key-uses.ts'
-import { RedisMarks } from '../store/redis-marks.ts'
 import { RedisSessions } from '../store/redis-sessions.ts'
-import { RedisSchedules, WANTS_OF_SCHEDULES } from '../store/schedules/redis-schedules.ts'
-import { WANTS_OF_SERIES } from '../store/series/redis-series.ts'
+import { RedisSchedules } from '../store/schedules/redis-schedules.ts'
 import { VERSION } from '../version.ts'
 import { assembleAlerts } from './alerts.ts'
 import { type Ground, nowMs } from './assembly.ts'
@@ -46,6 +36,7 @@ import { assembleShares } from './shares.ts'
 import { spareMemory } from './spare-memory.ts'
 import { assembleStatus } from './status.ts'
 import { tracing } from './tracing.ts'
+import { watchRedis } from './watches.ts'
 
 export interface GoneServer {
   /** Where it listens, such as `http://127.0.0.1:8080`. */
@@ -110,16 +101,16 @@ async function serve(ground: Ground, { keyring, calm, embedded, siblings }: Open
   const alerts = assembleAlerts(ground, { store, timetables, records: rounds.records })
   const schedules = assembleSchedules(ground, { store, timetables, rounds, watchman: alerts.watchman })
   const fleet = assembleFleet(ground, rounds, { ...alerts.metrics, ...series })
-  const storeWatch = watchStore(ground, rounds, calm)
+  const watches = watchRedis(ground, rounds, calm)
   const keyUses = new KeyUseNotes({ store: new RedisKeyUses(lines.commands), nowMs, log })
 
-  const readiness = readinessOf(ground, storeWatch, { embedded, siblings })
+  const readiness = readinessOf(ground, watches, { embedded, siblings })
   const ownQueues = [...rounds.queues, ...schedules.queues, ...alerts.queues]
   let url = ''
   const status = assembleStatus(ground, rounds, { readiness, urlOf: () => url })
 
-  const parts = [series, rounds, alerts, schedules, fleet, status]
-  const works = [keyring, keyUses, storeWatch, ...parts.flatMap((one): readonly Work[] => one.works)]
+  const parts = [watches, series, rounds, alerts, schedules, fleet, status]
+  const works = [keyring, keyUses, ...parts.flatMap((one): readonly Work[] => one.works)]
   for (const work of works) closing.add('work', () => work.stop())
   const audit = await openAudit(ground)
   const http = await buildServer({
@@ -130,7 +121,7 @@ async function serve(ground: Ground, { keyring, calm, embedded, siblings }: Open
     ...fleet.http,
     caller: assembleCaller(ground, rounds, fleet.http.served),
     metrics: new Metrics(
-      { ...rounds.metrics, ...schedules.metrics, ...alerts.metrics, ...fleet.metrics, storeWatch, calm },
+      { ...rounds.metrics, ...schedules.metrics, ...alerts.metrics, ...fleet.metrics, ...watches.metrics },
       VERSION,
       siblings,
     ),
@@ -172,7 +163,7 @@ async function serve(ground: Ground, { keyring, calm, embedded, siblings }: Open
 /** Whether rounds can be decided now, as it is told to people. */
 function readinessOf(
   { config, lines }: Ground,
-  storeWatch: StoreWatch,
+  { metrics: { storeWatch }, oldJobs }: ReturnType<typeof watchRedis>,
   { embedded, siblings }: Pick<OpenServer, 'embedded' | 'siblings'>,
 ): () => Promise<Readiness> {
   return async () => {
@@ -183,7 +174,7 @@ function readinessOf(
     const trouble = joint?.trouble ?? embedded?.trouble()
     if (!found.ready) return { ...found, trouble: trouble ?? found.trouble }
     if (joint?.trouble !== undefined) return { ready: false, trouble: joint.trouble }
-    const warning = storeWatch.loss ?? joint?.warning
+    const warning = storeWatch.loss ?? joint?.warning ?? oldJobs?.warning
     return warning === undefined ? found : { ...found, warning }
   }
 }
@@ -197,26 +188,6 @@ async function openAudit({ config, closing, log }: Ground) {
   const audit = config.auditLog === undefined ? undefined : await openAuditLog(config.auditLog, log)
   if (audit) closing.add('queues', () => audit.stop())
   return audit
-}
-
-/** Notices what Redis has lost; what is taken to be there is then written there again. */
-function watchStore(
-  { config, lines, log }: Ground,
-  { records, jobs }: ReturnType<typeof assembleRounds>,
-  calm: Calm,
-): StoreWatch {
-  const onLoss = () => {
-    records.relist()
-    jobs.relist()
-  }
-  const told = config.alertUrls.length > 0 ? wantsOfJobs(ALERTS_QUEUE) : []
-  const rest = [
-    ...[WANTS_OF_SYSTEMS, WANTS_OF_SCHEDULES, WANTS_OF_ALERTS, WANTS_OF_FLEET, WANTS_OF_SERIES].flat(),
-    ...WANTS_OF_POOLS,
-    ...[wantsOfJobs(ROUNDS_QUEUE), WANTS_OF_WAKES, told].flat(),
-  ]
-  const marks = new RedisMarks(lines.commands, () => [...rest, ...jobs.wants()])
-  return new StoreWatch({ marks, onLoss, calm, isSettled: () => records.hasGoneRound, log })
 }
 
 /** @throws GoneError `CONFIG` if nobody could get in, because one needs a key and there is none */

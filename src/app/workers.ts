@@ -4,8 +4,11 @@ import type { Config } from '../config.ts'
 import { NO_REGION, NO_RELEASE } from '../core/fleet/instance.ts'
 import { roundKey } from '../core/rounds/round.ts'
 import { JobWorker, type JobWorkerParts } from '../queue/job-worker.ts'
+import { OldJobsWatch } from '../queue/old-jobs-watch.ts'
+import { OldQueues } from '../queue/old-queues.ts'
 import { QueueNames } from '../queue/queue-names.ts'
 import { BullRoundQueue } from '../queue/round-queue.ts'
+import { isOneServer } from '../redis/connections.ts'
 import { InstancePulse } from '../service/fleet/instance-pulse.ts'
 import { WorkSeries } from '../service/fleet/work-series.ts'
 import { Loop } from '../service/loop.ts'
@@ -136,7 +139,7 @@ export async function startWorkers(
   }
 }
 
-/** Lets no server forget the queues of these workers, however seldom they are used. */
+/** Lets no server forget the queues of these workers, however seldom they are used, and says what an older build has left of them in a Cluster. */
 function keepServed(
   { jobRetentionMs }: Config,
   queues: readonly string[],
@@ -150,6 +153,11 @@ function keepServed(
   })
   closing.add('work', () => serving.stop())
   serving.start()
+  if (isOneServer(lines.commands)) return
+  const old = new OldQueues(lines.commands)
+  const oldJobs = new OldJobsWatch(() => old.count(queues), log)
+  closing.add('work', () => oldJobs.stop())
+  oldJobs.start()
 }
 
 /** Tells the fleet of these workers until they have stopped, and lets them be told what to do. */

@@ -9,7 +9,7 @@ import type { Work } from '../service/loop.ts'
 import { type AlertDelivery, retryDelayMs } from './alert-queue.ts'
 import { closeWorker } from './close-worker.ts'
 import { HeardWorker } from './heard-worker.ts'
-import { QUEUE_PREFIX } from './open-queue.ts'
+import { prefixOf } from './queue-keys.ts'
 
 export interface AlertWorkerParts {
   /** Tells the receiver. Rejects if it is to be told again, with JobFailed if it is not, with JobLater when. */
@@ -54,7 +54,7 @@ export class AlertWorker implements Work {
     const keep = { age: Math.ceil(parts.jobRetentionMs / 1_000), count: parts.jobRetentionCount }
     this.worker = new HeardWorker(ALERTS_QUEUE, (job) => this.deliver(job), {
       connection: parts.client,
-      prefix: QUEUE_PREFIX,
+      prefix: prefixOf(ALERTS_QUEUE, parts.client),
       autorun: false,
       concurrency: CONCURRENCY,
       lockDuration: LOCK_MS,

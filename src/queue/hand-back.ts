@@ -6,8 +6,9 @@ import type { RoundId } from '../core/rounds/round.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { roundOf } from './job-ends.ts'
-import { openQueue, QUEUE_PREFIX } from './open-queue.ts'
+import { openQueue } from './open-queue.ts'
 import { OpenQueues } from './open-queues.ts'
+import { queueKey } from './queue-keys.ts'
 
 /** BullMQ's answers that a job is not in this hand any more: gone, without a lock, not active, locked by another. */
 const NOT_OURS: readonly unknown[] = [-1, -2, -3, -6]
@@ -43,7 +44,7 @@ export class BullHandBack implements HandBack {
   }
 
   private async handBackOf(queue: Queue, instance: string, lock: string) {
-    const keyOf = (id: string) => `${QUEUE_PREFIX}:${queue.name}:${id}`
+    const keyOf = (id: string) => queueKey(queue.name, id, this.client)
     const ids = await this.client.lrange(keyOf('active'), 0, -1)
     if (ids.length === 0) return []
     const held = await this.client.mget(ids.map((id) => `${keyOf(id)}:lock`))

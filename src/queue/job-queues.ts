@@ -14,8 +14,9 @@ import type { RedisClient } from '../redis/connections.ts'
 import type { Want } from '../redis/wants.ts'
 import { addRecorded, type RecordingStep, recordAsAdded } from './add-recorded.ts'
 import { jobOptions } from './job-options.ts'
-import { openQueue, QUEUE_PREFIX } from './open-queue.ts'
+import { openQueue } from './open-queue.ts'
 import { OpenQueues } from './open-queues.ts'
+import { queueKey } from './queue-keys.ts'
 import { QueueNames, type QueueState } from './queue-names.ts'
 
 /** How many queues a process has open; the board shows fewer. */
@@ -117,7 +118,7 @@ export class BullJobQueues implements JobQueues, JobReader {
 
   /** Whether the round's job in the queue is the one that was made of this submission. */
   private async isOf(id: RoundId, { submittedAtMs }: QueuedSubmission, queue: string): Promise<boolean> {
-    const madeAtMs = await this.client.hget(`${QUEUE_PREFIX}:${queue}:${roundKey(id)}`, 'timestamp')
+    const madeAtMs = await this.client.hget(queueKey(queue, roundKey(id), this.client), 'timestamp')
     return Number(madeAtMs) === submittedAtMs
   }
 
@@ -184,7 +185,7 @@ export class BullJobQueues implements JobQueues, JobReader {
     const found = await attempt('look for a job', () =>
       Promise.all(
         queuesOf(queue, region).map((name) =>
-          this.client.hmget(`${QUEUE_PREFIX}:${name}:${roundKey(id)}`, 'timestamp', 'finishedOn'),
+          this.client.hmget(queueKey(name, roundKey(id), this.client), 'timestamp', 'finishedOn'),
         ),
       ),
     )

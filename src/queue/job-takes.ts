@@ -8,8 +8,8 @@ import type { JobTakes, QueuedJob } from '../service/rounds/taker.ts'
 import { failedAs, keptOf, roundOf, waitedMs } from './job-ends.ts'
 import { JobLogs } from './job-log.ts'
 import type { MadeFor } from './job-queues.ts'
-import { QUEUE_PREFIX } from './open-queue.ts'
 import { OpenQueues } from './open-queues.ts'
+import { prefixOf } from './queue-keys.ts'
 import { takeTimeFromRedis } from './redis-time.ts'
 
 export interface JobTakesParts {
@@ -125,7 +125,7 @@ export class BullJobTakes implements JobTakes {
     }
     const queue = new Queue(name, {
       connection: client,
-      prefix: QUEUE_PREFIX,
+      prefix: prefixOf(name, client),
       skipWaitingForReady: true,
       skipVersionCheck: true,
       // To ask whether there is a job is not to make a queue.

@@ -18,7 +18,7 @@ import { closeWorker } from './close-worker.ts'
 import { failedAs, keptOf, roundOf, waitedMs } from './job-ends.ts'
 import { JobLogs } from './job-log.ts'
 import type { MadeFor } from './job-queues.ts'
-import { QUEUE_PREFIX } from './open-queue.ts'
+import { prefixOf } from './queue-keys.ts'
 import { PunctualWorker, takeTimeFromRedis } from './redis-time.ts'
 
 /** What a worker says of itself where a submission does not. */
@@ -122,7 +122,7 @@ export class JobWorker {
     const keep = { age: Math.ceil(jobRetentionMs / 1_000), count: jobRetentionCount }
     const consumer: Worker = new PunctualWorker(name, (job, token) => this.run(consumer, job, token), {
       connection: client,
-      prefix: QUEUE_PREFIX,
+      prefix: prefixOf(name, client),
       name: instance,
       autorun: false,
       concurrency: terms.concurrency,

@@ -3,7 +3,7 @@ import { ownerOf, regionQueue } from '../core/rounds/job.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { roundOf } from './job-ends.ts'
-import { QUEUE_PREFIX } from './open-queue.ts'
+import { queueKey } from './queue-keys.ts'
 
 /** Of more jobs that run at once, in all queues of an instance together, the rest is not looked at. */
 const MOST_LOOKED = 2_000
@@ -28,7 +28,7 @@ export class BullJobsInHand implements JobsInHand {
 
   private async inQueue(queue: string, instance: string, most: number): Promise<readonly JobInHand[]> {
     const { worker } = ownerOf(queue)
-    const keyOf = (name: string) => `${QUEUE_PREFIX}:${queue}:${name}`
+    const keyOf = (name: string) => queueKey(queue, name, this.client)
     const ids = await this.client.lrange(keyOf('active'), 0, most - 1)
     const takes = await Promise.all(ids.map((id) => this.client.hmget(keyOf(id), 'pb', 'processedOn')))
     return ids.flatMap((id, at) => {

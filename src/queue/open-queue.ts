@@ -1,14 +1,12 @@
 import { Queue, type QueueOptions } from 'bullmq'
 import type { RedisClient } from '../redis/connections.ts'
 import { type Want, wantedIfAny } from '../redis/wants.ts'
-
-/** BullMQ's keys share one Cluster slot, which its multi-key scripts need. */
-export const QUEUE_PREFIX = '{gone}'
+import { prefixOf, queueKey } from './queue-keys.ts'
 
 /** A queue in which jobs are that have not ended. */
-export function wantsOfJobs(name: string): readonly Want[] {
+export function wantsOfJobs(name: string, client: RedisClient): readonly Want[] {
   return ['wait', 'paused', 'active', 'prioritized', 'delayed'].map((state) =>
-    wantedIfAny(`${QUEUE_PREFIX}:${name}:${state}`),
+    wantedIfAny(queueKey(name, state, client)),
   )
 }
 
@@ -24,7 +22,7 @@ export function openQueue<Data = unknown>(
 ): Queue<Data> {
   const queue = new Queue<Data>(name, {
     connection: client,
-    prefix: QUEUE_PREFIX,
+    prefix: prefixOf(name, client),
     skipWaitingForReady: true,
     skipVersionCheck: true,
     ...(settings && { settings }),

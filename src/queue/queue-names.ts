@@ -1,17 +1,14 @@
 import { LRUCache } from 'lru-cache'
 import { MAX_QUEUES } from '../core/rounds/job.ts'
-import type { RedisClient } from '../redis/connections.ts'
+import { isOneServer, type RedisClient } from '../redis/connections.ts'
 import { redisNowMs } from '../redis/redis-clock.ts'
 import { defineSteps, type Steps } from '../redis/steps.ts'
 import { type Want, wantedBy, wantedIfAny } from '../redis/wants.ts'
-import { QUEUE_PREFIX, wantsOfJobs } from './open-queue.ts'
+import { inParts } from './in-parts.ts'
+import { wantsOfJobs } from './open-queue.ts'
+import { BULL_PARTS, MOVING, NAMES_KEY, OLD_NAMES_KEY, oldKey, queueKey } from './queue-keys.ts'
 
-/** The workers' queues that are used, by when they last were. No queue can have this name. */
-const NAMES_KEY = `${QUEUE_PREFIX}:~queues`
-/** Where older builds kept them, without a time. */
-const OLD_NAMES_KEY = 'gone:queues'
-
-const STEPS = ['note-queues', 'count-queues', 'forget-queue'] as const
+const STEPS = ['note-queues', 'count-queues', 'forget-queue', 'unlist-queue'] as const
 const COUNTED = [
   'wait',
   'active',
@@ -22,23 +19,8 @@ const COUNTED = [
   'meta',
   'limiter',
 ] as const
-/** In the order in which the step reads them. */
-const FORGOTTEN = [
-  ...[
-    'wait',
-    'paused',
-    'active',
-    'delayed',
-    'prioritized',
-    'waiting-children',
-    'repeat',
-    'completed',
-    'failed',
-  ],
-  ...['meta', 'id', 'events', 'marker', 'pc', 'limiter', 'stalled', 'stalled-check', 'metrics:completed'],
-  ...['metrics:completed:data', 'metrics:failed', 'metrics:failed:data'],
-]
-const AT_ONCE = 100
+/** What of a queue has jobs, wherever an older build had put them. */
+const FILLED = ['wait', 'paused', 'active', 'delayed', 'prioritized', 'completed', 'failed', MOVING]
 /** Of more queues it is not asked each time whether jobs are in them. */
 const MAX_ASKED = 20
 const MAX_SERVED = 1_000
@@ -125,11 +107,18 @@ export class QueueNames {
     this.listed = names
     const states: QueueState[] = []
     for (const some of inParts(names)) {
-      const keys = some.flatMap((name) => COUNTED.map((part) => keyOf(name, part)))
-      const numbers = (await this.steps['count-queues'](keys.length, ...keys, DUE_FOR_MS)) as number[]
+      const numbers = await this.counted(some)
       for (const [at, name] of some.entries()) states.push(stateOf(name, numbers.slice(at * NUMBERS)))
     }
     return states
+  }
+
+  /** The numbers of each. In a Cluster their keys are in as many slots. */
+  private async counted(names: readonly string[]): Promise<readonly number[]> {
+    if (!isOneServer(this.client) && names.length > 1)
+      return (await Promise.all(names.map((name) => this.counted([name])))).flat()
+    const keys = names.flatMap((name) => COUNTED.map((part) => queueKey(name, part, this.client)))
+    return (await this.steps['count-queues'](keys.length, ...keys, DUE_FOR_MS)) as number[]
   }
 
   /** Jobs in one of them, and one that is not known here yet or is to be forgotten. */
@@ -139,7 +128,7 @@ export class QueueNames {
       { key: NAMES_KEY, when: 'more', than: asked.length },
       wantedBy(NAMES_KEY, this.keptMs),
       wantedIfAny(OLD_NAMES_KEY),
-      ...asked.flatMap(wantsOfJobs),
+      ...asked.flatMap((name) => wantsOfJobs(name, this.client)),
     ]
   }
 
@@ -163,9 +152,13 @@ export class QueueNames {
     return forgotten
   }
 
+  /** What is left of it, and then its name, unless it was used meanwhile: in a Cluster these are in two slots. */
   private async forgetOne(name: string): Promise<number> {
-    const keys = [NAMES_KEY, ...FORGOTTEN.map((part) => keyOf(name, part))]
-    return Number(await this.steps['forget-queue'](keys.length, ...keys, name, this.keptMs))
+    const keys = BULL_PARTS.map((part) => queueKey(name, part, this.client))
+    const outcome = Number(await this.steps['forget-queue'](keys.length, ...keys, this.keptMs))
+    if (outcome !== 2) return outcome
+    const listed = [NAMES_KEY, ...FILLED.map((part) => oldKey(name, part))]
+    return Number(await this.steps['unlist-queue'](listed.length, ...listed, name, this.keptMs))
   }
 
   private async unused(): Promise<readonly string[]> {
@@ -181,19 +174,9 @@ export class QueueNames {
   }
 }
 
-function keyOf(name: string, part: string): string {
-  return `${QUEUE_PREFIX}:${name}:${part}`
-}
-
 function stateOf(name: string, numbers: readonly number[]): QueueState {
   const [waiting = 0, active = 0, delayed = 0, prioritized = 0, completed = 0, failed = 0] = numbers
   const [due = 0, ended = 0, held = 0] = numbers.slice(6)
   const counts = { waiting, active, delayed, prioritized, completed, failed }
   return { name, counts, due, ended, isHeld: held === 1 }
-}
-
-function inParts(names: readonly string[]): readonly (readonly string[])[] {
-  return Array.from({ length: Math.ceil(names.length / AT_ONCE) }, (_, n) =>
-    names.slice(n * AT_ONCE, (n + 1) * AT_ONCE),
-  )
 }

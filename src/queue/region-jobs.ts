@@ -3,7 +3,7 @@ import { regionQueue } from '../core/rounds/job.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { defineSteps, type Steps } from '../redis/steps.ts'
-import { QUEUE_PREFIX } from './open-queue.ts'
+import { queueKey } from './queue-keys.ts'
 
 const AT_ONCE = 200
 const FROM = ['wait', 'active', 'delayed', 'prioritized', 'stalled']
@@ -14,12 +14,12 @@ export class BullRegionJobs implements RegionJobs {
   private readonly steps: Steps<'move-on'>
 
   /** @param client one with a command timeout */
-  constructor(client: RedisClient) {
+  constructor(private readonly client: RedisClient) {
     this.steps = defineSteps(client, { beside: import.meta.url, names: ['move-on'], prefix: 'gone' })
   }
 
   async moveOn(worker: string, region: string): Promise<number> {
-    const [from, to] = [regionQueue(worker, region), worker].map((queue) => `${QUEUE_PREFIX}:${queue}:`)
+    const [from, to] = [regionQueue(worker, region), worker].map((queue) => queueKey(queue, '', this.client))
     const keys = [...FROM.map((part) => `${from}${part}`), ...TO.map((part) => `${to}${part}`)]
     return attempt('move jobs of a region on', async () => {
       let sum = 0

@@ -5,7 +5,8 @@ import type { RoundQueue, SeenRound } from '../core/rounds/round-ports.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { defineSteps, type Steps } from '../redis/steps.ts'
-import { openQueue, QUEUE_PREFIX } from './open-queue.ts'
+import { openQueue } from './open-queue.ts'
+import { queueKey } from './queue-keys.ts'
 import { roundJobOf } from './round-job.ts'
 
 export interface RoundQueueTerms {
@@ -13,13 +14,13 @@ export interface RoundQueueTerms {
   readonly jobRetentionCount: number
 }
 
-const PREFIX = `${QUEUE_PREFIX}:${ROUNDS_QUEUE}:`
-const SETS = ['completed', 'failed', 'delayed', 'events'].map((set) => PREFIX + set)
+const SETS = ['completed', 'failed', 'delayed', 'events']
 const STEPS = ['show-rounds'] as const
 
 /** The ends of rounds as BullMQ jobs. */
 export class BullRoundQueue implements RoundQueue {
   readonly queue: Queue
+  private readonly sets: readonly string[]
   private readonly steps: Steps<(typeof STEPS)[number]>
 
   /** @param client one with a command timeout: a dead Redis must be an answer, not a hang */
@@ -28,19 +29,20 @@ export class BullRoundQueue implements RoundQueue {
     private readonly terms: RoundQueueTerms,
   ) {
     this.queue = openQueue(ROUNDS_QUEUE, client)
+    this.sets = SETS.map((set) => this.keyOf(set))
     this.steps = defineSteps(client, { beside: import.meta.url, names: STEPS, prefix: 'gone' })
   }
 
   async show(rounds: readonly SeenRound[]): Promise<readonly boolean[]> {
     if (rounds.length === 0) return []
     const { jobRetentionMs, jobRetentionCount } = this.terms
-    const jobs = rounds.map(({ id }) => PREFIX + roundKey(id))
+    const jobs = rounds.map(({ id }) => this.keyOf(roundKey(id)))
     return attempt('show rounds', async () => {
       const shown = await this.steps['show-rounds'](
         SETS.length + jobs.length,
-        ...SETS,
+        ...this.sets,
         ...jobs,
-        PREFIX,
+        this.keyOf(''),
         jobRetentionMs,
         jobRetentionCount,
         ...rounds.flatMap(argumentsOf),
@@ -55,7 +57,11 @@ export class BullRoundQueue implements RoundQueue {
     if (record === undefined || previous === undefined) return
     const took = `${record.leader} (fence ${record.fence}) took over`
     const line = `${took} from ${previous.leader} (fence ${previous.fence})`
-    await this.client.rpush(`${PREFIX}${roundKey(id)}:logs`, line)
+    await this.client.rpush(this.keyOf(`${roundKey(id)}:logs`), line)
+  }
+
+  private keyOf(part: string): string {
+    return queueKey(ROUNDS_QUEUE, part, this.client)
   }
 
   async counts(): Promise<Readonly<Record<string, number>>> {

@@ -9,7 +9,7 @@ import type { Calm } from '../service/calm.ts'
 import type { Work } from '../service/loop.ts'
 import { closeWorker } from './close-worker.ts'
 import { HeardWorker } from './heard-worker.ts'
-import { QUEUE_PREFIX } from './open-queue.ts'
+import { prefixOf } from './queue-keys.ts'
 import { endOf, NOT_STARTED, type RoundJobResult, unreportedWithin } from './round-job.ts'
 
 export interface SettleWorkerParts {
@@ -51,7 +51,7 @@ export class SettleWorker implements Work {
     const keep = { age: Math.ceil(parts.jobRetentionMs / 1_000), count: parts.jobRetentionCount }
     this.worker = new HeardWorker(ROUNDS_QUEUE, (job, token) => this.settle(job, token), {
       connection: parts.client,
-      prefix: QUEUE_PREFIX,
+      prefix: prefixOf(ROUNDS_QUEUE, parts.client),
       autorun: false,
       concurrency: CONCURRENCY,
       lockDuration: LOCK_MS,

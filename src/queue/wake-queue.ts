@@ -6,15 +6,17 @@ import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { defineSteps, type Steps } from '../redis/steps.ts'
 import { type Want, wantedIfAny } from '../redis/wants.ts'
-import { openQueue, QUEUE_PREFIX } from './open-queue.ts'
+import { openQueue } from './open-queue.ts'
+import { queueKey } from './queue-keys.ts'
 
 /** BullMQ rings by the clocks of our processes; where that of the store is another one, wakes are set to ring right by it. */
 const TOLERATED_SKEW_MS = 1_000
-const SCHEDULERS_KEY = `${QUEUE_PREFIX}:${WAKES_QUEUE}:repeat`
 /** A wake that rings. When the next one comes the schedules say. */
-export const WANTS_OF_WAKES: readonly Want[] = ['wait', 'active', 'prioritized', 'paused'].map((state) =>
-  wantedIfAny(`${QUEUE_PREFIX}:${WAKES_QUEUE}:${state}`),
-)
+export function wantsOfWakes(client: RedisClient): readonly Want[] {
+  return ['wait', 'active', 'prioritized', 'paused'].map((state) =>
+    wantedIfAny(queueKey(WAKES_QUEUE, state, client)),
+  )
+}
 /** What BullMQ says where the job that it would add is the one that rings now. */
 const COLLISION = -10
 
@@ -26,10 +28,12 @@ const STEPS = ['missing-wakes'] as const
  */
 export class WakeQueue implements Wakes {
   readonly queue: Queue
+  private readonly schedulersKey: string
   private readonly steps: Steps<(typeof STEPS)[number]>
 
   /** @param client one with a command timeout: a dead Redis must be an answer, not a hang */
   constructor(client: RedisClient) {
+    this.schedulersKey = queueKey(WAKES_QUEUE, 'repeat', client)
     this.queue = openQueue(WAKES_QUEUE, client, {
       repeatStrategy: (_, { pattern }) => Date.parse(pattern ?? ''),
     })
@@ -63,7 +67,7 @@ export class WakeQueue implements Wakes {
   }
 
   async missing(ids: readonly ScheduleId[]): Promise<readonly ScheduleId[]> {
-    const missing = () => this.steps['missing-wakes'](SCHEDULERS_KEY, ...ids.map(scheduleKey))
+    const missing = () => this.steps['missing-wakes'](this.schedulersKey, ...ids.map(scheduleKey))
     return ((await attempt('look for missing wakes', missing)) as string[]).map(parseScheduleKey)
   }
 

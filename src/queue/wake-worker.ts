@@ -10,7 +10,7 @@ import type { Ticker } from '../service/schedules/ticker.ts'
 import { pause } from '../waiting.ts'
 import { closeWorker } from './close-worker.ts'
 import { HeardWorker } from './heard-worker.ts'
-import { QUEUE_PREFIX } from './open-queue.ts'
+import { prefixOf } from './queue-keys.ts'
 import type { WakeQueue } from './wake-queue.ts'
 
 export interface WakeWorkerParts {
@@ -37,7 +37,7 @@ export class WakeWorker implements Work {
   constructor(private readonly parts: WakeWorkerParts) {
     this.worker = new HeardWorker(WAKES_QUEUE, (job, token) => this.ring(job, token), {
       connection: parts.client,
-      prefix: QUEUE_PREFIX,
+      prefix: prefixOf(WAKES_QUEUE, parts.client),
       autorun: false,
       concurrency: CONCURRENCY,
       lockDuration: LOCK_MS,

@@ -2,10 +2,15 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
+import { Queue } from 'bullmq'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { freeLoopbackPort } from '../../src/embedded/redis-child.ts'
+import { QUEUE_PREFIX } from '../../src/queue/queue-keys.ts'
+import { connect, disconnect, type RedisClient } from '../../src/redis/connections.ts'
 import { runCli } from '../support/cli.ts'
+import { startCluster } from '../support/cluster.ts'
+import { silentLog } from '../support/log.ts'
 import { builtPath } from '../support/program.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { type Certificates, makeCertificates, tlsArgs } from '../support/redis-forms.ts'
@@ -18,6 +23,8 @@ let folder: string
 let certificates: Certificates
 let redis: TestRedis
 let gates: TestRedis[]
+/** Of a Cluster, once it is there. */
+let nodes: readonly TestRedis[] = []
 let tlsPort: number
 /** The commands that docs/redis.md gives, as words. */
 let users: string[][]
@@ -35,13 +42,7 @@ beforeAll(async () => {
     .trim()
     .split('\n')
     .map((line) => line.split(' '))
-  for (const { port } of [redis, ...gates]) {
-    const admin = new Redis(port)
-    for (const [command = '', ...words] of users) await admin.call(command, ...words)
-    await admin.acl('SETUSER', 'admin', 'on', '>admin', '~*', '&*', '+@all')
-    await admin.acl('SETUSER', 'default', 'off')
-    admin.disconnect()
-  }
+  for (const { port } of [redis, ...gates]) await putUsers(port)
 })
 
 afterAll(async () => {
@@ -49,6 +50,14 @@ afterAll(async () => {
   for (const one of [redis, ...gates]) await one.stop()
   await rm(folder, { recursive: true, force: true })
 })
+
+async function putUsers(port: number): Promise<void> {
+  const admin = new Redis(port)
+  for (const [command = '', ...words] of users) await admin.call(command, ...words)
+  await admin.acl('SETUSER', 'admin', 'on', '>admin', '~*', '&*', '+@all')
+  await admin.acl('SETUSER', 'default', 'off')
+  admin.disconnect()
+}
 
 const passwordOf = (user: string) =>
   users
@@ -60,10 +69,16 @@ const tlsUrl = (user: string) => `rediss://${user}:${passwordOf(user)}@localhost
 const gateUrls = () =>
   gates.map(({ port }) => `redis://gone-gate:${passwordOf('gone-gate')}@127.0.0.1:${port}`).join(',')
 
+async function connected(url: string): Promise<RedisClient> {
+  const client = connect(url, 'commands', 'test', silentLog)
+  await new Promise((resolve) => client.once('ready', resolve))
+  return client
+}
+
 /** What Redis refused to whom since the last look. */
 async function refusals(): Promise<string[]> {
   const found: string[] = []
-  for (const { port } of [redis, ...gates]) {
+  for (const { port } of [redis, ...gates, ...nodes]) {
     const admin = new Redis(`redis://admin:admin@127.0.0.1:${port}`)
     for (const entry of (await admin.acl('LOG')) as unknown[][]) {
       const fields = entry.map(String)
@@ -147,6 +162,24 @@ describe('the users of docs/redis.md', () => {
     })
     await playAll(secured, 'secured')
   }, 90_000)
+
+  it('may do so on a Cluster, and move what an older build has left there', async () => {
+    const cluster = await startCluster()
+    closers.push(() => cluster.stop())
+    nodes = cluster.nodes
+    for (const { port } of nodes) await putUsers(port)
+    const addresses = cluster.redis.url.replace(/^.*\/\//, '')
+    const url = (user: string) => `redis+cluster://${user}:${passwordOf(user)}@${addresses}`
+    await playAll((user) => ({ REDIS_URL: url(user) }), 'clustered')
+    const old = await connected(url('gone-server'))
+    const queue = new Queue('hello', { connection: old, prefix: QUEUE_PREFIX })
+    await queue.add('clustered', { names: [] }, { jobId: 'clustered~old' })
+    const adopted = await runCli(['queues', 'adopt'], { REDIS_URL: url('gone-server') })
+    expect([adopted.code, adopted.stdout]).toEqual([0, 'hello: 1 moved\n'])
+    await queue.close()
+    await disconnect(old)
+    expect(await refusals()).toEqual([])
+  }, 120_000)
 
   it('may do no more', async () => {
     const denied: [string, string[]][] = [

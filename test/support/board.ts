@@ -1,7 +1,7 @@
 import { type Job, Queue } from 'bullmq'
 import { ROUNDS_QUEUE } from '../../src/core/rounds/job.ts'
 import { type RoundId, roundKey } from '../../src/core/rounds/round.ts'
-import { QUEUE_PREFIX } from '../../src/queue/open-queue.ts'
+import { QUEUE_PREFIX } from '../../src/queue/queue-keys.ts'
 import { connect, disconnect } from '../../src/redis/connections.ts'
 import { silentLog } from './log.ts'
 import type { TestRedis } from './redis.ts'

@@ -78,7 +78,10 @@ async function redisFacts(
   try {
     await whenReachable(client, where, () => undefined)
     const facts = await factsOf(client, where)
-    return hasKeys ? { facts, keys: (await new RedisKeys(client).read()).keys.length } : { facts }
+    if (!hasKeys) return { facts }
+    const { oldJobsIn } = await import('../../app/old-jobs.ts')
+    const [{ keys }, oldJobs] = await Promise.all([new RedisKeys(client).read(), oldJobsIn(client)])
+    return { facts: { ...facts, ...given({ oldJobs }) }, keys: keys.length }
   } catch (error) {
     const trouble = error instanceof GoneError ? error.message : String(error)
     return { facts: { where, trouble: trouble.replace(`REDIS_URL: cannot reach ${where}: `, '') } }

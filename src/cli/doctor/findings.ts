@@ -21,6 +21,8 @@ export interface RedisFacts {
   readonly roundTripMs?: number
   /** The same for two addresses of one server. */
   readonly runId?: string
+  /** What is to be said of jobs where older builds kept them in a Cluster. */
+  readonly oldJobs?: string
 }
 
 /** What runs of one version. */
@@ -104,7 +106,9 @@ function redisFindings(about: string, redis: RedisFacts, isRecord: boolean): rea
   if (isOld(version)) found.push(wrong(about, `version ${version}: 6.2 or newer is expected`))
   if (roundTripMs !== undefined && roundTripMs > SLOW_MS)
     found.push(note(about, `each decision takes at least ${roundTripMs.toFixed(0)} ms: is it far away?`))
-  return isRecord ? [...found, ...keepFindings(about, redis), ...clockFindings(about, redis)] : found
+  if (!isRecord) return found
+  const old = redis.oldJobs === undefined ? [] : [wrong('queues', redis.oldJobs)]
+  return [...found, ...keepFindings(about, redis), ...clockFindings(about, redis), ...old]
 }
 
 function keepFindings(about: string, redis: RedisFacts): Finding[] {

@@ -1,6 +1,7 @@
 import type { Command } from 'commander'
 import { type AskOptions, addAskOptions, ask, helpText } from '../ask.ts'
 import { columnsOf } from '../terminal.ts'
+import { addAdopt } from './adopt.ts'
 
 /** `gone queues`: how many jobs wait for which worker. */
 export function addQueues(program: Command): void {
@@ -21,4 +22,5 @@ export function addQueues(program: Command): void {
         return { isDone: true, text, json: queues }
       }),
     )
+  addAdopt(command)
 }

@@ -24,7 +24,10 @@ const HEALTH = objectOf<{ status: string }>('Health', { status: choice(['ok']) }
 const READY = objectOf<{ status: string; warning?: string }>('Ready', {
   status: choice(['ready']),
   warning: optional(
-    about('Redis has lost what it had acknowledged, or a process of this server is missing.', text()),
+    about(
+      'Redis has lost what it had acknowledged, a process of this server is missing, or an older build has left jobs in a Cluster.',
+      text(),
+    ),
   ),
 })
 const UNREADY = objectOf<{ status: string; trouble: string }>('Unready', {
