@@ -17,11 +17,12 @@ export const MEASUREMENTS = [
   'calls',
   'console',
   'spread',
+  'cluster',
 ] as const
 export type Measurement = (typeof MEASUREMENTS)[number]
 
 /** These take as long as all others together, so they have to be asked for. */
-const ASKED_FOR: readonly Measurement[] = ['growth', 'killed', 'console', 'spread']
+const ASKED_FOR: readonly Measurement[] = ['growth', 'killed', 'console', 'spread', 'cluster']
 /** What is measured where nothing is named. */
 export const USUAL = MEASUREMENTS.filter((name) => !ASKED_FOR.includes(name))
 
@@ -66,13 +67,19 @@ export type ConsoleFigure =
 /** What is measured of one server of several processes, beside one of one. */
 export type SpreadFigure = 'spreadWinners' | 'spreadLosers' | 'spreadMemory'
 
+/** What each node of a Cluster does, and its share of what all of them do. */
+export type ClusterFigure = 'clusterCommands' | 'clusterProcessor'
+
 /** What is counted while servers are killed. */
 export type KilledFigure = 'killedSlots' | 'killedLost' | 'killedTwice' | 'killedServers' | 'killedLateness'
 
 /** One line of the report. Which members it has depends on what was measured. */
 export interface Figure {
   readonly name:
-    | Exclude<Measurement, 'idle' | 'growth' | 'schedules' | 'fleet' | 'killed' | 'console' | 'spread'>
+    | Exclude<
+        Measurement,
+        'idle' | 'growth' | 'schedules' | 'fleet' | 'killed' | 'console' | 'spread' | 'cluster'
+      >
     | Limit
     | 'memoryLed'
     | 'memoryWithoutJob'
@@ -90,8 +97,9 @@ export interface Figure {
     | FleetFigure
     | ConsoleFigure
     | SpreadFigure
+    | ClusterFigure
     | KilledFigure
-  /** Connections, or commands in flight; rounds that are kept. */
+  /** Connections, or commands in flight; rounds that are kept; the number of a node. */
   readonly at?: number
   /** Of how many systems the kept rounds are. */
   readonly systems?: number
@@ -101,7 +109,8 @@ export interface Figure {
   readonly ofEmpty?: number
   /**
    * Beside a bare BullMQ worker: the rate divided by its rate, or the time by its time. With many rounds kept: the cost beside
-   * that with none, the console's pages beside those over few; elections beside those while nobody searches. Of several processes: the rate, or the memory, divided by that of one.
+   * that with none, the console's pages beside those over few; elections beside those while nobody searches. Of several processes: the rate, or the memory, divided by that of one. Of a
+   * node: its share.
    */
   readonly ofLimit?: number
   readonly p50Ms?: number

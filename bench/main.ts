@@ -1,6 +1,7 @@
 import { Command, type CommanderError, InvalidArgumentError, Option } from 'commander'
 import { exitWhenRead } from '../src/process/exit.ts'
 import { measureCalls } from './calls.ts'
+import { measureCluster } from './cluster.ts'
 import { measureConsole } from './console.ts'
 import { type Figure, MEASUREMENTS, type Measurement, USUAL } from './figures.ts'
 import { measureFleet } from './fleet.ts'
@@ -38,7 +39,7 @@ const program = new Command('npm run bench --')
   .option('--markdown', 'print the table as Markdown')
   .addHelpText(
     'after',
-    '\nThe whole takes some eleven minutes; growth, which has to be asked for, five with 100,000 rounds, killed ten, console three and spread one. Exit codes: 0 measured, also where a target is missed; 2 could not measure.' +
+    '\nThe whole takes some eleven minutes; growth, which has to be asked for, five with 100,000 rounds, killed ten, console three, spread and cluster one each. Exit codes: 0 measured, also where a target is missed; 2 could not measure.' +
       '\n\nExamples:\n  $ npm run bench\n  $ npm run bench -- --only losers winners --seconds 10\n  $ npm run bench -- --only growth --rounds 1000000',
   )
   .exitOverride()
@@ -84,6 +85,7 @@ async function measure({ only = USUAL, seconds, rounds }: BenchOptions): Promise
   if (only.includes('fleet')) figures.push(...(await measureFleet(processes, say)))
   if (only.includes('console')) figures.push(...(await measureConsole(processes, say)))
   if (only.includes('spread')) figures.push(...(await measureSpread(processes, seconds, say)))
+  if (only.includes('cluster')) figures.push(...(await measureCluster(processes, seconds, say)))
   if (only.includes('killed')) figures.push(...(await measureKilled(interruption.signal, say)))
   return figures
 }

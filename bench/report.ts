@@ -58,6 +58,8 @@ const NAMES: Readonly<Record<Figure['name'], string>> = {
   spreadWinners: 'winners, of processes',
   spreadLosers: 'losers, of processes',
   spreadMemory: 'memory, of processes',
+  clusterCommands: 'commands of a node of three',
+  clusterProcessor: 'processor time of a node of three',
   killedServers: 'servers killed',
   killedSlots: 'slots meanwhile, each run',
   killedLost: 'slots lost or not run',
@@ -107,7 +109,7 @@ export function asJson(figures: readonly Figure[]): string {
 }
 
 const NOTE =
-  'at: connections, or commands in flight, or rounds that are kept. Medians of short runs; "of limit": beside the empty route, a bare worker, none kept, few kept, no search, or one process.'
+  'at: connections, or commands in flight, or rounds that are kept. Medians of short runs; "of limit": beside the empty route, a bare worker, none kept, few kept, no search, or one process; of a node, its share of all.'
 
 function machine(): string {
   const cores = cpus()

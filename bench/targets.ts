@@ -1,4 +1,4 @@
-import { type Figure, GROWN, type Grown } from './figures.ts'
+import { type ClusterFigure, type Figure, GROWN, type Grown } from './figures.ts'
 
 /** What DESIGN.md's figures have to hold against, on a machine where the limits are as in the same report. */
 export interface Target {
@@ -50,6 +50,8 @@ const MAX_INSTANCE_BYTES = 2_048
 const MAX_INSTANCE_AOF_BYTES = 150
 const MAX_CHANGE_P99_MS = 500
 const MIN_FLEET_JOBS_SHARE = 0.95
+
+const MAX_NODE_SHARE = 0.5
 
 const TARGETS: readonly Target[] = [
   ...(['losers', 'elected'] as const).flatMap((name) =>
@@ -170,6 +172,8 @@ const TARGETS: readonly Target[] = [
     about: `≥ ${MIN_FLEET_JOBS_SHARE}`,
     isMet: ({ ofLimit = Number.NaN }) => ofLimit >= MIN_FLEET_JOBS_SHARE,
   },
+  nodeShare('clusterCommands'),
+  nodeShare('clusterProcessor'),
   none('killedLost'),
   none('killedTwice'),
 ]
@@ -216,6 +220,14 @@ function bytes(name: Figure['name'], max: number): Target {
     name,
     about: `≤ ${max.toLocaleString('en')} B`,
     isMet: (figure) => (figure.bytes ?? Number.NaN) <= max,
+  }
+}
+
+function nodeShare(name: ClusterFigure): Target {
+  return {
+    name,
+    about: `≤ ${MAX_NODE_SHARE}`,
+    isMet: ({ ofLimit = Number.NaN }) => ofLimit <= MAX_NODE_SHARE,
   }
 }
 
