@@ -66,6 +66,7 @@ describe('what the doctor finds', () => {
     ['memory', { redis: { ...REDIS, maxMemoryBytes: 1_050 } }, /^wrong redis: .*nine tenths/],
     ['an old one', { redis: { ...REDIS, version: 'Redis 5.0.9' } }, /^wrong redis: version Redis 5\.0\.9/],
     ['distance', { redis: { ...REDIS, roundTripMs: 80 } }, /^note redis: .*80 ms/],
+    ['jobs of an older build', { redis: { ...REDIS, oldJobs: '3 jobs' } }, /^wrong queues: 3 jobs/],
     ['a fast clock', { redis: { ...REDIS, aheadMs: 3_600_000 } }, /^note redis: .*60 min ahead/],
     ['a slow clock', { redis: { ...REDIS, aheadMs: -5_000 } }, /^note redis: .*5 s behind/],
     ['gate nodes that share', { gate: [node('a'), node('c'), node('d')] }, /^note gate: .*fail together/],
