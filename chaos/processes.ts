@@ -8,10 +8,12 @@ export interface TreeProcess {
   readonly file: string
   readonly args: readonly string[]
   readonly env: Readonly<Record<string, string>>
+  /** Each line that it prints. */
+  readonly onLine?: (line: string) => void
 }
 
 /** Starts a process of the tree under the harness' preload, and returns once it says that it listens or works. */
-export function startTreeProcess({ name, root, file, args, env }: TreeProcess): Promise<Process> {
+export function startTreeProcess({ name, root, file, args, env, onLine }: TreeProcess): Promise<Process> {
   const words = ['--import', join(root, 'chaos/preload.js'), join(root, file), ...args]
   return startProcess({
     name,
@@ -19,5 +21,6 @@ export function startTreeProcess({ name, root, file, args, env }: TreeProcess): 
     cwd: root,
     env: { NODE_ENV: 'production', ...env },
     isTethered: true,
+    ...(onLine && { onLine }),
   })
 }

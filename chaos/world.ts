@@ -38,9 +38,11 @@ export interface WorkerOptions {
   readonly clockOffsetMs?: number
   /** Another version's tree. */
   readonly root?: string
+  /** Each line that it prints. */
+  readonly onLine?: (line: string) => void
 }
 
-export interface PoolHostOptions extends Pick<WorkerOptions, 'env' | 'clockOffsetMs'> {
+export interface PoolHostOptions extends Pick<WorkerOptions, 'env' | 'clockOffsetMs' | 'onLine'> {
   /** How many places it takes. */
   readonly most: number
   readonly releases?: string
@@ -311,6 +313,7 @@ export class World {
         ...clockOf(options),
         ...options.env,
       },
+      ...(options.onLine && { onLine: options.onLine }),
     })
     this.onEnd(() => worker.kill())
     return worker

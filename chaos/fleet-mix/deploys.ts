@@ -1,3 +1,4 @@
+import type { GoneClient } from '../../src/client/client.ts'
 import type { PoolJson } from '../../src/core/fleet/pool-wire.ts'
 import { monotonicMs } from '../history.ts'
 import { ASKED, type FleetStage, POOL, putRelease } from './stage.ts'
@@ -77,10 +78,9 @@ export async function restartAll(stage: FleetStage): Promise<void> {
   const count = (await sight.ask(({ fleet }) => fleet.instances(select))).length
   if (count !== ASKED) return
   world.fault('an order restarts all')
-  const { id } = await sight.ask(
-    ({ fleet }) => fleet.order({ do: 'restart', select, count, within: '2m', reason: 'the mix' }),
-    1,
-  )
+  const order = ({ fleet }: GoneClient) =>
+    fleet.order({ do: 'restart', select, count, within: '2m', reason: 'the mix' })
+  const { id } = await sight.ask(order, 1)
   const isObeyed = async () => {
     const order = await sight.ask(({ fleet }) => fleet.orderOf(id))
     return order?.instances.every(({ outcome }) => outcome === 'done') === true

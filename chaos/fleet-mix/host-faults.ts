@@ -44,6 +44,10 @@ async function partition(stage: FleetStage, what: string, begin: (host: Host) =>
   await world.pause(ms)
   host.wire.heal()
   await isHeard(stage, host, BACK_WITHIN_MS)
+  // What has begun there meanwhile.
+  const since = on(stage, host)
+  marks.silence(since)
+  marks.harm({ what: `host ${what}`, pids: pidsOf(since), fromMs, untilMs: fromMs + ms + STALL_MS })
   settleBeside(stage, host)
 }
 

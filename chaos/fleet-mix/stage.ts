@@ -1,4 +1,4 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { appendFileSync, mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import type { InstanceJson } from '../../src/core/fleet/fleet-wire.ts'
@@ -20,6 +20,8 @@ const MOST_A_HOST = 5
 const MEMORY = '320m'
 export const HUNG_MS = 9_000
 export const LOCK_MS = 15_000
+/** Of what hosts print: for whoever looks why something went wrong. */
+const SAID = /^.{0,40}"level":[345]0/
 const BEGUN_WITHIN_MS = 60_000
 
 /** A server, which is started again on its port. */
@@ -80,7 +82,18 @@ async function hostOf(
   const wire = await world.proxy(redis.port)
   const flags = ['--memory', MEMORY, '--hung', `${HUNG_MS / 1_000}s`]
   const env = { ...own, ...(region !== undefined && { GONE_REGION: region }) }
-  const terms = { most: MOST_A_HOST, releases: join(world.folder, 'releases'), flags, env, clockOffsetMs }
+  const log = join(world.folder, `host-${name}.log`)
+  const onLine = (line: string) => {
+    if (SAID.test(line)) appendFileSync(log, `${line}\n`)
+  }
+  const terms = {
+    onLine,
+    most: MOST_A_HOST,
+    releases: join(world.folder, 'releases'),
+    flags,
+    env,
+    clockOffsetMs,
+  }
   return new Host(name, wire, () => world.poolHost({ url: wire.redisUrl }, name, terms))
 }
 

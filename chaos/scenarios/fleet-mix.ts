@@ -28,7 +28,9 @@ export const FLEET_MIX: Scenario = {
     for (const fault of drawFaults(stage.random)) {
       await world.pause(stage.random.int(500, 4_000))
       if (monotonicMs() > endMs) break
-      await fault.happen(stage)
+      await fault.happen(stage).catch((error: unknown) => {
+        if (!world.isEnded) world.claim(false, `a fault could not be done: ${String(error)}`)
+      })
     }
     await comeToRest(stage)
     await judge(stage)
