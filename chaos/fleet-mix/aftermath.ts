@@ -23,9 +23,9 @@ export async function readKept(
 ): Promise<ReadonlyMap<string, Kept>> {
   const kept = new Map<string, Kept>()
   const clock = Date.now() - monotonicMs()
+  await readPages(urls, kept, clock)
   const untilMs = monotonicMs() + ENDED_WITHIN_MS
   for (;;) {
-    await readPages(urls, kept, clock)
     const open = load.jobs.filter(({ round }) => !isEnd(kept.get(round)))
     for (const { round } of open.slice(0, ONE_BY_ONE)) {
       const reply = await answerOf(urls, `/api/v1/rounds/${SYSTEM}/${round}`)
@@ -33,6 +33,7 @@ export async function readKept(
     }
     if (monotonicMs() > untilMs || open.every(({ round }) => isEnd(kept.get(round)))) return kept
     await world.pause(LOOK_EVERY_MS)
+    if (open.length > ONE_BY_ONE) await readPages(urls, kept, clock)
   }
 }
 

@@ -5,6 +5,7 @@ import type { Random } from '../random.ts'
 import { deployBad, deployGood, restartAll } from './deploys.ts'
 import { cutOff, drainHost, killHost, loseDirection, slowWire } from './host-faults.ts'
 import { isReplaced, kill, nameOf, victimOf } from './kills.ts'
+import { lives } from './sight.ts'
 import { type FleetStage, HUNG_MS, LOCK_MS } from './stage.ts'
 
 interface FleetFault {
@@ -51,7 +52,8 @@ export function* drawFaults(random: Random): Generator<FleetFault, never> {
 /** One on a host with which nothing is wrong. */
 function victimIn(stage: FleetStage): InstanceJson | undefined {
   const { hosts, sight, random } = stage
-  const isWell = ({ host }: InstanceJson) => hosts.find(({ name }) => name === host)?.isTroubled === false
+  const isWell = ({ host, pid }: InstanceJson) =>
+    hosts.find(({ name }) => name === host)?.isTroubled === false && lives(pid)
   return victimOf(stage, random, sight.registered.filter(isWell))
 }
 

@@ -2,14 +2,14 @@ import { monotonicMs } from '../history.ts'
 import type { Host } from './host.ts'
 import { pidsOf } from './marks.ts'
 import { lives } from './sight.ts'
-import { type FleetStage, LOCK_MS, on } from './stage.ts'
+import { ASKED, type FleetStage, LOCK_MS, on } from './stage.ts'
 
 /** What is promised: so soon the places of a lost host run on others. */
 const MOVED_WITHIN_MS = 20_000
 /** When it is back it is heard again so soon. */
 const BACK_WITHIN_MS = 5_000
-/** And has its places again, and nobody has more than that. */
-const SETTLED_WITHIN_MS = 90_000
+/** And what runs there that is too many has ended. */
+const SETTLED_WITHIN_MS = 60_000
 const STALL_MS = LOCK_MS + 10_000
 
 /** One that nothing is being done to; only one at a time is missing. */
@@ -117,12 +117,16 @@ async function isHeard({ world, sight }: FleetStage, host: Host, withinMs: numbe
   await world.until(isBack, `host ${host.name} is heard again`, withinMs)
 }
 
-/** It gets its places back while other things happen. */
+/** Until there are as many again as there shall be, and none that is too many, other hosts are left alone. */
 function settleBeside(stage: FleetStage, host: Host): void {
   const { world, sight, beside } = stage
-  const hasPlaces = () => sight.registered.some((one) => one.host === host.name)
+  const isSettled = () => sight.registered.filter(({ pid }) => lives(pid)).length === ASKED
   const settled = world
-    .until(hasPlaces, `host ${host.name} has places again`, SETTLED_WITHIN_MS)
+    .until(
+      isSettled,
+      `${ASKED} are registered when host ${host.name} is back, and no more`,
+      SETTLED_WITHIN_MS,
+    )
     .catch(() => undefined)
     .finally(() => {
       host.isTroubled = false

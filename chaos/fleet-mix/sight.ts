@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { createClient, type GoneClient } from '../../src/client/client.ts'
 import type { InstanceJson } from '../../src/core/fleet/fleet-wire.ts'
+import { GoneError } from '../../src/errors.ts'
 import { pause } from '../../src/waiting.ts'
 import type { World } from '../world.ts'
 import type { Dips } from './dips.ts'
@@ -48,13 +49,13 @@ export class Sight {
   }
 
   /** Asks one server after the other until one answers. */
-  async ask<T>(question: (client: GoneClient) => Promise<T>, tries = 20): Promise<T> {
+  async ask<T>(question: (client: GoneClient) => Promise<T>, tries = 100): Promise<T> {
     for (let left = tries; ; left -= 1) {
       this.turn += 1
       try {
         return await question(this.clients[this.turn % this.clients.length] as GoneClient)
       } catch (error) {
-        if (left <= 1 || this.world.isEnded) throw error
+        if (left <= 1 || this.world.isEnded || !isRetryable(error)) throw error
         await pause(LOOK_EVERY_MS)
       }
     }
@@ -79,6 +80,11 @@ export class Sight {
       this.latestMs = Math.max(this.latestMs, this.nowMs() - pausedMs - LOOK_EVERY_MS)
     }
   }
+}
+
+/** What is refused would be again. */
+function isRetryable(error: unknown): boolean {
+  return !(error instanceof GoneError) || error.retryable
 }
 
 /** True if there is such a process. */

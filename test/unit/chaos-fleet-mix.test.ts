@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { Dips } from '../../chaos/fleet-mix/dips.ts'
+import { drawFaults } from '../../chaos/fleet-mix/faults.ts'
 import { drawFleetSetting, sayOf } from '../../chaos/fleet-mix/setting.ts'
 import type { Harm, Job, Kept, Kind, Run } from '../../chaos/fleet-mix/stories.ts'
 import { checkStories } from '../../chaos/fleet-mix/story-checker.ts'
@@ -167,5 +168,16 @@ describe('the stage of the mix of the fleet', () => {
       'no regions',
     ])
       expect(said.some((line) => line.includes(word))).toBe(true)
+  })
+})
+
+describe('the faults of the mix of the fleet', () => {
+  it('all come before one comes more often than the others of its weight', () => {
+    const faults = drawFaults(new Random(1))
+    const first = Array.from({ length: 32 }, () => faults.next().value)
+    const again = Array.from({ length: 32 }, () => faults.next().value)
+    expect(new Set(again)).toEqual(new Set(first))
+    expect(new Set(first).size).toBe(16)
+    expect(first).not.toEqual(again)
   })
 })
