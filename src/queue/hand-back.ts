@@ -5,6 +5,7 @@ import { ownerOf } from '../core/rounds/job.ts'
 import type { RoundId } from '../core/rounds/round.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
+import { eachAtOnce } from '../waiting.ts'
 import { roundOf } from './job-ends.ts'
 import { openQueue } from './open-queue.ts'
 import { OpenQueues } from './open-queues.ts'
@@ -14,6 +15,7 @@ import { queueKey } from './queue-keys.ts'
 const NOT_OURS: readonly unknown[] = [-1, -2, -3, -6]
 /** For as long as it takes to hand one back. */
 const LOCK_MS = 5_000
+const AT_ONCE = 16
 /** More than an instance has workers. */
 const MAX_OPEN = 400
 
@@ -48,8 +50,8 @@ export class BullHandBack implements HandBack {
     const ids = await this.client.lrange(keyOf('active'), 0, -1)
     if (ids.length === 0) return []
     const held = await this.client.mget(ids.map((id) => `${keyOf(id)}:lock`))
-    const moved: { readonly worker: string; readonly round: RoundId }[] = []
-    for (const [index, id] of ids.entries()) {
+    // A few at once: each is asked for twice, and Redis may be far away.
+    const moved = await eachAtOnce(AT_ONCE, ids, async (id, index) => {
       const value = held[index]
       const token =
         value === null || value === undefined
@@ -59,12 +61,12 @@ export class BullHandBack implements HandBack {
             : undefined
       // One that somebody else has put there BullMQ finds stalled.
       const round = roundOf({ id })
-      if (token === undefined || round === undefined) continue
+      if (token === undefined || round === undefined) return undefined
       // Whoever takes the job would find the gate held, and put it off.
       await this.releaseGate(round, instance)
-      if (await this.move(queue, id, token)) moved.push({ worker: ownerOf(queue.name).worker, round })
-    }
-    return moved
+      return (await this.move(queue, id, token)) ? { worker: ownerOf(queue.name).worker, round } : undefined
+    })
+    return moved.filter((one) => one !== undefined)
   }
 
   /** A job whose lock has ended, and that this instance was the last to take: nobody may move it without a lock. */

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Queue, Worker } from 'bullmq'
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { startProxy } from '../../chaos/proxy.ts'
 import { createClient, type GoneClient } from '../../src/client/client.ts'
 import type { InstanceJson } from '../../src/core/fleet/fleet-wire.ts'
 import { callRound } from '../../src/core/rounds/call.ts'
@@ -208,6 +209,37 @@ describe('jobs are handed back', () => {
     expect(await queue.getJobState('s~r')).toBe('waiting')
     expect((await queue.getJob('s~r'))?.attemptsMade).toBe(0)
     expect(await handedBack()).toEqual([])
+  })
+
+  it('soon also where there are many and Redis is far away', async () => {
+    await active(`${WORKER_ID}:0`, 'dead')
+    const worker = new Worker(name, null, {
+      connection: { url: server.redis.url },
+      prefix: QUEUE_PREFIX,
+      name: 'dead',
+    })
+    closers.push(() => worker.close())
+    for (let n = 1; n < 30; n += 1) {
+      await queue.add('x', {}, { jobId: `s~r${n}` })
+      await worker.getNextJob(`${WORKER_ID}:${n}`, { block: false })
+    }
+    const wire = await startProxy(server.redis.port)
+    const far = connect(wire.redisUrl, 'commands', 'far', silentLog)
+    closers.push(async () => {
+      await disconnect(far)
+      await wire.stop()
+    })
+    await expect.poll(() => far.status).toBe('ready')
+    wire.delay(100)
+    const asIfNear = handBack
+    handBack = new BullHandBack(far, (...of) => new RedlockGate([far], silentLog).releaseOf(...of))
+    closers.push(async () => {
+      handBack = asIfNear
+    })
+    const startedMs = performance.now()
+    expect(await handedBack()).toHaveLength(30)
+    // One after the other they would take thirty times two answers of 200 ms.
+    expect(performance.now() - startedMs).toBeLessThan(10_000)
   })
 
   it('never where another holds the lock', async () => {
