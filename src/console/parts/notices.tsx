@@ -15,8 +15,8 @@ export function Notices(): VNode | null {
       {found && (
         <p class="notice bad" role="alert">
           {sayTrouble(found.trouble.code, found.trouble.message)}{' '}
-          {found.atMs !== undefined &&
-            `What you see is of ${moment(found.atMs, zone(), Date.now())}; it is asked for again every few seconds.`}
+          {found.atMs !== undefined && `What you see is of ${moment(found.atMs, zone(), Date.now())}. `}
+          {found.trouble.status !== 401 && 'It is asked for again every few seconds.'}
         </p>
       )}
       {wrongMs !== undefined && (

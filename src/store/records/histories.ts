@@ -178,7 +178,9 @@ export class Histories {
   ): Promise<readonly Stretch[]> {
     const most = limit + 1
     const stretches = systems.map((system): Stretch => ({ system, entries: [], isWhole: false }))
-    let count = Math.min(most, Math.max(LEAST_AT_ONCE, Math.ceil((2 * most) / systems.length)))
+    const each = most / systems.length
+    // As many as one has on the page where they come by chance, and two deviations more: what is read in vain is read again.
+    let count = Math.min(most, Math.max(LEAST_AT_ONCE, Math.ceil(each + 2 * Math.sqrt(each))))
     let open = stretches
     while (open.length > 0) {
       const starts = open.map(({ system, entries }) => startOf(system, entries.at(-1)?.mark ?? after))
