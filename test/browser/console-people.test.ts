@@ -248,6 +248,7 @@ describe('whoever logs in', () => {
     await ask('elect/a/led')
     await ask('submit/a/job', jsonBody({ worker: 'nobody' }))
     await ask('schedules/a/nightly', jsonBody({ cron: '0 2 * * *' }, 'PUT'))
+    await ask('fleet/pools/mail', jsonBody({ instances: 1 }, 'PUT'))
     const buttons = async (page: Page, path: string, text: string) => {
       await page.goto(locked.url + path)
       await page.getByText(text).first().waitFor()
@@ -256,7 +257,7 @@ describe('whoever logs in', () => {
       const found = await page.locator('main .side :is(button, summary, a.button):visible').allInnerTexts()
       return found.filter((word) => !['CSV', 'JSON'].includes(word)).toSorted()
     }
-    const all = ['Cancel', 'Edit', 'Fail', 'New schedule', 'Order…', 'Pause', 'Remove', 'Trigger']
+    const all = ['Cancel', 'Deploy', 'Edit', 'Fail', 'New schedule', 'Order…', 'Pause', 'Remove', 'Trigger']
     const shown: Record<string, string[]> = {}
     for (const [name, key] of Object.entries(keys)) {
       const { page, wrong } = await openWindow(browser, locked.url)
@@ -270,6 +271,7 @@ describe('whoever logs in', () => {
         await buttons(page, '/schedules', 'at 02:00'),
         await buttons(page, '/schedules/a/nightly', 'What comes'),
         await buttons(page, '/fleet', 'Instances'),
+        await buttons(page, '/fleet/pools/mail', '0 of 1 work'),
       ]
       shown[name] = [...new Set(seen.flat())].toSorted()
       expect(wrong).toEqual([])
@@ -287,11 +289,11 @@ describe('whoever logs in', () => {
       read: [],
       submit: ['Edit', 'New schedule', 'Pause', 'Remove', 'Trigger', 'job: Cancel'],
       elect: ['Cancel', 'Fail'],
-      operate: ['Order…'],
+      operate: ['Deploy', 'Order…'],
       admin: [...all, 'job: Cancel'],
     })
     await locked.stop()
     await redis.stop()
-    // Five log-ins and thirty pages.
+    // Five log-ins and thirty-five pages.
   }, 240_000)
 })
