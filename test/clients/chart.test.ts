@@ -2,16 +2,17 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Ajv } from 'ajv'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { readConfig } from '../../src/config.ts'
 import { VERSION } from '../../src/version.ts'
+import { type Kind, mistakesIn } from '../support/kubernetes.ts'
 import { ROOT } from '../support/snippets.ts'
 
 /** By Go's own templates, which Helm's are. */
 
-interface Manifest {
-  readonly kind: string
+interface Manifest extends Kind {
   readonly metadata: { readonly name: string }
   readonly spec: {
     readonly replicas?: number
@@ -71,7 +72,7 @@ describe('the chart for Helm', () => {
     expect(chart.appVersion).toBe(VERSION)
   })
 
-  it('takes settings, another image, and no workers', () => {
+  it('takes settings, another image, and no workers', async () => {
     const made = rendered({
       image: { repository: 'registry.example.com/gone', tag: '1.2.3' },
       servers: { replicas: 5, env: { GONE_RETENTION: '60d', GONE_RATE_LIMIT: 100 } },
@@ -82,6 +83,7 @@ describe('the chart for Helm', () => {
       ['Deployment', 5],
       ['PodDisruptionBudget', undefined],
     ])
+    expect(await mistakesIn(made)).toBe('')
     const [container] = containersOf(made)
     expect(container?.image).toBe('registry.example.com/gone:1.2.3')
     const set =
@@ -90,5 +92,19 @@ describe('the chart for Helm', () => {
       retentionMs: 60 * 86_400_000,
       rateLimit: 100,
     })
+  })
+
+  it('says what its values may be, so that Helm refuses what is none', () => {
+    const isTaken = new Ajv({ strict: true, allowUnionTypes: true }).compile(
+      JSON.parse(read('values.schema.json')),
+    )
+    expect(isTaken(values), JSON.stringify(isTaken.errors)).toBe(true)
+    for (const wrong of [
+      { ...values, server: {} },
+      { ...values, servers: { ...values.servers, replicas: '3' } },
+      { ...values, servers: { ...values.servers, replica: 3 } },
+      { ...values, servers: { ...values.servers, env: { RETENTION: '60d' } } },
+    ])
+      expect(isTaken(wrong)).toBe(false)
   })
 })

@@ -9,7 +9,10 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
 import { readConfig } from '../../src/config.ts'
 import { SETTINGS } from '../../src/settings.ts'
+import { type Kind, mistakesIn } from '../support/kubernetes.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
+
+const run = promisify(execFile)
 
 const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url))
 const example = (path: string) => readFileSync(join(EXAMPLES, path), 'utf8')
@@ -24,8 +27,7 @@ interface Container {
   readonly [probe: `${string}Probe`]: { readonly httpGet: { readonly path: string } } | undefined
 }
 
-interface Manifest {
-  readonly kind: string
+interface Manifest extends Kind {
   readonly metadata: { readonly name: string }
   readonly spec: {
     readonly template?: {
@@ -59,6 +61,11 @@ describe('the alerting rules', () => {
       for (const [, name = '', label = '', value = ''] of expr.matchAll(/(gone_\w+)\{(\w+)="(\w+)"\}/g))
         expect(metrics).toContain(`${name}{${label}="${value}"}`)
     }
+  })
+
+  it('are what promtool reads', async () => {
+    const { stdout } = await run('promtool', ['check', 'rules', join(EXAMPLES, 'prometheus/gone.rules.yml')])
+    expect(stdout).toMatch(/SUCCESS: \d+ rules found/)
   })
 })
 
@@ -106,7 +113,7 @@ describe('the dashboard for Grafana', () => {
     }))
     const file = join(await mkdtemp(join(tmpdir(), 'gone-dashboard-')), 'rules.yml')
     await writeFile(file, JSON.stringify({ groups: [{ name: 'dashboard', rules }] }))
-    const { stdout } = await promisify(execFile)('promtool', ['check', 'rules', file])
+    const { stdout } = await run('promtool', ['check', 'rules', file])
     expect(stdout).toContain(`SUCCESS: ${targets.length} rules found`)
     await rm(dirname(file), { recursive: true })
   })
@@ -117,6 +124,16 @@ describe('the manifests for Kubernetes', () => {
     (document) => document.toJS() as Manifest,
   )
   const pods = manifests.flatMap(({ spec }) => (spec.template ? [spec.template.spec] : []))
+
+  it('are what the schemas and types of Kubernetes know, and nothing else', async () => {
+    expect(await mistakesIn(manifests)).toBe('')
+    const wrong = JSON.parse(
+      JSON.stringify(manifests).replaceAll('readOnlyRoot', 'readonlyRoot').replaceAll('128Mi', 'much'),
+    )
+    expect(await mistakesIn(wrong)).toMatch(
+      /memory must match format "quantity"[\s\S]*"readonlyRootFilesystem"' does not exist/,
+    )
+  })
 
   it('set what there is to set, to what is taken', () => {
     expect(pods).toHaveLength(2)
@@ -146,8 +163,13 @@ describe('the manifests for Kubernetes', () => {
 })
 
 describe('the units of systemd', () => {
-  it.each(['gone.service', 'gone-work.service'])('%s waits for a drain', (unit) => {
-    const [, seconds] = /^TimeoutStopSec=(\d+)$/m.exec(example(`systemd/${unit}`)) ?? []
-    expect(Number(seconds) * 1_000).toBeGreaterThan(readConfig({}).shutdownMs)
-  })
+  it.each(['gone.service', 'gone-work.service'])(
+    '%s is what systemd takes, and waits for a drain',
+    async (unit) => {
+      const { stdout, stderr } = await run('systemd-analyze', ['verify', join(EXAMPLES, 'systemd', unit)])
+      expect(stdout + stderr).not.toContain(unit)
+      const [, seconds] = /^TimeoutStopSec=(\d+)$/m.exec(example(`systemd/${unit}`)) ?? []
+      expect(Number(seconds) * 1_000).toBeGreaterThan(readConfig({}).shutdownMs)
+    },
+  )
 })
