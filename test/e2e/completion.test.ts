@@ -15,7 +15,15 @@ let folder: string
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'gone-completion-'))
   server = await startTestServer()
-  const { schedules } = createClient({ url: server.url })
+  const client = createClient({ url: server.url })
+  const { schedules } = client
+  await client.elect('report', '2026-11-22')
+  await client.elect('report', '2026-11-23')
+  await fetch(`${server.url}/api/v1/fleet/pulse`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ id: 'one', host: 'eu-a', workers: [{ name: 'mailer', slots: 4 }] }),
+  })
   const job = { worker: 'hello' }
   await schedules.put('shop', 'nightly', { every: '1h', job })
   await schedules.put('shop', 'weekly', { every: '1d', job })
@@ -53,7 +61,16 @@ describe('the completion of a shell', () => {
     [['elect', '--l'], ['--lease']],
     [['schedule', 'set', 'shop', 'x', '--overlap', 'q'], ['queue']],
     // What the server knows.
-    [['schedule', 'pause', ''], ['shop']],
+    [
+      ['schedule', 'pause', ''],
+      ['report', 'shop'],
+    ],
+    [
+      ['complete', 'report', ''],
+      ['2026-11-22', '2026-11-23'],
+    ],
+    [['call', ''], ['mailer']],
+    [['schedule', 'set', 'shop', 'x', '--worker', 'm'], ['mailer']],
     [
       ['schedule', 'pause', '--json', 'shop', ''],
       ['nightly', 'weekly'],

@@ -84,12 +84,20 @@ async function knownBy({ name, group, before }: Asked): Promise<readonly string[
   }
 }
 
+/** Of how many rounds names are offered, the newest. */
+const NEWEST = 100
+
 type Source = (client: GoneClient, before: readonly string[]) => Promise<readonly string[]>
 
 const instances: Source = async ({ fleet }) => (await fleet.instances()).map(({ id }) => id)
 
 const SOURCES: Readonly<Record<string, Source>> = {
-  system: async ({ schedules }) => (await schedules.list()).map(({ system }) => system),
+  system: async (client) => {
+    const found = await Promise.all([client.schedules.list(), client.rounds({ limit: NEWEST })])
+    return found.flat().map(({ system }) => system)
+  },
+  round: async ({ rounds }, [system = '']) =>
+    (await rounds({ system, limit: NEWEST })).map(({ round }) => round),
   name: async ({ schedules }, [system]) =>
     (await schedules.list()).filter((one) => one.system === system).map(({ name }) => name),
   worker: async ({ fleet }) =>

@@ -54,7 +54,9 @@ function takesValue(command: Command, word: string): Option | undefined {
 }
 
 function ofOption(option: Option, at: Omit<Asked, 'name'>): Place {
-  const [, name = ''] = /<([^>]+)>/.exec(option.flags) ?? []
+  const [, value = ''] = /<([^>]+)>/.exec(option.flags) ?? []
+  // Of what it is the name: `--worker <name>`.
+  const name = value === 'name' ? option.attributeName() : value
   return { words: option.argChoices ?? [], asked: { name, ...at } }
 }
 
