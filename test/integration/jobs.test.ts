@@ -80,6 +80,7 @@ describe('a submission', () => {
     [{ at: '2026-11-22T08:00:60Z' }, 'at: expected an RFC 3339 time'],
     [{ at: '2026-11-22T08:00:00+25:00' }, 'at: expected an RFC 3339 time'],
     [{ priority: 1.5 }, 'priority: expected an integer'],
+    [{ priority: 2_097_152 }, 'priority: expected an integer from 1 to 2097151'],
     [{ ifExecutorDies: 'maybe' }, 'ifExecutorDies: expected one of "rerun", "fail"'],
     [{ retries: 3 }, '"retries": no such member'],
   ])('%j is refused, and nothing is stored', async (body, why) => {
@@ -88,6 +89,14 @@ describe('a submission', () => {
     expect(reply.status).toBe(400)
     expect(((await reply.json()) as { detail: string }).detail).toContain(why)
     expect((await ask(`rounds/mail/${round}`)).status).toBe(404)
+  })
+
+  it.each([
+    { priority: 2_097_151 },
+    { attempts: 100, backoff: { type: 'exponential', delay: '7d' }, timeout: '7d', deadline: '7d' },
+    { priority: 2_097_151, delay: '7d' },
+  ])('of the largest terms that are documented is taken: %j', async (body) => {
+    expect((await submit(randomUUID(), body)).status).toBe(202)
   })
 
   it('may be 64 KB large, and is refused beyond', async () => {

@@ -16,7 +16,7 @@ import { MAX_DEADLINE_MS } from './record.ts'
 
 export const MAX_ATTEMPTS = 100
 /** BullMQ's own bound. */
-export const MAX_PRIORITY = 2_097_152
+export const MAX_PRIORITY = 2_097_151
 
 /**
  * The submission that a body asks for.
