@@ -4,7 +4,7 @@ import { isVacant, type Outcome, type RoundRecord, stateOf } from '../core/round
 import { escapePart, formatRound, type RoundId, roundId } from '../core/rounds/round.ts'
 import type { Records, RoundNews } from '../core/rounds/round-ports.ts'
 import { ledRoundJson, linkOf, type ProblemJson, roundJson } from '../core/rounds/round-wire.ts'
-import { readSubmission } from '../core/rounds/submission.ts'
+import { checkStart, readSubmission } from '../core/rounds/submission.ts'
 import { parseDuration } from '../core/time/duration.ts'
 import { ERROR_CODES, type ErrorCode, GoneError } from '../errors.ts'
 import { pause } from '../waiting.ts'
@@ -108,7 +108,8 @@ const VERBS: Readonly<Record<string, Verb>> = {
       : problemOf('NOT_LED', `${formatRound(id)}: nobody has led or submitted it`)
   },
   async submit({ records, onSubmitted, nowMs }, { id, body }) {
-    const submission = readSubmission(body, escapePart(id.system), nowMs())
+    const submission = readSubmission(body, escapePart(id.system))
+    checkStart(submission, nowMs())
     const { verdict, ...seen } = await records.submit(id, submission)
     if (verdict === 'submitted') onSubmitted(id, submission.queue)
     const json = { ...roundJson(id, seen, seen.nowMs), link: linkOf(id) }

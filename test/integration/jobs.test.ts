@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { Queue } from 'bullmq'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import type { LedRoundJson, RoundJson, SubmittedRoundJson } from '../../src/core/rounds/round-wire.ts'
 import { QUEUE_PREFIX } from '../../src/queue/queue-keys.ts'
 import { connect, disconnect } from '../../src/redis/connections.ts'
@@ -98,6 +98,30 @@ describe('a submission', () => {
   ])('of the largest terms that are documented is taken: %j', async (body) => {
     expect((await submit(randomUUID(), body)).status).toBe(202)
   })
+
+  it.each([
+    ['behind', -10, 6],
+    ['ahead', 200, 8],
+  ])(
+    'that names a time is judged by the clock of Redis, where the server’s is far %s',
+    async (_, offDays, aheadDays) => {
+      const dayMs = 86_400_000
+      const nowMs = Date.now()
+      const at = new Date(nowMs + aheadDays * dayMs).toISOString()
+      vi.spyOn(Date, 'now').mockReturnValue(nowMs + offDays * dayMs)
+      try {
+        const reply = await submit(randomUUID(), { at })
+        expect(reply.status).toBe(aheadDays <= 7 ? 202 : 400)
+        if (aheadDays > 7)
+          expect(await reply.json()).toMatchObject({
+            code: 'INVALID_BODY',
+            detail: expect.stringMatching(/^at: .*at most 7 d ahead.*, got "/),
+          })
+      } finally {
+        vi.restoreAllMocks()
+      }
+    },
+  )
 
   it('may be 64 KB large, and is refused beyond', async () => {
     expect((await submit(randomUUID(), { data: 'x'.repeat(60_000) })).status).toBe(202)

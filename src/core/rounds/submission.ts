@@ -22,15 +22,14 @@ export const MAX_PRIORITY = 2_097_151
  * The submission that a body asks for.
  *
  * @param ownQueue the queue of a submission that names no worker
- * @param nowMs Unix time, to make a delay of `at`
  * @throws GoneError `INVALID_BODY` naming the member, what it takes and what it got
  */
-export function readSubmission(body: Members, ownQueue: string, nowMs: number): Submission {
+export function readSubmission(body: Members, ownQueue: string): Submission {
   const { data = null } = body
   return {
     queue: readWorker(body.worker, ownQueue),
     data,
-    queueTerms: readQueueTerms(body, nowMs),
+    queueTerms: readQueueTerms(body),
     runTerms: readRunTerms(body),
   }
 }
@@ -54,9 +53,9 @@ function readWorker(worker: unknown, ownQueue: string): string {
   return fromBody('worker', WORKER, worker ?? ownQueue)
 }
 
-function readQueueTerms(body: Members, nowMs: number): QueueTerms {
+function readQueueTerms(body: Members): QueueTerms {
   const { attempts, backoff, priority } = body
-  const delay = readDelay(body, nowMs)
+  const delay = readDelay(body)
   return {
     ...(attempts !== undefined && { attempts: fromBody('attempts', whole(1, MAX_ATTEMPTS), attempts) }),
     ...(backoff !== undefined && { backoff: readBackoff(backoff) }),
@@ -77,16 +76,26 @@ function readRunTerms({ timeout, deadline, ifExecutorDies, region }: Members): R
   }
 }
 
-function readDelay({ delay, at }: Members, nowMs: number): Pick<QueueTerms, 'delayMs' | 'atMs'> {
+function readDelay({ delay, at }: Members): Pick<QueueTerms, 'delayMs' | 'atMs'> {
   if (delay !== undefined && at !== undefined)
     throw new GoneError('INVALID_BODY', 'delay, at: expected one of them')
   if (delay !== undefined) return { delayMs: fromBody('delay', span(0, MAX_DEADLINE_MS), delay) }
   if (at === undefined) return {}
+  return { atMs: fromBody('at', instant(), at) }
+}
+
+/**
+ * Refuses a time that is further ahead than a job may wait.
+ *
+ * @param nowMs by the clock that decides when it starts, and not by one of whoever is asked
+ * @throws GoneError `INVALID_BODY`
+ */
+export function checkStart({ queueTerms: { atMs } }: Submission, nowMs: number): void {
   const latest = {
     ms: nowMs + MAX_DEADLINE_MS,
     words: `at most ${formatDuration(MAX_DEADLINE_MS)} ahead`,
   }
-  return { atMs: fromBody('at', instant(latest), at) }
+  if (atMs !== undefined) fromBody('at', instant(latest), new Date(atMs).toISOString())
 }
 
 function readBackoff(backoff: unknown): Backoff {

@@ -114,7 +114,7 @@ function readCatchUp(value: unknown): ScheduleSpec['catchUp'] {
 function readJob(value: unknown, system: string): ScheduleSpec['job'] {
   const body = membersOf('job', value, JOB_MEMBERS)
   try {
-    return readSubmission(body, escapePart(system), 0)
+    return readSubmission(body, escapePart(system))
   } catch (cause) {
     if (!(cause instanceof GoneError)) throw cause
     throw new GoneError(cause.code, `job.${cause.message}`, { cause })

@@ -3,7 +3,7 @@ import type { Submission } from '../../core/rounds/job.ts'
 import type { RoundState } from '../../core/rounds/record.ts'
 import { escapePart, type RoundId } from '../../core/rounds/round.ts'
 import { linkOf, roundJson } from '../../core/rounds/round-wire.ts'
-import { readSubmission } from '../../core/rounds/submission.ts'
+import { checkStart, readSubmission } from '../../core/rounds/submission.ts'
 import { traceparentIn } from '../../core/rounds/traceparent.ts'
 import type { RollCall } from '../../service/alerts/roll-call.ts'
 import type { ServedWorkers } from '../../service/fleet/served-workers.ts'
@@ -23,6 +23,8 @@ export interface JobRoutesParts {
   readonly rollCall: RollCall
   readonly served: Pick<ServedWorkers, 'serves'>
   readonly callIdentity: () => string
+  /** Unix ms of the clock that all servers share. */
+  readonly sharedNowMs: () => Promise<number>
   /** The largest submission, in bytes. */
   readonly maxSubmissionBytes: number
 }
@@ -51,7 +53,7 @@ function withTrace(submission: Submission, header: unknown): Submission {
 const WAITS: ReadonlySet<RoundState> = new Set(['submitted', 'overdue'])
 
 function submitEndpoint(parts: JobRoutesParts): Endpoint {
-  const { dispatcher, metrics, rollCall, served, callIdentity, maxSubmissionBytes } = parts
+  const { dispatcher, metrics, rollCall, served, callIdentity, sharedNowMs, maxSubmissionBytes } = parts
   const headers: readonly HeaderName[] = ['Link', 'Gone-Conflict', 'Gone-Warning', ...ROUND_HEADERS]
   return endpoint({
     name: 'submit',
@@ -65,11 +67,9 @@ function submitEndpoint(parts: JobRoutesParts): Endpoint {
       'N replicas submit the same round and one job results. Whoever comes later gets 200 and the round as it is; with ' +
       'other data also Gone-Conflict: data, and the first data is kept.',
     id: roundOf,
-    body: bodyOf(
-      SUBMISSION,
-      (body, { system }: RoundId) => readSubmission(body, escapePart(system), Date.now()),
-      { maxBytes: maxSubmissionBytes },
-    ),
+    body: bodyOf(SUBMISSION, (body, { system }: RoundId) => readSubmission(body, escapePart(system)), {
+      maxBytes: maxSubmissionBytes,
+    }),
     replies: {
       202: { about: 'Your submission made the job.', json: SUBMITTED, headers },
       200: { about: 'The round was submitted, led or finished before.', json: SUBMITTED, headers },
@@ -77,6 +77,8 @@ function submitEndpoint(parts: JobRoutesParts): Endpoint {
     errors: ['STORE_UNAVAILABLE', 'QUOTA_EXCEEDED'],
     async handler({ id, body, request }, reply) {
       const submission = withTrace(body, request.headers.traceparent)
+      // Asked alone where it is needed: it is one question more.
+      if (submission.queueTerms.atMs !== undefined) checkStart(submission, await sharedNowMs())
       await countSubmission(request, id, submission)
       rollCall.note(id, callerOf(request, callIdentity))
       await dispatcher.admit(submission)
