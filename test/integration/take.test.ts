@@ -200,6 +200,22 @@ describe('a job that is taken over HTTP', () => {
     expect(await job.renew()).toMatchObject({ kind: 'finished' })
   })
 
+  it.each(['complete', 'fail', 'giveBack'] as const)(
+    'whose round is cancelled ends with what its executor reports then: %s',
+    async (report) => {
+      const worker = await submitted({ attempts: 3 })
+      const job = await taken(worker)
+      await elsewhere.cancel('taken', worker, { reason: 'not needed' })
+      await (report === 'complete'
+        ? job.complete()
+        : report === 'fail'
+          ? job.fail('too late')
+          : job.giveBack())
+      expect(await statesOf(worker)).toEqual({ ...NONE, failed: 1 })
+      expect(await client.wait('taken', worker)).toMatchObject({ state: 'failed' })
+    },
+  )
+
   it('is run by a worker process as well, each job once', async () => {
     count += 1
     const worker = `py-${count}`

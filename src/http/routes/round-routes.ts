@@ -280,6 +280,8 @@ async function report(
     return sendRecord(request, reply, 200, { id, record, nowMs })
   }
   const { completion } = record
+  // Whoever took the job has ended, although the round had before, as one that was cancelled: nobody need wait for the lease.
+  if (completion && query.fence === record.fence) await taker.ended(id, ruling)
   const why = completion
     ? `${completion.by} has recorded it as ${completion.outcome}`
     : isVacant(record)

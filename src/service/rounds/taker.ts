@@ -217,7 +217,7 @@ export class Taker {
   }
 
   /**
-   * Returns a job unspent: no attempt was made.
+   * Returns a job unspent: no attempt was made. That of a round which has ended meanwhile ends as that has.
    *
    * @throws GoneError `SUPERSEDED` if it is not out under this fence
    */
@@ -229,9 +229,14 @@ export class Taker {
         'SUPERSEDED',
         `${formatRound(id)}: it is not out as a job under fence ${fence}; see its state`,
       )
+    if (seen.record.completion) await this.ended(id, seen)
+    else await this.putBack(id, fence, out)
+    return { ...seen, record: seen.record }
+  }
+
+  private async putBack(id: RoundId, fence: number, out: Out): Promise<void> {
     await this.record.giveBack(id, fence)
     await this.endHeld(id, out, { kind: 'putOff', ms: 0, why: 'its taker gave it back' })
-    return { ...seen, record: seen.record }
   }
 
   /** The round as a job that is out under this fence; empty if it is none. */
