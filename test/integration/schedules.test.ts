@@ -446,6 +446,16 @@ describe('a backfill', () => {
   })
 })
 
+it('backfills no round whose name is too long to be asked for, as that of an offset with seconds can be', async () => {
+  const name = 'n'.repeat(100)
+  await api.put(name, { every: '1d', tz: 'Africa/Monrovia', job: { worker: 'filled' } })
+  const range = { from: '1971-01-01T00:00:00Z', to: '1971-01-03T00:00:00Z' }
+  expect(await api.call('POST', `${name}/backfill`, range)).toMatchObject({
+    status: 400,
+    json: { code: 'INVALID_IDENTIFIER', detail: 'round: expected 1 to 128 bytes, got 129' },
+  })
+})
+
 describe('an overlap policy', () => {
   /** A worker whose handlers run until they are let go. */
   async function slowWorker(worker: string) {

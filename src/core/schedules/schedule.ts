@@ -60,7 +60,7 @@ export interface Schedule {
   readonly counts: SlotCounts
 }
 
-/** What is left of a round's 128 bytes when `@` and a slot's key are written. */
+/** What is left of a round's 128 bytes when `@` and a slot's key are written, but one of an offset with seconds. */
 export const MAX_NAME_BYTES = 100
 export const DEFAULT_CATCH_UP = { windowMs: 3_600_000, max: 10 } as const
 /** A tick is never quite punctual: a slot so late is on time, whatever the catch-up window. The watchdog is within it. */

@@ -1,4 +1,4 @@
-import { type RoundId, roundId } from '../../core/rounds/round.ts'
+import { checkIdentifier, type RoundId, roundId } from '../../core/rounds/round.ts'
 import type { Log, Records } from '../../core/rounds/round-ports.ts'
 import {
   isSame,
@@ -157,6 +157,8 @@ export class Schedules {
       )
     const timetable = this.parts.timetables.of(schedule.spec)
     const due = timetable.between(fromMs - 1, toMs, max)
+    // Offsets had seconds until 1972: with a long name that is a round which nobody could ask for.
+    for (const slot of due) checkIdentifier('round', roundOfSlot(id, slot).round)
     const planned = isDryRun || count !== undefined ? await this.planned(id, due) : []
     const fresh = planned.filter(({ isFirst }) => isFirst).length
     if (count !== undefined && count !== fresh)
