@@ -15,9 +15,12 @@ export interface ProcessesStart extends Surroundings {
   /** The program of each, which is told where its Redis is, if that is not its settings' to say. */
   readonly program: URL
   readonly args: (redis: RedisTarget | undefined) => readonly string[]
+  /** Told how to end what runs before the first of them does: that one answers callers while the others begin. */
+  readonly onBeginning: (ends: Ends) => void
 }
 
-export interface RunningProcesses extends GoneServer {
+export interface Ends {
+  stop(): Promise<void>
   killAll(): void
 }
 
@@ -29,7 +32,7 @@ const LATE_MS = 500
  *
  * @throws GoneError with one line for the person who started it; nothing is left running then
  */
-export async function startProcesses(config: Config, start: ProcessesStart): Promise<RunningProcesses> {
+export async function startProcesses(config: Config, start: ProcessesStart): Promise<GoneServer> {
   const { log, env, count } = start
   const closing = new Closing()
   try {
@@ -47,9 +50,11 @@ export async function startProcesses(config: Config, start: ProcessesStart): Pro
       trouble: () => embedded?.trouble(),
     })
     closing.add('callers', () => processes.stop())
+    const stop = () => closing.close(log)
+    start.onBeginning({ stop, killAll: () => processes.killAll() })
     const url = await processes.start()
     const own = embedded && { dataDir: config.dataDir, lost: embedded.lost }
-    return { url, ...own, stop: () => closing.close(log), killAll: () => processes.killAll() }
+    return { url, ...own, stop }
   } catch (error) {
     await closing.close(log)
     throw error

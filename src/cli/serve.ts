@@ -22,6 +22,8 @@ interface Setup {
   readonly env: NodeJS.ProcessEnv
   readonly config: Config
   readonly log: Logger
+  /** From now on signals end the process, and before that whatever it was given to stop, the latest first. */
+  readonly heedSignals: (stop: () => Promise<void>) => void
 }
 
 /** Beyond what processes have for their end, for those that did not keep to it. */
@@ -66,7 +68,21 @@ async function serve(options: ServeOptions): Promise<void> {
   const config = readConfig(env)
   const log = createLog('gone', config, withSecretFiles(env))
   tellWithoutInit(log)
-  const server = await (processes === 1 ? startHere : startApart(processes))({ env, config, log })
+  const graceMs = config.shutdownMs + (processes > 1 ? KILL_MS : 0)
+  const stops: (() => Promise<void>)[] = []
+  let end: (() => void) | undefined
+  const heedSignals = (stop: () => Promise<void>) => {
+    stops.unshift(stop)
+    end ??= stopOnSignal({ graceMs, log, message: 'stopping' }, async () => {
+      for (const each of stops) await each()
+    })
+  }
+  const server = await (processes === 1 ? startHere : startApart(processes))({
+    env,
+    config,
+    log,
+    heedSignals,
+  })
   log.info(
     {
       url: server.url,
@@ -79,14 +95,11 @@ async function serve(options: ServeOptions): Promise<void> {
   if (process.stderr.isTTY)
     say(`  console  ${server.url}${config.basePath}/\n  docs     ${server.url}${config.basePath}/docs`)
 
-  const workers = options.work === undefined ? undefined : workersOf(options.work, { env, config, log })
-  workers?.start()
-  const graceMs = config.shutdownMs + (processes > 1 ? KILL_MS : 0)
-  const end = stopOnSignal({ graceMs, log, message: 'stopping' }, async () => {
-    await workers?.stop()
-    await server.stop()
-  })
+  heedSignals(() => server.stop())
   void server.lost?.then(end)
+  const workers = options.work === undefined ? undefined : workersOf(options.work, { env, config, log })
+  if (workers) heedSignals(() => workers.stop())
+  workers?.start()
   void workers?.unable.then(async () => {
     await server.stop()
     process.exit(EXIT.unknown)
@@ -102,23 +115,25 @@ async function startHere({ config, log }: Setup): Promise<GoneServer> {
 
 /** This process serves nothing then, and loads no more than it needs to look after those that do. */
 function startApart(count: number) {
-  return async ({ env, config, log }: Setup): Promise<GoneServer> => {
+  return async ({ env, config, log, heedSignals }: Setup): Promise<GoneServer> => {
     const { startProcesses } = await import('../app/processes.ts')
-    const server = await startProcesses(config, {
+    return startProcesses(config, {
       env,
       log,
       say,
       count,
       program: new URL('./served-process.ts', import.meta.url),
       args: (redis) => [JSON.stringify({ ...(redis !== undefined && { redis }) } satisfies ServedStart)],
+      onBeginning(ends) {
+        heedSignals(ends.stop)
+        process.once('exit', ends.killAll)
+      },
     })
-    process.once('exit', () => server.killAll())
-    return server
   }
 }
 
 /** They report to the Redis that may be this server's own, so they end first: of the time there is they get a half. */
-function workersOf(folder: string | true, { env, config, log }: Setup): WorkProcess {
+function workersOf(folder: string | true, { env, config, log }: Omit<Setup, 'heedSignals'>): WorkProcess {
   return new WorkProcess({
     ...(folder !== true && { folder }),
     env: { ...env, GONE_SHUTDOWN: `${Math.max(100, Math.floor(config.shutdownMs / 2))}ms` },

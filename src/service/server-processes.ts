@@ -80,7 +80,7 @@ export class ServerProcesses {
   private hear(process: ServerProcess, word: FromServer): void {
     switch (word.kind) {
       case 'serves':
-        if (this.serving.length < this.places.length) return
+        if (this.stopped || this.serving.length < this.places.length) return
         this.hasServed = true
         this.onBegun(word.url)
         return
@@ -118,11 +118,10 @@ export class ServerProcesses {
     const missing = count - this.serving.length
     const cause =
       trouble() ?? (silent > 0 ? `${silent} of ${count} processes of this server do not answer` : undefined)
+    const why = this.hasServed ? 'have ended, and are started again' : 'are still starting'
     return {
       ...(cause !== undefined && { trouble: cause }),
-      ...(missing > 0 && {
-        warning: `${missing} of ${count} processes of this server have ended, and are started again`,
-      }),
+      ...(missing > 0 && { warning: `${missing} of ${count} processes of this server ${why}` }),
     }
   }
 }

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { Agent, get } from 'node:http'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { spawnCli } from '../support/cli.ts'
@@ -188,6 +189,26 @@ it('leaves nobody behind where it is killed itself', async () => {
   await expect.poll(() => served.length, SOON).toBe(PROCESSES)
   await killed.kill()
   await expect.poll(() => served.filter(isThere), SOON).toEqual([])
+  await redis.stop()
+}, 90_000)
+
+it('drains and exits with 0 also where it is told to stop before all of them serve', async () => {
+  const redis = await startRedis()
+  const args = ['serve', '--port', '0', '--processes', String(PROCESSES)]
+  const child = spawnCli(args, { REDIS_URL: redis.url, GONE_LOG_LEVEL: 'info' })
+  const served: number[] = []
+  for (const stream of [child.stdout, child.stderr])
+    if (stream)
+      createInterface(stream).on('line', (line) => {
+        if (!line.includes(SERVES)) return
+        if (served.push(entryOf(line).pid) === 1) child.kill()
+      })
+  const { code, stdout, stderr } = await endOf(child)
+  expect({ code, said: stdout + stderr }).toMatchObject({
+    code: 0,
+    said: expect.stringContaining('"stopped"'),
+  })
+  expect(served.filter(isThere)).toEqual([])
   await redis.stop()
 }, 90_000)
 

@@ -146,6 +146,16 @@ it('has begun once all of them serve', async () => {
   expect(url).toBe('http://127.0.0.1:8080')
 })
 
+it('says that some are still starting, and not that they have ended, until all of them serve', async () => {
+  void processes.start()
+  nth(1).serve()
+  expect((await asked('state')).state).toEqual({
+    warning: '1 of 2 processes of this server are still starting',
+  })
+  nth(2).serve()
+  expect((await asked('state')).state).toEqual({})
+})
+
 it('cannot begin where one of them says why it cannot', async () => {
   const begun = expect(processes.start()).rejects.toThrow('port 8080 is taken')
   nth(1).serve()
