@@ -166,6 +166,10 @@ describe('what is refused', () => {
     [{ everyMs: Number.NaN }, /^every: /],
     [{ atMs: Number.NaN }, /^at: /],
     [
+      { atMs: at('9999-12-31T00:00:00Z') },
+      'at: expected a time from 1000-01-03 to 9999-12-29, got "9999-12-31"',
+    ],
+    [
       { cron: '@daily', tz: 'Europe/Atlantis' },
       'tz: expected a time zone like Europe/Berlin, got "Europe/Atlantis"',
     ],

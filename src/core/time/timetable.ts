@@ -136,7 +136,16 @@ function checkChoice(name: string, value: string, choices: readonly string[]): v
 
 function checkTime(ms: number): number {
   if (ms >= EARLIEST_MS && ms <= LATEST_MS) return ms
-  throw invalid('at', 'a time within the years 1000 to 9999', String(ms))
+  const isTime = !Number.isNaN(new Date(ms).getTime())
+  throw invalid(
+    'at',
+    `a time from ${dayOf(EARLIEST_MS)} to ${dayOf(LATEST_MS)}`,
+    isTime ? dayOf(ms) : String(ms),
+  )
+}
+
+function dayOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, -'T00:00:00.000Z'.length)
 }
 
 function checkEvery(ms: number): number {
