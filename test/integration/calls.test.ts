@@ -151,6 +151,24 @@ describe('a call', () => {
     expect([then.status, then.json.result]).toEqual([200, 7])
   })
 
+  it('is told its end by who records it, and looks where that is lost', async () => {
+    const worker = newWorker()
+    const slow = ({ data }: { readonly data: unknown }) =>
+      new Promise((resolve) => setTimeout(resolve, Number(data), data))
+    await work({ [worker]: slow })
+    expect(await client().call(worker, 1, { queue: true })).toBe(1)
+    const subscribed = async () =>
+      Number(/cmdstat_subscribe:calls=(\d+)/.exec(await redis.info('commandstats'))?.[1] ?? 0)
+    const before = await subscribed()
+    for (let n = 0; n < 20; n += 1) expect(await client().call(worker, n)).toBe(n)
+    expect(await subscribed()).toBe(before)
+    const call = client().call(worker, 600)
+    await redis.call('CLIENT', 'KILL', 'TYPE', 'pubsub')
+    expect(await call).toBe(600)
+    // And once it listens again it is told again.
+    expect(await client().call(worker, 2)).toBe(2)
+  })
+
   it('leaves neither job nor entry in the history behind, and a record for an hour', async () => {
     const worker = newWorker()
     await work({ [worker]: () => 1 })

@@ -16,6 +16,8 @@ export interface CallTerms {
   readonly keptMs: number
   /** The jobs that wait for it, the first one first; missing: no handler has made it. */
   readonly through?: readonly CallLink[]
+  /** Where who has made it is told its end, as it is recorded. */
+  readonly tell?: string
 }
 
 /** How long the record of a call is kept: whoever sends its token again meanwhile is given the same answer. */

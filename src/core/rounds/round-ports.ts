@@ -416,6 +416,10 @@ export interface CallWaits {
 export interface RoundNews {
   /** Calls `onFinished` when the round's completion is recorded by any process. Resolves once it listens. */
   listen(id: RoundId, onFinished: () => void): Promise<() => void>
+  /** Where this process is told the ends of calls whose terms name it (`tell`); missing: nowhere, or not now. */
+  readonly ear?: string | undefined
+  /** Calls `onEnd` when such a call's end is recorded, with what was; until what it returns is called. */
+  hear?(id: RoundId, onEnd: (seen: Sighting) => void): () => void
 }
 
 /** What a process was told of a mark in the store: which it is, and how far it has counted there. */

@@ -8,17 +8,17 @@ import { formatDuration } from '../../core/time/duration.ts'
 import { GoneError } from '../../errors.ts'
 import { pause } from '../../waiting.ts'
 import { orLater } from '../or-later.ts'
+import type { CallEar } from './call-ear.ts'
 import type { Canceller } from './canceller.ts'
 import type { Dispatcher } from './dispatcher.ts'
+import type { RoundWatch } from './round-watch.ts'
 
 export interface CallerParts {
   readonly records: Pick<Records, 'read'>
   readonly dispatcher: Pick<Dispatcher, 'admit' | 'submit'>
   readonly canceller: Pick<Canceller, 'cancel'>
   /** Waits for the end of a round. */
-  readonly watch: {
-    finish(id: RoundId, waitMs: number, caller: AbortSignal): Promise<Sighting>
-  }
+  readonly watch: Pick<RoundWatch, 'finish' | 'ear'>
   readonly served: {
     serves(worker: string): Promise<boolean>
     slots(worker: string): Promise<number | undefined>
@@ -77,9 +77,12 @@ export class Caller {
     const through = order.parent ? await this.throughOf(order.parent) : []
     if (!order.isQueued) await this.checkServed(id, order)
     const leave = await this.enter(id, order, through)
+    const ear = this.parts.watch.ear(id)
     try {
-      return await this.follow(id, await this.submit(id, order, through), waitMs, caller)
+      const made = await this.submit(id, order, through, ear?.name)
+      return await this.follow(id, made, ear, waitMs, caller)
     } finally {
+      ear?.leave()
       await leave()
     }
   }
@@ -175,9 +178,14 @@ export class Caller {
     return waits.filter((_, index) => judged[index])
   }
 
-  private async submit(id: RoundId, order: CallOrder, through: readonly CallLink[]): Promise<Sighting> {
+  private async submit(
+    id: RoundId,
+    order: CallOrder,
+    through: readonly CallLink[],
+    tell: string | undefined,
+  ): Promise<Sighting> {
     const { dispatcher } = this.parts
-    const submission = submissionOf(order, through)
+    const submission = submissionOf(order, through, tell)
     await order.claim?.(id, submission)
     await dispatcher.admit(submission)
     const dispatch = await dispatcher.submit(id, submission)
@@ -191,13 +199,17 @@ export class Caller {
   private async follow(
     id: RoundId,
     made: Sighting,
+    ear: CallEar | undefined,
     waitMs: number,
     caller: AbortSignal,
   ): Promise<CallAnswer> {
     const { submission } = made
     if (submission === undefined || callEndOf(made)) return answerOf(id, made)
     const restMs = Math.max(0, giveUpAtMs(submission) - made.nowMs)
-    const seen = await this.parts.watch.finish(id, Math.min(waitMs, restMs), caller)
+    // Who asks again, or through another server, may not be who is told.
+    const isTold = ear && submission.runTerms.call?.tell === ear.name
+    const call = isTold ? { seen: made, ear } : undefined
+    const seen = await this.parts.watch.finish(id, Math.min(waitMs, restMs), caller, call)
     const answer = answerOf(id, seen)
     if (answer.end || waitMs < restMs || caller.aborted) return answer
     const within = formatDuration(submission.runTerms.call?.giveUpMs ?? 0)
@@ -221,6 +233,7 @@ function answerOf(id: RoundId, seen: Sighting): CallAnswer {
 function submissionOf(
   { worker, data, timeoutMs, isOnce, region, traceparent }: CallOrder,
   through: readonly CallLink[],
+  tell: string | undefined,
 ): Submission {
   return {
     queue: worker,
@@ -235,6 +248,7 @@ function submissionOf(
         giveUpMs: timeoutMs,
         keptMs: CALL_KEPT_MS,
         ...(through.length > 0 && { through }),
+        ...(tell !== undefined && { tell }),
       },
     },
   }

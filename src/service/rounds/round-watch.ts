@@ -4,6 +4,7 @@ import type { RoundId } from '../../core/rounds/round.ts'
 import type { Records, RoundNews, Sighting } from '../../core/rounds/round-ports.ts'
 import { GoneError } from '../../errors.ts'
 import { pause } from '../../waiting.ts'
+import { CallEar } from './call-ear.ts'
 
 export interface RoundWatchParts {
   readonly records: Pick<Records, 'read'>
@@ -25,6 +26,12 @@ interface Judgement<T> {
   readonly isOpen: boolean
 }
 
+/** A call that this process has made, as it was then, and by what it is told its end. */
+export interface MadeCall {
+  readonly seen: Sighting
+  readonly ear: CallEar
+}
+
 /** Whoever waits for a round: looks at it whenever there is news of it, and every second. */
 export class RoundWatch {
   private waiting = 0
@@ -36,11 +43,17 @@ export class RoundWatch {
   }
 
   /** The record once the round is finished, or as it is after `waitMs`. */
-  async finish(id: RoundId, waitMs: number, caller: AbortSignal): Promise<Sighting> {
-    return this.watch(id, waitMs, caller, async (seen) => ({
-      answer: seen,
-      isOpen: seen.record?.completion === undefined,
-    }))
+  async finish(id: RoundId, waitMs: number, caller: AbortSignal, made?: MadeCall): Promise<Sighting> {
+    const judge = async (seen: Sighting) => ({ answer: seen, isOpen: seen.record?.completion === undefined })
+    return this.watch(id, waitMs, caller, judge, made)
+  }
+
+  /** Hears of the end of a call that is yet to be made; undefined: it cannot now, so that who waits has to look. */
+  ear(id: RoundId): CallEar | undefined {
+    const { news } = this.parts
+    const { ear } = news
+    const hear = news.hear?.bind(news)
+    return ear === undefined || hear === undefined ? undefined : new CallEar(ear, { hear }, id)
   }
 
   /** Answers who waits with an error that says retry, elsewhere. */
@@ -59,6 +72,7 @@ export class RoundWatch {
     waitMs: number,
     caller: AbortSignal,
     judge: (seen: Sighting) => Promise<Judgement<T>>,
+    made?: MadeCall,
   ): Promise<T> {
     if (this.waiting >= MAX_WATCHES) {
       throw new GoneError('TOO_MANY_STANDBYS', `${MAX_WATCHES} requests wait here already; retry elsewhere`)
@@ -66,10 +80,12 @@ export class RoundWatch {
     this.waiting += 1
     const giveUpMs = this.parts.nowMs() + waitMs
     const bell = new Bell([caller, this.draining.signal])
-    const leave = await this.parts.news.listen(id, () => bell.ring())
+    const ring = () => bell.ring()
+    made?.ear.listen(made.seen, ring)
+    const leave = made ? () => {} : await this.parts.news.listen(id, ring)
     try {
       for (;;) {
-        const seen = await this.read(id)
+        const seen = made?.ear.next() ?? (await this.read(id))
         const { answer, isOpen } = await judge(seen)
         if (!isOpen) return answer
         if (this.draining.signal.aborted)

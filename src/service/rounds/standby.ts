@@ -2,9 +2,10 @@ import type { Candidate } from '../../core/rounds/candidate.ts'
 import type { Terms } from '../../core/rounds/record.ts'
 import type { RoundId } from '../../core/rounds/round.ts'
 import type { Records, RoundNews, Sighting } from '../../core/rounds/round-ports.ts'
+import type { CallEar } from './call-ear.ts'
 import type { Election, Elector } from './elector.ts'
 import type { RoundMemory } from './round-memory.ts'
-import { RoundWatch } from './round-watch.ts'
+import { type MadeCall, RoundWatch } from './round-watch.ts'
 
 export interface StandbyParts {
   readonly elector: Elector
@@ -57,8 +58,13 @@ export class Standby {
   }
 
   /** The record once the round is finished, or as it is after `waitMs`. */
-  finish(id: RoundId, waitMs: number, caller: AbortSignal): Promise<Sighting> {
-    return this.rounds.finish(id, waitMs, caller)
+  finish(id: RoundId, waitMs: number, caller: AbortSignal, made?: MadeCall): Promise<Sighting> {
+    return this.rounds.finish(id, waitMs, caller, made)
+  }
+
+  /** As `RoundWatch.ear`. */
+  ear(id: RoundId): CallEar | undefined {
+    return this.rounds.ear(id)
   }
 
   /** Answers who waits with an error that says retry, elsewhere. */

@@ -177,6 +177,9 @@ local function settle(outcome)
   redis.call('ZREM', OVERDUE, ROUND)
   if hasRoundJob(record) then redis.call('ZADD', OUTBOX, now, ROUND .. '~') end
   redis.call('PUBLISH', ARGV[8], '')
+  -- Who has made a call is told its end with it, and need not look.
+  local ear = record.o and string.match(record.o, '"tell":"([^"]+)"')
+  if ear then redis.call('PUBLISH', ear, cjson.encode({ ARGV[8], now, redis.call('HGETALL', RECORD) })) end
   return 'recorded', now
 end
 

@@ -49,7 +49,7 @@ import { attempt } from '../../redis/attempt.ts'
 import type { RedisClient } from '../../redis/connections.ts'
 import { redisNowMs } from '../../redis/redis-clock.ts'
 import { type Argument, defineSteps, luaOf, type Steps } from '../../redis/steps.ts'
-import { roundChannel } from '../redis-news.ts'
+import { roundChannel } from '../round-channel.ts'
 import { entriesOf, Histories, type HistoryStart, markOf } from './histories.ts'
 import { type Indexed, SystemIndex, type SystemWalk, TOUCH_MS } from './system-index.ts'
 
@@ -686,7 +686,8 @@ function rulingOf<Verdict>(reply: unknown[]): Ruling<Verdict> {
   }
 }
 
-function sightingOf(reply: unknown[]): Sighting {
+/** A round as a step answers it: a word, now, and its fields. */
+export function sightingOf(reply: unknown[]): Sighting {
   const fields = fieldsOf(reply[2])
   return {
     nowMs: Number(reply[1]),
