@@ -277,11 +277,11 @@ export const BUGS: readonly Bug[] = [
     patches: [
       {
         file: 'src/store/records/record.lua',
-        find: 'local FENCE, HISTORY, OUTBOX, OVERDUE, DEADLINES = KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]',
+        find: 'FENCE, HISTORY, OUTBOX, OVERDUE, DEADLINES = keys[2], keys[3], keys[4], keys[5], keys[6]',
         replace:
           "local SYSTEM = string.sub(RECORD, 1, -1 - #':round:' - #ROUND)\n" +
-          "local FENCE, HISTORY = SYSTEM .. ':fence', SYSTEM .. ':history'\n" +
-          "local OUTBOX, OVERDUE, DEADLINES = SYSTEM .. ':outbox', SYSTEM .. ':overdue', SYSTEM .. ':deadlines'",
+          "FENCE, HISTORY = SYSTEM .. ':fence', SYSTEM .. ':history'\n" +
+          "OUTBOX, OVERDUE, DEADLINES = SYSTEM .. ':outbox', SYSTEM .. ':overdue', SYSTEM .. ':deadlines'",
       },
       {
         file: 'src/store/records/redis-records.ts',
@@ -868,7 +868,7 @@ export const BUGS: readonly Bug[] = [
     patches: [
       {
         file: 'src/store/records/start.lua',
-        find: "if giveUpInMs and giveUpInMs <= 0 then return { 'late', now, record.f or 0 } end",
+        find: "if giveUpInMs and giveUpInMs <= 0 then return notStarted({ 'late', now, record.f or 0 }) end",
         replace: '',
       },
     ],

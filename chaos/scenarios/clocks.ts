@@ -20,9 +20,9 @@ const LATE_MS = 8_000
 export const CLOCK_OF_A_KEY: readonly Patch[] = [
   {
     file: 'src/store/records/record.lua',
-    find: 'return time[1] * 1000 + math.floor(time[2] / 1000)',
+    find: 'clock = time[1] * 1000 + math.floor(time[2] / 1000)',
     replace:
-      "return time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(redis.call('GET', 'chaos:clock') or '0')",
+      "clock = time[1] * 1000 + math.floor(time[2] / 1000) + tonumber(redis.call('GET', 'chaos:clock') or '0')",
   },
   {
     file: 'src/redis/redis-clock.ts',

@@ -3,6 +3,7 @@ import { hostname } from 'node:os'
 import type { Config } from '../config.ts'
 import { NO_REGION, NO_RELEASE } from '../core/fleet/instance.ts'
 import { roundKey } from '../core/rounds/round.ts'
+import type { RedlockGate } from '../gate/redlock-gate.ts'
 import { JobWorker, type JobWorkerParts } from '../queue/job-worker.ts'
 import { OldJobsWatch } from '../queue/old-jobs-watch.ts'
 import { OldQueues } from '../queue/old-queues.ts'
@@ -15,6 +16,7 @@ import { Loop } from '../service/loop.ts'
 import { JobRunner } from '../service/rounds/job-runner.ts'
 import { RedisFleet } from '../store/fleet/redis-fleet.ts'
 import { RedisPokes } from '../store/fleet/redis-pokes.ts'
+import { RecordAlong } from '../store/records/along.ts'
 import { RedisRecords } from '../store/records/redis-records.ts'
 import { RedisSeries } from '../store/series/redis-series.ts'
 import { type Ground, nowMs } from './assembly.ts'
@@ -81,6 +83,7 @@ export async function startWorkers(
     closing.add('queues', () => rounds.stop())
     const gate = lines.openGate(config.gateUrls, id)
     await lines.settled()
+    const steps = stepsAlong(gate, records, config.retentionMs, gateTtlMs)
     const runner = new JobRunner({ records, rounds, gate, log, nowMs, gateTtlMs })
     const tally = new WorkSeries({
       store: new RedisSeries(lines.commands),
@@ -98,7 +101,7 @@ export async function startWorkers(
     const running = new Map(
       workers.map((one) => [
         one.name,
-        makeWorker(config, one, { instance: id, runner, tally, lines, log, ...traced }, withCalls),
+        makeWorker(config, one, { instance: id, runner, tally, lines, log, ...steps, ...traced }, withCalls),
       ]),
     )
     let isBroken = false
@@ -136,6 +139,27 @@ export async function startWorkers(
   } catch (error) {
     await closing.close(log)
     throw error
+  }
+}
+
+/** What BullMQ's steps take along, where the gate's only node is the one server that keeps queues and records. */
+function stepsAlong(
+  gate: RedlockGate,
+  records: RedisRecords,
+  retentionMs: number,
+  gateTtlMs: number,
+): Pick<JobWorkerParts, 'steps'> {
+  const lock = gate.lockAhead(gateTtlMs)
+  if (lock === undefined) return {}
+  const along = new RecordAlong(records, retentionMs, lock)
+  return {
+    steps: {
+      lua: along.lua,
+      lock: () => gate.lockAhead(gateTtlMs) ?? lock,
+      started: (...all) => along.started(...all),
+      completed: (...all) => along.completed(...all),
+      nowMs,
+    },
   }
 }
 
@@ -187,7 +211,9 @@ function makeWorker(
   {
     lines,
     ...parts
-  }: Pick<JobWorkerParts, 'instance' | 'runner' | 'tally' | 'log' | 'tracer'> & { readonly lines: Lines },
+  }: Pick<JobWorkerParts, 'instance' | 'runner' | 'tally' | 'log' | 'tracer' | 'steps'> & {
+    readonly lines: Lines
+  },
   withCalls: ReturnType<typeof handlerCalls>,
 ): JobWorker {
   const worker = new JobWorker({

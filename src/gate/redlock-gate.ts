@@ -1,6 +1,6 @@
 import Redlock, { ExecutionError, Lock, ResourceLockedError } from 'redlock'
 import { type RoundId, roundKey } from '../core/rounds/round.ts'
-import type { Gate, GateLock, GatePass, Log } from '../core/rounds/round-ports.ts'
+import type { Gate, GateLock, GatePass, LockAhead, Log } from '../core/rounds/round-ports.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { endsWithin } from '../waiting.ts'
 
@@ -18,6 +18,8 @@ const RELEASE_OF = `
   if value and string.sub(value, 1, #ARGV[1]) == ARGV[1] then return redis.call('del', KEYS[1]) end
   return 0
 `
+
+const GATE_PREFIX = 'gone:gate:'
 
 /** How long a refusal waits for the nodes that have not voted, where those that have do not agree why. */
 const LATE_VOTES_MS = 150
@@ -57,6 +59,12 @@ export class RedlockGate implements Gate {
   lock(id: RoundId, ttlMs: number): GateLock | undefined {
     if (!this.isOfRecords) return undefined
     return { key: gateKey(id), value: this.owned(crypto.randomUUID()), ttlMs }
+  }
+
+  /** The same for a round that is not known yet: `keyPrefix` with the round's `roundKey` behind it is the key. */
+  lockAhead(ttlMs: number): LockAhead | undefined {
+    if (!this.isOfRecords) return undefined
+    return { keyPrefix: GATE_PREFIX, value: this.owned(crypto.randomUUID()), ttlMs }
   }
 
   async extend(id: RoundId, value: string, ttlMs: number): Promise<boolean> {
@@ -142,7 +150,7 @@ function prefixOf(owner: string): string {
 }
 
 function gateKey(id: RoundId): string {
-  return `gone:gate:${roundKey(id)}`
+  return `${GATE_PREFIX}${roundKey(id)}`
 }
 
 function isHeld(vote: Error): boolean {

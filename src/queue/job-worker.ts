@@ -4,22 +4,30 @@ import type { WorkTally } from '../core/fleet/series-ports.ts'
 import { termsIn, type WorkerSettings } from '../core/fleet/worker-settings.ts'
 import { failureOf } from '../core/rounds/handler-end.ts'
 import { type Backoff, regionQueue } from '../core/rounds/job.ts'
-import { MAX_PROGRESS_BYTES } from '../core/rounds/limits.ts'
 import { type RoundId, roundKey } from '../core/rounds/round.ts'
 import type { Log } from '../core/rounds/round-ports.ts'
 import type { Tracer } from '../core/tracing.ts'
 import { GoneError } from '../errors.ts'
 import type { RedisClient } from '../redis/connections.ts'
-import type { Attempt, AttemptEnd } from '../service/rounds/job-record.ts'
+import {
+  type Attempt,
+  type AttemptEnd,
+  type Ending,
+  PUT_OFF_MS,
+  type Taken,
+} from '../service/rounds/job-record.ts'
 import { type JobRunner, type Run, WorkerStop } from '../service/rounds/job-runner.ts'
 import { AttemptSpans } from '../service/rounds/round-spans.ts'
 import { callAfter } from '../waiting.ts'
+import { Along, type StepsAlong } from './along.ts'
+import { AlongWorker, EndAlong, keyOfJob } from './along-worker.ts'
 import { closeWorker } from './close-worker.ts'
+import { type HandlerContext, JobContext } from './handler-context.ts'
 import { failedAs, keptOf, roundOf, waitedMs } from './job-ends.ts'
 import { JobLogs } from './job-log.ts'
 import type { MadeFor } from './job-queues.ts'
 import { prefixOf } from './queue-keys.ts'
-import { PunctualWorker, takeTimeFromRedis } from './redis-time.ts'
+import { takeTimeFromRedis } from './redis-time.ts'
 
 /** What a worker says of itself where a submission does not. */
 export interface WorkerTerms {
@@ -29,18 +37,6 @@ export interface WorkerTerms {
   readonly timeoutMs?: number
   /** How long a worker may be silent before BullMQ takes it for dead. */
   readonly lockMs: number
-}
-
-/** What a handler is told and may do; `WorkerContext` of the SDK says it to users. */
-export interface HandlerContext extends RoundId {
-  readonly fence: number
-  readonly attempt: number
-  /** What is set of the worker from one place, as its own parser made it; undefined: nothing. */
-  readonly config: unknown
-  readonly signal: AbortSignal
-  readonly traceparent?: string
-  readonly log: (line: string) => Promise<void>
-  readonly progress: (progress: number | object) => Promise<void>
 }
 
 export interface JobWorkerParts {
@@ -66,6 +62,8 @@ export interface JobWorkerParts {
   readonly jobRetentionCount: number
   /** How many lines a job's log may have. */
   readonly jobLogLines: number
+  /** Where BullMQ's steps take those of the record along; missing: each is a step of its own. */
+  readonly steps?: StepsAlong
 }
 
 /** What a worker has done, and does. */
@@ -81,7 +79,6 @@ export interface WorkerCounts {
 const MAX_STALLED = 1_000_000
 /** However long a lock is: a timer of BullMQ's that is months long would fire at once. */
 const MAX_STALLED_INTERVAL_MS = 60_000
-const PUT_OFF_MS = 1_000
 /** Of the time between cutting off and the end, what handlers have to notice. */
 const GRACE_SHARE = 0.8
 
@@ -92,6 +89,7 @@ export class JobWorker {
   /** Those that have brought a job for which there was no room. */
   private readonly held = new Set<Worker>()
   private readonly logs: JobLogs
+  private readonly along: Along | undefined
   private lastTrouble: string | undefined
   private readonly stopping = new AbortController()
   private isResting = false
@@ -111,6 +109,7 @@ export class JobWorker {
     this.terms = terms
     // Each running job listens; Node would warn from the eleventh on.
     setMaxListeners(0, this.stopping.signal)
+    this.along = parts.steps && new Along(client, parts.steps, parts.address)
     takeTimeFromRedis(client)
     this.logs = new JobLogs(client, parts.jobLogLines)
     const names = [queue, ...(parts.region === undefined ? [] : [regionQueue(queue, parts.region)])]
@@ -120,7 +119,7 @@ export class JobWorker {
   private consumerOf(name: string): Worker {
     const { terms, client, instance, jobRetentionMs, jobRetentionCount } = this.parts
     const keep = { age: Math.ceil(jobRetentionMs / 1_000), count: jobRetentionCount }
-    const consumer: Worker = new PunctualWorker(name, (job, token) => this.run(consumer, job, token), {
+    const consumer = new AlongWorker(name, (job, token) => this.run(consumer, job, token), {
       connection: client,
       prefix: prefixOf(name, client),
       name: instance,
@@ -132,6 +131,7 @@ export class JobWorker {
       removeOnComplete: keep,
       removeOnFail: keep,
     })
+    consumer.along = this.along
     consumer.on('error', ({ message }) => this.tell(message))
     return consumer
   }
@@ -216,13 +216,17 @@ export class JobWorker {
   }
 
   private async run(consumer: Worker, job: Job, token: string | undefined): Promise<unknown> {
-    if (this.isResting) return giveBack(job, token)
-    if (this.counted.running >= this.slots) return this.giveBackHeld(consumer, job, token)
+    const id = roundOf(job)
+    const taken = id && this.along?.taken(keyOfJob(job), id)
+    if (this.isResting || this.counted.running >= this.slots) {
+      if (taken) await this.parts.runner.handBack({ id, taken })
+      return this.isResting ? giveBack(job, token) : this.giveBackHeld(consumer, job, token)
+    }
     this.counted.running += 1
     this.counted.lastTakenMs = performance.now()
     this.lastTrouble = undefined
     try {
-      return await this.runTaken(job, token)
+      return await this.runTaken(job, token, id, taken)
     } finally {
       this.counted.running -= 1
       this.letGo()
@@ -244,8 +248,12 @@ export class JobWorker {
     this.held.clear()
   }
 
-  private async runTaken(job: Job, token: string | undefined): Promise<unknown> {
-    const id = roundOf(job)
+  private async runTaken(
+    job: Job,
+    token: string | undefined,
+    id: RoundId | undefined,
+    taken: Taken | undefined,
+  ): Promise<unknown> {
     if (id === undefined) {
       const reason = `its id is no round's: expected "system~round", both escaped, got ${JSON.stringify(job.id)}`
       return this.conclude(job, token, { kind: 'failed', reason, isFinal: true })
@@ -264,21 +272,28 @@ export class JobWorker {
       isLast: number >= attempts,
       isFirst: job.attemptsStarted <= 1,
       ...(typeof submittedAt === 'number' && { madeForMs: submittedAt }),
+      ...(taken && { taken }),
     }
     const { timeoutMs } = this.terms
 
-    const { end, ranMs } = await this.attempt(
+    const { end, tell, ranMs } = await this.attempt(
       { ...attempt, ...(timeoutMs !== undefined && { timeoutMs }) },
       job,
     )
-    return this.conclude(job, token, end, ranMs)
+    if (end.kind !== 'ending') {
+      tell(end)
+      return this.conclude(job, token, end, ranMs)
+    }
+    const completion = { id, fence: end.fence, result: end.result, lock: end.lock.value }
+    return new EndAlong(keptOf(end.result), completion, async (ruling) => {
+      const how = ruling instanceof Error ? await notKnown(end, ruling) : await end.ended(ruling)
+      tell(how)
+      return this.conclude(job, token, how, ranMs)
+    })
   }
 
-  /** How it ended, and how long its handler ran, if it was begun. */
-  private async attempt(
-    attempt: Attempt,
-    job: Job,
-  ): Promise<{ readonly end: AttemptEnd; readonly ranMs?: number }> {
+  /** How it ended, what tells of that, and how long its handler ran, if it was begun. */
+  private async attempt(attempt: Attempt, job: Job): Promise<Attempted> {
     const { runner, log, queue } = this.parts
     const startedMs = performance.now()
     let fence: number | undefined
@@ -297,23 +312,23 @@ export class JobWorker {
         }
       }
       const end = await runner.run(attempt, handler, this.stopping.signal)
-      spans?.ended(end)
-      const about = { round: roundKey(attempt.id), worker: queue, attempt: attempt.number }
-      const ms = Math.round(performance.now() - startedMs)
-      // What was never begun is no news; it comes again.
-      const level = fence === undefined && end.kind === 'putOff' ? 'debug' : 'info'
-      log[level]({ ...about, ...(fence !== undefined && { fence }), ms }, endText(end))
-      if (ran.begunMs === undefined) return { end }
+      const tell = (how: AttemptEnd) => {
+        spans?.ended(how)
+        const about = { round: roundKey(attempt.id), worker: queue, attempt: attempt.number }
+        const ms = Math.round(performance.now() - startedMs)
+        // What was never begun is no news; it comes again.
+        const level = fence === undefined && how.kind === 'putOff' ? 'debug' : 'info'
+        log[level]({ ...about, ...(fence !== undefined && { fence }), ms }, endText(how))
+      }
+      if (ran.begunMs === undefined) return { end, tell }
       // One whose time was up may run on.
-      return { end, ranMs: (ran.endedMs ?? performance.now()) - ran.begunMs }
+      return { end, tell, ranMs: (ran.endedMs ?? performance.now()) - ran.begunMs }
     } catch (error) {
       // A store that cannot answer must not spend an attempt: after the last one nobody would end the round.
       const isKnown = error instanceof GoneError
       if (!isKnown) log.error({ round: job.id, cause: String(error) }, 'an attempt ended by a defect of ours')
       const why = isKnown ? error.message : String(error)
-      const end = { kind: 'putOff', ms: PUT_OFF_MS, why } as const
-      spans?.ended(end)
-      return { end }
+      return { end: { kind: 'putOff', ms: PUT_OFF_MS, why }, tell: (how) => spans?.ended(how) }
     }
   }
 
@@ -330,36 +345,21 @@ export class JobWorker {
     const key = roundKey(id)
     this.running.add(key)
     try {
-      return await this.parts.handler(job.data, this.contextOf(job, id, number, run, traced))
+      const { logs, config } = this
+      const context = new JobContext({
+        job,
+        id,
+        attempt: number,
+        run,
+        config,
+        logs,
+        log: this.parts.log,
+        traced,
+      })
+      return await this.parts.handler(job.data, context)
     } finally {
       this.running.delete(key)
     }
-  }
-
-  private contextOf(job: Job, id: RoundId, attempt: number, run: Run, traced?: string): HandlerContext {
-    const log = this.logs.of(job)
-    const traceparent = traced ?? (job.opts as MadeFor).traceparent
-    return {
-      ...id,
-      attempt,
-      ...(traceparent !== undefined && { traceparent }),
-      config: this.config,
-      fence: run.fence,
-      get signal() {
-        return run.signal
-      },
-      log: (line) => this.noticed(job, 'log', log(line)),
-      progress: (progress) => this.noticed(job, 'progress', showProgress(job, progress, log)),
-    }
-  }
-
-  /** A handler need not await what it writes: where that fails it is this job's trouble, and not the process'. */
-  private noticed(job: Job, what: string, writing: Promise<unknown>): Promise<void> {
-    const written = writing.then(() => undefined)
-    written.catch((error: unknown) => {
-      this.parts.log.warn({ round: job.id, cause: failureOf(error).reason }, `${what} of a job not written`)
-    })
-    return written
   }
 
   private async conclude(
@@ -390,15 +390,16 @@ export class JobWorker {
   }
 }
 
-/** Shows it, or says in the job's log why not: it is no reason to fail. */
-async function showProgress(
-  job: Job,
-  progress: number | object,
-  log: (line: string) => Promise<void>,
-): Promise<void> {
-  const bytes = Buffer.byteLength(JSON.stringify(progress) ?? '')
-  if (bytes <= MAX_PROGRESS_BYTES) return job.updateProgress(progress)
-  return log(`… a progress was not shown: ${bytes} bytes of JSON, more than ${MAX_PROGRESS_BYTES}`)
+interface Attempted {
+  readonly end: AttemptEnd | Ending
+  readonly tell: (how: AttemptEnd) => void
+  readonly ranMs?: number
+}
+
+/** A store that cannot answer must not spend an attempt. */
+async function notKnown(ending: Ending, { message }: Error): Promise<AttemptEnd> {
+  await ending.release()
+  return { kind: 'putOff', ms: PUT_OFF_MS, why: message }
 }
 
 /** How an attempt ended, without what the handler returned. */

@@ -402,6 +402,38 @@ describe('a worker', () => {
     })
   })
 
+  it('takes one script a job where it has the gate, the records and the queue on one Redis', async () => {
+    const JOBS = 40
+    const own = await startRedis()
+    const facade = await startTestServer({ redis: own })
+    const client = connect(own.url, 'commands', 'test', silentLog)
+    const scripts = async () => {
+      const text = await client.info('commandstats')
+      return Number(/cmdstat_evalsha:calls=(\d+)/.exec(text)?.[1] ?? 0)
+    }
+    let done = 0
+    const names = Array.from({ length: JOBS }, (_, n) => `r${n}`)
+    for (const round of names)
+      await fetch(`${facade.url}/api/v1/submit/mail/${round}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"worker":"mailer"}',
+      })
+    await facade.stop()
+    const before = await scripts()
+    await startTestWorkers(own, { mailer: async () => (done += 1) }, { concurrency: 1 })
+    await expect.poll(() => done, { timeout: 15_000 }).toBe(JOBS)
+    // What a worker tells of itself are scripts, too: a few a second.
+    expect((await scripts()) - before).toBeLessThan(2 * JOBS)
+    for (const round of [names[0], names[JOBS - 2]]) {
+      const record = await client.hgetall(`gone:{mail}:round:${round}`)
+      expect(record).toMatchObject({ i: '#job', n: '1', c: 'c' })
+    }
+    await expect.poll(() => client.keys('gone:gate:*')).toEqual([])
+    await disconnect(client)
+    await own.stop()
+  })
+
   it('records the round as failed with the last reason, and keeps the job', async () => {
     const round = randomUUID()
     await startTestWorkers(redis, {

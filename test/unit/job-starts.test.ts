@@ -1,7 +1,8 @@
 import { describe, expect, it, vi } from 'vitest'
-import { MAX_DEATHS, SUSPECT_DEATHS } from '../../src/core/rounds/job.ts'
+import { JOB_IDENTITY, MAX_DEATHS, type RunTerms, SUSPECT_DEATHS } from '../../src/core/rounds/job.ts'
+import type { GateLock } from '../../src/core/rounds/round-ports.ts'
 import { MemoryGate } from '../../src/gate/memory-gate.ts'
-import type { Attempt } from '../../src/service/rounds/job-record.ts'
+import type { Attempt, Ending } from '../../src/service/rounds/job-record.ts'
 import { JobRunner, type Run, WorkerStop } from '../../src/service/rounds/job-runner.ts'
 import { MemoryRecords } from '../../src/store/records/memory-records.ts'
 import { silentLog } from '../support/log.ts'
@@ -97,6 +98,73 @@ describe('a worker that stands still', () => {
     const end = await here.runner.run(here.attempt(), handler, going)
     expect(end).toEqual({ kind: 'putOff', ms: 1_000, why: 'the gate ended before its handler began' })
     expect(handler).not.toHaveBeenCalled()
+  })
+})
+
+describe('a start that was taken along with its job', () => {
+  /** As a worker's queue takes it: behind a lock that the records keep. */
+  async function taken(runTerms: RunTerms = {}) {
+    const nowMs = () => 1_000
+    const records = new MemoryRecords(nowMs)
+    const gate = new MemoryGate(nowMs, records.locks)
+    const { rounds, told } = notedRounds()
+    const runner = new JobRunner({ records, rounds, gate, log: silentLog, nowMs, gateTtlMs: GATE_TTL_MS })
+    await records.submit(id, { queue: 'mailer', data: null, queueTerms: {}, runTerms })
+    const lock = gate.lock(id, GATE_TTL_MS) as GateLock
+    const job = { address: 'w@h:1', identity: JOB_IDENTITY }
+    const ruling = await records.start(id, job, { deadlineMs: 1 }, MAX_DEATHS + 1, { lock })
+    const attempt = { id, address: 'w@h:1', number: 1, isLast: true, isFirst: true }
+    return { records, gate, runner, told, attempt: { ...attempt, taken: { ruling, lock, askedAtMs: 1_000 } } }
+  }
+  const finish = async ({ records }: { records: MemoryRecords }, { fence, result, lock }: Ending) =>
+    records.finish(
+      id,
+      { address: 'w@h:1', identity: JOB_IDENTITY, fence },
+      { outcome: 'completed', detail: result },
+      lock,
+    )
+
+  it('ends with what is recorded as the job ends, which tells how the attempt has', async () => {
+    const here = await taken()
+    const ending = (await here.runner.run(here.attempt, ends, going)) as Ending
+    expect(ending).toMatchObject({ kind: 'ending', result: '"done"', fence: 1 })
+    expect((await here.records.read(id)).record?.completion).toBeUndefined()
+    expect(here.gate.holder(id)).toBe(ending.lock.value)
+    expect(await ending.ended(await finish(here, ending))).toEqual({ kind: 'completed', result: '"done"' })
+    expect(here.gate.holder(id)).toBeUndefined()
+  })
+
+  it('ends as the record has it, where that was ended by another meanwhile', async () => {
+    const here = await taken()
+    const ending = (await here.runner.run(here.attempt, ends, going)) as Ending
+    await here.records.cancel(id, 'anna', 'not needed', { submittedAtMs: 1_000 })
+    expect(await ending.ended(await finish(here, ending))).toEqual({
+      kind: 'failed',
+      reason: 'not needed',
+      isFinal: true,
+    })
+  })
+
+  it('lets go of the gate where nobody knows whether it was recorded', async () => {
+    const here = await taken()
+    const ending = (await here.runner.run(here.attempt, ends, going)) as Ending
+    await ending.release()
+    expect(here.gate.holder(id)).toBeUndefined()
+  })
+
+  it('is recorded by a step of its own where the board is to be told of its end', async () => {
+    const here = await taken({ deadlineMs: 60_000 })
+    expect(await here.runner.run(here.attempt, ends, going)).toEqual({ kind: 'completed', result: '"done"' })
+    expect((await here.records.read(id)).record?.completion).toMatchObject({ outcome: 'completed' })
+    expect(here.told).toHaveLength(1)
+  })
+
+  it('is no death, and leaves the gate, where its job is not run here after all', async () => {
+    const here = await taken({ ifExecutorDies: 'fail' })
+    await here.runner.handBack(here.attempt)
+    expect(here.gate.holder(id)).toBeUndefined()
+    const { taken: _, ...again } = here.attempt
+    expect(await here.runner.run(again, ends, going)).toMatchObject({ kind: 'completed' })
   })
 })
 

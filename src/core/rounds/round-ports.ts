@@ -290,6 +290,11 @@ export interface GateLock {
   readonly ttlMs: number
 }
 
+/** The same of a round that is not known yet: the key is `keyPrefix` with its `roundKey` behind it. */
+export interface LockAhead extends Omit<GateLock, 'key'> {
+  readonly keyPrefix: string
+}
+
 /** A lock over an odd number of nodes, held by one leadership of a round. */
 export interface Gate {
   pass(id: RoundId, ttlMs: number): Promise<GatePass>

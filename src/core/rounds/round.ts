@@ -61,6 +61,9 @@ export function formatRound({ system, round }: RoundId): string {
  * @throws GoneError `INVALID_IDENTIFIER` also where it is no key of a round that could be asked for by its names
  */
 export function parseRoundKey(key: string): RoundId {
+  const between = key.indexOf('~')
+  const plain = { system: key.slice(0, Math.max(0, between)), round: key.slice(between + 1) }
+  if (PLAIN.test(plain.system) && PLAIN.test(plain.round)) return plain
   const [system = '', round = ''] = isPercentEncoded(key) ? key.split('~').map(unescapePart) : []
   const id = { system, round }
   if (roundKey(id) !== key || !isName(system) || !isName(round)) {

@@ -4,6 +4,7 @@ import { MAX_JOB_RESULT_BYTES, MAX_RESULT_BYTES } from '../../core/rounds/limits
 import { type Completion, isVacant, MAX_DEADLINE_MS, type RoundRecord } from '../../core/rounds/record.ts'
 import { type RoundId, roundKey } from '../../core/rounds/round.ts'
 import type {
+  FinishRuling,
   GateLock,
   Log,
   Records,
@@ -27,6 +28,30 @@ export interface Attempt {
   readonly madeForMs?: number
   /** How long the handler may take, where the submission does not say; missing: as long as it likes. */
   readonly timeoutMs?: number
+  /** What came of its start, where the queue has taken that along; missing: it is still to be started. */
+  readonly taken?: Taken
+}
+
+/** What the record said as the queue handed a job out, in the same step. */
+export interface Taken {
+  readonly ruling: StartRuling
+  /** The gate's, behind which it was started. */
+  readonly lock: GateLock
+  /** A moment before that. */
+  readonly askedAtMs: number
+}
+
+/** A handler has come to its end, which whoever tells the queue of it records in the same step. */
+export interface Ending {
+  readonly kind: 'ending'
+  readonly result: string
+  readonly fence: number
+  /** The gate's, given up with it. */
+  readonly lock: GateLock
+  /** How the attempt has ended, by what the step answered. */
+  readonly ended: (ruling: FinishRuling) => Promise<AttemptEnd>
+  /** Gives the gate up, where it is not known what came of the step. */
+  readonly release: () => Promise<void>
 }
 
 /** How an attempt ended. */
@@ -50,6 +75,9 @@ export type AttemptEnd =
 /** A start that was recorded. */
 export type Started = StartRuling & { readonly verdict: 'started' }
 
+/** How an attempt ends that was not begun. */
+type NotStarted = AttemptEnd & { readonly verdict?: never }
+
 export const PUT_OFF_MS = 1_000
 export const HELD = { kind: 'putOff', ms: PUT_OFF_MS, why: 'another worker holds the gate' } as const
 
@@ -68,10 +96,8 @@ export class JobRecord {
    *
    * @param behind how it is held there, and the gate's lock
    */
-  async start(
-    { id, address, number, madeForMs }: Attempt,
-    behind?: Pick<StartBehind, 'hold' | 'lock'>,
-  ): Promise<Started | (AttemptEnd & { readonly verdict?: never })> {
+  async start(attempt: Attempt, behind?: Pick<StartBehind, 'hold' | 'lock'>): Promise<Started | NotStarted> {
+    const { id, address, number, madeForMs } = attempt
     const job = { address, identity: JOB_IDENTITY }
     // Failed attempts are counted by the queue; what is bounded here are starts that never came to an end.
     const maxStarts = number + MAX_DEATHS
@@ -80,6 +106,12 @@ export class JobRecord {
       ...behind,
       ...(madeForMs !== undefined && { madeForMs }),
     })
+    return this.started(attempt, ruling)
+  }
+
+  /** The same where it has been asked already. */
+  async started({ id, address }: Attempt, ruling: StartRuling): Promise<Started | NotStarted> {
+    const job = { address, identity: JOB_IDENTITY }
     switch (ruling.verdict) {
       case 'started':
         return ruling
@@ -130,19 +162,27 @@ export class JobRecord {
     lock?: GateLock,
   ): Promise<AttemptEnd> {
     const bytes = Buffer.byteLength(result)
-    // A call is kept for a short time, and its result nowhere else.
-    const most = terms.call ? MAX_JOB_RESULT_BYTES : MAX_RESULT_BYTES
-    const isKept = bytes <= most
-    if (terms.call && !isKept) {
-      const reason = `its result is ${bytes} bytes of JSON, and a call answers at most ${most}`
+    if (terms.call && bytes > mostOf(terms)) {
+      const reason = `its result is ${bytes} bytes of JSON, and a call answers at most ${mostOf(terms)}`
       await this.fail(id, reporter, terms, reason)
       return { kind: 'failed', reason, isFinal: true }
     }
-    const report = { outcome: 'completed', detail: isKept ? result : '' } as const
+    const report = { outcome: 'completed', detail: bytes <= mostOf(terms) ? result : '' } as const
     const ruling = await this.parts.records.finish(id, reporter, report, lock)
+    return this.completed(id, reporter, terms, result, ruling)
+  }
+
+  /** The same where it has been asked already. */
+  async completed(
+    id: RoundId,
+    { fence }: Pick<Required<Reporter>, 'fence'>,
+    terms: RunTerms,
+    result: string,
+    ruling: FinishRuling,
+  ): Promise<AttemptEnd> {
     if (ruling.verdict === 'refused') {
-      const why = `completion under fence ${reporter.fence} refused: ${late(ruling.record)}`
-      this.parts.log.warn({ round: roundKey(id), fence: reporter.fence }, why)
+      const why = `completion under fence ${fence} refused: ${late(ruling.record)}`
+      this.parts.log.warn({ round: roundKey(id), fence }, why)
       const end = endNow(ruling.record) ?? { kind: 'putOff', ms: PUT_OFF_MS, why }
       return end.kind === 'skipped' ? { ...end, why } : end
     }
@@ -178,6 +218,16 @@ export class JobRecord {
       },
     )
   }
+}
+
+/** True of a completion that leaves nothing to be done but to be told to the queue, and so may be told with it. */
+export function isPlainEnd(terms: RunTerms, result: string): boolean {
+  return terms.deadlineMs === undefined && Buffer.byteLength(result) <= mostOf(terms)
+}
+
+/** How long a result the record keeps. A call is kept for a short time, and its result nowhere else. */
+function mostOf(terms: RunTerms): number {
+  return terms.call ? MAX_JOB_RESULT_BYTES : MAX_RESULT_BYTES
 }
 
 /** Why the round is not to be run by its job, as its job shows it; undefined if it is. */

@@ -2,20 +2,24 @@ import type { Reporter } from '../../core/rounds/candidate.ts'
 import { failureOf, resultText } from '../../core/rounds/handler-end.ts'
 import { JOB_IDENTITY, type RunTerms, SUSPECT_DEATHS } from '../../core/rounds/job.ts'
 import { formatRound, type RoundId, roundKey } from '../../core/rounds/round.ts'
-import type { Gate, Log, Records, RoundQueue } from '../../core/rounds/round-ports.ts'
+import type { Gate, GateLock, Log, Records, RoundQueue } from '../../core/rounds/round-ports.ts'
 import { GoneError } from '../../errors.ts'
 import { GateHold } from './gate-hold.ts'
 import {
   type Attempt,
   type AttemptEnd,
+  type Ending,
   endNow,
   HELD,
+  isPlainEnd,
   JobRecord,
   PUT_OFF_MS,
   type Started,
+  type Taken,
   whyNot,
 } from './job-record.ts'
 import { Limits } from './limits.ts'
+import { Stops } from './stops.ts'
 
 /** What the handler is given. */
 export interface Run {
@@ -55,6 +59,7 @@ export class JobRunner {
   private suspect: string | undefined
 
   private readonly record: JobRecord
+  private readonly stops = new Stops()
 
   constructor(private readonly parts: JobRunnerParts) {
     this.record = new JobRecord(parts)
@@ -64,17 +69,19 @@ export class JobRunner {
    * Runs one attempt. What the handler throws or returns is data: it decides nothing but how this attempt ends.
    *
    * @param stop aborted, with a WorkerStop, when the worker stops and cannot wait any longer: the attempt is put off
+   * @returns an `Ending` only of an attempt whose start was taken along
    * @throws GoneError `STORE_UNAVAILABLE`: it is not known how the attempt ended
    */
   async run(
     attempt: Attempt,
     handler: (run: Run) => Promise<unknown>,
     stop: AbortSignal,
-  ): Promise<AttemptEnd> {
+  ): Promise<AttemptEnd | Ending> {
     const hold = await this.holdFor(attempt)
     if ('kind' in hold) return hold
     try {
       const end = await this.start(attempt, hold, handler, stop)
+      if (end.kind === 'ending') return end
       // Nobody comes for the gate of a round that is done: it may end by itself, which costs no round trip.
       if (end.kind === 'completed') hold.letGo()
       else await hold.release()
@@ -85,9 +92,17 @@ export class JobRunner {
     }
   }
 
+  /** Gives a start back that was taken along with a job which is not to be run here now. */
+  async handBack({ id, taken }: Pick<Attempt, 'id'> & { readonly taken: Taken }): Promise<void> {
+    if (taken.ruling.verdict !== 'started') return
+    await this.record.giveBack(id, taken.ruling.fence)
+    await this.parts.gate.release(id, taken.lock.value)
+  }
+
   /** Passes the gate, unless the step that starts the round does; or says how the attempt ends because another has. */
-  private async holdFor({ id, isFirst }: Attempt): Promise<GateHold | AttemptEnd> {
+  private async holdFor({ id, isFirst, taken }: Attempt): Promise<GateHold | AttemptEnd> {
     const { gate, gateTtlMs, nowMs } = this.parts
+    if (taken) return new GateHold(this.parts, id, taken.lock.value, taken.askedAtMs, taken.lock)
     const lock = gate.lock(id, gateTtlMs)
     if (lock) return new GateHold(this.parts, id, lock.value, nowMs(), lock)
     // A first attempt finds out what the record says as it starts, in the same step; a later one had better look before
@@ -107,11 +122,14 @@ export class JobRunner {
     hold: GateHold,
     handler: (run: Run) => Promise<unknown>,
     stop: AbortSignal,
-  ): Promise<AttemptEnd> {
-    const { id, address } = attempt
-    if (!hold.isHeld()) return { kind: 'putOff', ms: PUT_OFF_MS, why: 'the gate ended before it was started' }
+  ): Promise<AttemptEnd | Ending> {
+    const { id, address, taken } = attempt
+    if (!taken && !hold.isHeld())
+      return { kind: 'putOff', ms: PUT_OFF_MS, why: 'the gate ended before it was started' }
     const { lock } = hold
-    const started = await this.record.start(attempt, lock && { lock })
+    const started = taken
+      ? await this.record.started(attempt, taken.ruling)
+      : await this.record.start(attempt, lock && { lock })
     if (started.verdict !== 'started') {
       if (lock) hold.letGo()
       return started
@@ -138,7 +156,7 @@ export class JobRunner {
     return undefined
   }
 
-  private async runSuspect(id: RoundId, run: () => Promise<AttemptEnd>): Promise<AttemptEnd> {
+  private async runSuspect<End>(id: RoundId, run: () => Promise<End>): Promise<End> {
     this.suspect = roundKey(id)
     try {
       return await run()
@@ -171,7 +189,7 @@ export class JobRunner {
     hold: GateHold,
     handler: (run: Run) => Promise<unknown>,
     stop: AbortSignal,
-  ): Promise<AttemptEnd> {
+  ): Promise<AttemptEnd | Ending> {
     const { id } = attempt
     const limits = new Limits(terms.timeoutMs ?? attempt.timeoutMs)
     const onStop = () => limits.end(stop.reason, stopOf(stop)?.graceMs)
@@ -183,7 +201,7 @@ export class JobRunner {
         endedByOther ??= end
         limits.end(new GoneError('SUPERSEDED', `${formatRound(id)}: ${whyOf(end)}`))
       })
-    stop.addEventListener('abort', onStop)
+    const callOff = this.stops.on(stop, onStop)
     let result: string
     try {
       result = await limits.apply(runHandler(handler, runOf(reporter.fence, limits)))
@@ -200,15 +218,38 @@ export class JobRunner {
       if (endedByOther) return endedByOther
       return await this.failed(attempt, reporter, terms, hold, error)
     } finally {
-      stop.removeEventListener('abort', onStop)
+      callOff()
       limits.lift()
     }
     // What fails from here on is not the handler's failure.
     const { lock } = hold
     if (lock) await hold.rest()
+    if (lock && attempt.taken && isPlainEnd(terms, result))
+      return this.ending(id, terms, reporter.fence, result, hold, lock)
     const end = await this.record.complete(id, reporter, terms, result, lock)
     if (lock) hold.letGo()
     return end
+  }
+
+  private ending(
+    id: RoundId,
+    terms: RunTerms,
+    fence: number,
+    result: string,
+    hold: GateHold,
+    lock: GateLock,
+  ): Ending {
+    return {
+      kind: 'ending',
+      result,
+      fence,
+      lock,
+      ended: (ruling) => {
+        hold.letGo()
+        return this.record.completed(id, { fence }, terms, result, ruling)
+      },
+      release: () => hold.release(),
+    }
   }
 
   /** How the round has ended while its handler runs: a schedule may cancel it. */

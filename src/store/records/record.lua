@@ -18,14 +18,24 @@
 -- and of one that was opened again:
 --   u fence of that  j identity of whoever led it over HTTP before  z its earlier ends (JSON), newest first; see retry.lua
 
-local ROUND, RETENTION = ARGV[1], tonumber(ARGV[2])
-local RECORD = KEYS[1]
-local FENCE, HISTORY, OUTBOX, OVERDUE, DEADLINES = KEYS[2], KEYS[3], KEYS[4], KEYS[5], KEYS[6]
+local ROUND, RETENTION, RECORD, FENCE, HISTORY, OUTBOX, OVERDUE, DEADLINES
 local HOUR_MS = 3600000
 
+-- A script that takes several steps says so before each.
+local function isStepOf(keys, own)
+  ROUND, RETENTION = own[1], tonumber(own[2])
+  RECORD = keys[1]
+  FENCE, HISTORY, OUTBOX, OVERDUE, DEADLINES = keys[2], keys[3], keys[4], keys[5], keys[6]
+end
+isStepOf(KEYS, ARGV)
+
+-- Of a script all that it does is done at one time.
+local clock
 local function nowMs()
+  if clock then return clock end
   local time = redis.call('TIME')
-  return time[1] * 1000 + math.floor(time[2] / 1000)
+  clock = time[1] * 1000 + math.floor(time[2] / 1000)
+  return clock
 end
 
 local function load()
@@ -148,7 +158,7 @@ end
 -- Records the end of the round. Returns verdict and now.
 -- ARGV: 3 address  4 identity  5 fence ('' = none)  6 detail  7 deadline ms  8 channel
 local function settle(outcome)
-  local now, record = nowMs(), pick('l', 'i', 'f', 'e', 'c', 'w', 'n', 'o', 'u', 'j')
+  local now, record = nowMs(), pick('l', 'i', 'f', 'e', 'd', 'c', 'w', 'n', 'o', 'u', 'j')
   local address, identity, fence = ARGV[3], ARGV[4], ARGV[5]
   if not record.l or record.i == '' then
     if isFromBefore(record, identity, fence) then return 'refused', now end
@@ -174,7 +184,8 @@ local function settle(outcome)
   if ARGV[6] ~= '' then redis.call('HSET', RECORD, 'r', ARGV[6]) end
   keepRecord(record.o)
   redis.call('ZREM', DEADLINES, ROUND)
-  redis.call('ZREM', OVERDUE, ROUND)
+  -- A job's first start, within its time and with no deadline of its submission: it cannot have been overdue.
+  if record.n ~= '1' or record.o or now >= record.e + record.d then redis.call('ZREM', OVERDUE, ROUND) end
   if hasRoundJob(record) then redis.call('ZADD', OUTBOX, now, ROUND .. '~') end
   redis.call('PUBLISH', ARGV[8], '')
   -- Who has made a call is told its end with it, and need not look.

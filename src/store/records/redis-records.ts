@@ -193,19 +193,7 @@ export class RedisRecords implements Records {
     const { address, identity } = candidate
     return this.attempt('start', id, async () => {
       const own = [address, identity, terms.deadlineMs, maxStarts, madeForMs, hold]
-      const reply = await this.gatedStep('start', id, own, lock)
-      const [verdict, , fence, runTerms, nth, giveUpInMs] = reply
-      if (verdict === 'another' || verdict === 'held') return { verdict }
-      if (verdict === 'early') return { verdict, restMs: Number(fence) }
-      if (verdict === 'late') return { verdict, fence: Number(fence) }
-      if (verdict !== 'started') return rulingOf(reply)
-      return {
-        verdict,
-        fence: Number(fence),
-        runTerms: runTermsOf(String(runTerms)),
-        nth: Number(nth),
-        ...(giveUpInMs !== '' && { giveUpInMs: Number(giveUpInMs) }),
-      }
+      return startRulingOf(await this.gatedStep('start', id, own, lock))
     })
   }
 
@@ -258,9 +246,7 @@ export class RedisRecords implements Records {
         channel,
         outcome === 'completed' ? 'c' : 'f',
       ]
-      const reply = await this.gatedStep('finish', id, own, lock)
-      const verdict = reply[0] as FinishRuling['verdict']
-      return verdict === 'refused' ? rulingOf(reply) : { verdict }
+      return finishRulingOf(await this.gatedStep('finish', id, own, lock))
     })
   }
 
@@ -469,6 +455,11 @@ export class RedisRecords implements Records {
     return this.dueWalk.hasGoneRound && this.outboxWalk.hasGoneRound
   }
 
+  /** Says that a system is in use, where no step of this object does. What fails here is said with the next use. */
+  noteUsed(system: string): void {
+    this.index.touch(system)?.catch(() => undefined)
+  }
+
   /** Lists systems anew as they are used: the store may have lost that they are listed. */
   relist(): void {
     this.index.forget()
@@ -673,6 +664,28 @@ function newlyElected(
   const named = name === undefined ? {} : { leaderName: name }
   const record = { leader: address, ...named, identity, fence, electedAtMs: nowMs, deadlineMs }
   return { verdict: 'elected', nowMs, record }
+}
+
+/** What the step `start` answers. */
+export function startRulingOf(reply: unknown[]): StartRuling {
+  const [verdict, , fence, runTerms, nth, giveUpInMs] = reply
+  if (verdict === 'another' || verdict === 'held') return { verdict }
+  if (verdict === 'early') return { verdict, restMs: Number(fence) }
+  if (verdict === 'late') return { verdict, fence: Number(fence) }
+  if (verdict !== 'started') return rulingOf(reply)
+  return {
+    verdict,
+    fence: Number(fence),
+    runTerms: runTermsOf(String(runTerms)),
+    nth: Number(nth),
+    ...(giveUpInMs !== '' && { giveUpInMs: Number(giveUpInMs) }),
+  }
+}
+
+/** What the step `finish` answers. */
+export function finishRulingOf(reply: unknown[]): FinishRuling {
+  const verdict = reply[0] as FinishRuling['verdict']
+  return verdict === 'refused' ? rulingOf(reply) : { verdict }
 }
 
 function rulingOf<Verdict>(reply: unknown[]): Ruling<Verdict> {

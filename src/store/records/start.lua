@@ -6,7 +6,6 @@
 -- in how many ms it is given up; or why it is not started, now and the record.
 local now, record = nowMs(), pick('l', 'i', 'f', 'c', 'n', 's', 'o', 'v', 'y', 'g')
 local GATE = KEYS[7]
-local holder = GATE and redis.call('GET', GATE)
 local starts, givenBack, mostStarts, deadlineMs = 0, tonumber(record.v or 0), tonumber(ARGV[6]), tonumber(ARGV[5])
 local giveUpInMs
 if record.o then
@@ -18,27 +17,32 @@ end
 if ARGV[7] ~= '' and record.s ~= ARGV[7] then return { 'another', now } end
 if record.c then return answer('finished', now) end
 if record.l then starts = tonumber(record.n or 0) end
-if holder then
+if GATE and not redis.call('SET', GATE, ARGV[9], 'NX', 'PX', ARGV[10]) then
   -- Sent again by a client that has lost the answer.
-  if holder == ARGV[9] and record.i == ARGV[4] then
+  if record.i == ARGV[4] and redis.call('GET', GATE) == ARGV[9] then
     return { 'started', now, tonumber(record.f), record.o or '', starts - givenBack, giveUpInMs or '' }
   end
   return { 'held', now }
 end
-if giveUpInMs and giveUpInMs <= 0 then return { 'late', now, record.f or 0 } end
+local function notStarted(refusal)
+  if GATE then redis.call('DEL', GATE) end
+  return refusal
+end
+if giveUpInMs and giveUpInMs <= 0 then return notStarted({ 'late', now, record.f or 0 }) end
 -- One that was taken back is anybody's.
-if record.l and record.i ~= ARGV[4] and record.i ~= '' then return answer('lost', now) end
-if starts - givenBack >= mostStarts then return answer('spent', now) end
-if record.y and now < tonumber(record.y) then return { 'early', now, record.y - now } end
--- First, because it is refused where memory is full.
+if record.l and record.i ~= ARGV[4] and record.i ~= '' then return notStarted(answer('lost', now)) end
+if starts - givenBack >= mostStarts then return notStarted(answer('spent', now)) end
+if record.y and now < tonumber(record.y) then return notStarted({ 'early', now, record.y - now }) end
+-- Before anything is changed, because it is refused where memory is full.
 local fence = redis.call('INCR', FENCE)
-if GATE then redis.call('SET', GATE, ARGV[9], 'NX', 'PX', ARGV[10]) end
 if record.i == '' then redis.call('HDEL', RECORD, 't', 'x', 'm', 'L') end
 redis.call(
   'HSET', RECORD, 'l', ARGV[3], 'i', ARGV[4], 'f', fence, 'e', now, 'd', deadlineMs, 'n', starts + 1
 )
 if ARGV[8] ~= '' then redis.call('HSET', RECORD, 'g', ARGV[8]) elseif record.g then redis.call('HDEL', RECORD, 'g') end
-keepRecord(record.o)
+-- The submission of a moment ago has said how long it is kept, but for a thousandth of that.
+local isJustKept = record.s and not record.l and now - record.s < RETENTION / 1000
+if not isJustKept or isCall(record.o) then keepRecord(record.o) end
 -- The submission has listed the round, unless its record was lost.
 if not record.s and not record.l then list(now, 0) end
 return { 'started', now, fence, record.o or '', starts + 1 - givenBack, giveUpInMs or '' }
