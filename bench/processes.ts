@@ -105,6 +105,7 @@ export class Processes {
     // In the reverse order: a replica goes before the Redis that it uses.
     for (const process of this.started.splice(0).reverse()) await process.stop()
     for (const redis of this.redises.splice(0)) await redis.stop()
+    this.built = undefined
     for (const folder of this.folders.splice(0)) await rm(folder, { recursive: true, force: true })
   }
 
@@ -112,12 +113,17 @@ export class Processes {
     return this.startNode(file, ['--import', 'tsx', '--import', `./${TETHER}.ts`, file, ...args])
   }
 
-  private async startCompiled(args: readonly string[]): Promise<BenchServer> {
+  /** The folder of this tree as it is built, the bench included. */
+  compiled(): Promise<string> {
     this.built ??= compile(ROOT).then((folder) => {
       this.folders.push(folder)
       return folder
     })
-    const built = await this.built
+    return this.built
+  }
+
+  private async startCompiled(args: readonly string[]): Promise<BenchServer> {
+    const built = await this.compiled()
     const main = join(built, 'src/cli/gone.js')
     return this.startNode(main, ['--import', join(built, `${TETHER}.js`), main, ...args])
   }
