@@ -434,6 +434,32 @@ describe('a worker', () => {
     await own.stop()
   })
 
+  it('records the same in the usual case, which has words of its own, as in any other', async () => {
+    const client = connect(redis.url, 'commands', 'test', silentLog)
+    await startTestWorkers(redis, { mailer: async () => ({ sent: 1 }) })
+    // One is in the usual case; the others have an escaped name, a time limit, and a lock that another has for a moment.
+    const rounds = [randomUUID(), `ü${randomUUID()}`, randomUUID(), randomUUID()]
+    await client.set(`gone:gate:mail~${rounds[3]}`, 'another', 'PX', 300)
+    for (const [index, round] of rounds.entries())
+      await submit(encodeURIComponent(round), index === 2 ? { timeout: '5s' } : {})
+    for (const round of rounds) await ended(encodeURIComponent(round), 'completed')
+    const records = await Promise.all(
+      rounds.map(async (round) => {
+        const key = `gone:{mail}:round:${encodeURIComponent(round)}`
+        const { f: fence, e: startedAtMs, s, a, o, ...same } = await client.hgetall(key)
+        expect(Number(fence)).toBeGreaterThan(0)
+        expect(Number(startedAtMs)).toBeGreaterThanOrEqual(Number(s))
+        expect(Number(a)).toBeGreaterThanOrEqual(0)
+        expect(await client.pttl(key)).toBeGreaterThan(0)
+        expect(await client.zscore('gone:{mail}:deadlines', encodeURIComponent(round))).toBeNull()
+        return same
+      }),
+    )
+    for (const record of records) expect(record).toEqual(records[0])
+    expect(records[0]).toMatchObject({ i: '#job', n: '1', c: 'c', r: '{"sent":1}' })
+    await disconnect(client)
+  })
+
   it('records the round as failed with the last reason, and keeps the job', async () => {
     const round = randomUUID()
     await startTestWorkers(redis, {

@@ -21,21 +21,28 @@ export class RecordAlong {
   ) {
     const shared = {
       IDENTITY: JOB_IDENTITY,
-      RETENTION_MS: retentionMs,
-      DEADLINE_MS: MAX_DEADLINE_MS,
+      RETENTION_MS: String(retentionMs),
+      DEADLINE_MS: String(MAX_DEADLINE_MS),
       MOST_DEATHS: MAX_DEATHS,
       GATE_PREFIX: lock.keyPrefix,
-      GATE_TTL_MS: lock.ttlMs,
+      GATE_TTL_MS: String(lock.ttlMs),
       CHANNEL_PREFIX,
     }
     const constants = Object.entries(shared).map(
       ([name, value]) => `local ${name} = ${JSON.stringify(value)}\n`,
     )
     const steps = (['start', 'finish'] as const).map(
-      (name) => `local function ${name}()\n${luaOf(import.meta.url, name)}\nend\n`,
+      (name) => `${name} = function()\n${luaOf(import.meta.url, name)}\nend,\n`,
     )
-    const all = [...constants, luaOf(import.meta.url, 'record'), ...steps, luaOf(import.meta.url, 'along')]
-    this.lua = `local startOf, completeOf\ndo\nlocal KEYS, ARGV = {}, {}\n${all.join('')}\nend\n`
+    const body = [
+      ...constants,
+      'local function general()\nlocal KEYS, ARGV = {}, {}\n',
+      luaOf(import.meta.url, 'record'),
+      `local steps = {\n${steps.join('')}}\n`,
+      'return function(name, keys, own)\nKEYS, ARGV = keys, own\nisStepOf(keys, own)\nreturn steps[name]()\nend\nend\n',
+      luaOf(import.meta.url, 'along'),
+    ]
+    this.lua = `local startOf, completeOf\ndo\n${body.join('')}\nend\n`
   }
 
   started(id: RoundId, reply: unknown[]): StartRuling {
