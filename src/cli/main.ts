@@ -1,6 +1,7 @@
 #!/usr/bin/env node
-import { type Command, CommanderError } from 'commander'
+import { CommanderError } from 'commander'
 import { exitWhenRead } from '../process/exit.ts'
+import { programFor } from './program.ts'
 import { EXIT, exitWith } from './terminal.ts'
 
 try {
@@ -10,16 +11,4 @@ try {
   // Help, or bad usage, of which all is said.
   if (error instanceof CommanderError) await exitWhenRead(error.exitCode === 0 ? EXIT.done : EXIT.unknown)
   await exitWith(error)
-}
-
-/** A server runs for long, and the other commands would be in its memory. */
-async function programFor(command: string | undefined): Promise<Command> {
-  if (command !== 'serve') return (await import('./program.ts')).createProgram()
-  const [{ bareProgram }, { addServe }] = await Promise.all([
-    import('./bare-program.ts'),
-    import('./serve.ts'),
-  ])
-  const program = bareProgram()
-  addServe(program)
-  return program
 }

@@ -132,7 +132,7 @@ async function run(example: string): Promise<string> {
 }
 
 it('shows examples that work as they stand, of every command', async () => {
-  const program = createProgram()
+  const program = await createProgram()
   const examples = [...new Set(examplesOf(program))]
   expect(examples.length).toBeGreaterThan(90)
   const isOfKeys = (example: string) => example.startsWith('gone key')

@@ -1,5 +1,4 @@
 import { type Command, Option } from 'commander'
-import { createLogUpdate } from 'log-update'
 import { createClient } from '../../client/client.ts'
 import type { InstanceJson } from '../../core/fleet/fleet-wire.ts'
 import { pause } from '../../waiting.ts'
@@ -58,7 +57,7 @@ async function show(options: TopOptions): Promise<void> {
   const keys = isWatched ? new Keys(options.sort, () => ending.abort()) : undefined
   try {
     const client = createClient({ ...clientOptions(options), candidate: null })
-    const draw = isWatched ? createLogUpdate(stdout) : undefined
+    const draw = isWatched ? (await import('log-update')).createLogUpdate(stdout) : undefined
     for (let time = 1; time <= times && !ending.signal.aborted; time += 1) {
       const instances = await client.fleet.instances(selectionOf(options), { signal: ending.signal })
       const view = sorted(instances, keys?.sort ?? options.sort)
