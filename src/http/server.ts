@@ -126,6 +126,9 @@ const KEEP_ALIVE_MS = 72_000
 const DRAIN_MS = 3_000
 const CLOSE_IDLE_EVERY_MS = 20
 
+/** What checks and writes by schemas is not loaded, which would take a tenth of a start: endpoints read and write by their own declarations. */
+const NO_SCHEMAS = { compilersFactory: { buildValidator: unneeded, buildSerializer: unneeded } }
+
 /** Longer than any URL that arrives: it is refusal that says what is too long. */
 const ROUTING = { maxParamLength: MAX_HEADER_BYTES }
 
@@ -151,6 +154,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     requestTimeout: REQUEST_TIMEOUT_MS,
     keepAliveTimeout: KEEP_ALIVE_MS,
     routerOptions: ROUTING,
+    schemaController: NO_SCHEMAS,
     clientErrorHandler: answerClientError,
     frameworkErrors: (error: FastifyError, request, reply) => onError(error, request, reply),
   })
@@ -237,6 +241,10 @@ function addHooksAskedFor(
   if (logLevel === 'debug') logRequests(app, log)
   if (noteChange) auditChanges(app, noteChange)
   if (tracer) traceRequests(app, tracer)
+}
+
+function unneeded(): never {
+  throw new Error('a route has a schema')
 }
 
 function rewriting(basePath: string): { rewriteUrl?: (request: IncomingMessage) => string } {
