@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer'
 import type { IncomingMessage } from 'node:http'
 import type { Queue } from 'bullmq'
-import Fastify, { type FastifyError, type FastifyInstance, type FastifyRequest } from 'fastify'
+import type { FastifyError, FastifyInstance, FastifyRequest } from 'fastify'
 import { withoutBasePath } from '../base-path.ts'
 import { lossOf } from '../core/exact-json.ts'
 import type { RoundId } from '../core/rounds/round.ts'
@@ -22,6 +22,7 @@ import { refusal } from './access/refusal.ts'
 import { logRequests } from './access/request-log.ts'
 import { traceRequests } from './access/trace-requests.ts'
 import { acceptAllMethods } from './api.ts'
+import { fastify } from './fastify.ts'
 import { claimJob } from './job-share.ts'
 import { answerNotFound, type NotFound } from './not-found.ts'
 import type { ConsoleAssets } from './pages/assets.ts'
@@ -137,7 +138,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   const { log } = parts
   const onError = answerError(log)
   checkLate()
-  const app = Fastify({
+  const app = fastify({
     logger: false,
     ...rewriting(parts.basePath),
     return503OnClosing: false,
@@ -174,7 +175,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   app.setErrorHandler(onError)
   takeJsonBodies(app)
   const fresh = () => {
-    const late = Fastify({ logger: false, bodyLimit: MAX_BODY_BYTES, routerOptions: ROUTING })
+    const late = fastify({ logger: false, bodyLimit: MAX_BODY_BYTES, routerOptions: ROUTING })
     if (parts.basePath) answerBelow(late, parts.basePath)
     late.setErrorHandler(onError)
     late.setNotFoundHandler(sendNotFound)

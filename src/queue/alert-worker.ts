@@ -1,4 +1,4 @@
-import { type Job, UnrecoverableError } from 'bullmq'
+import type { Job } from 'bullmq'
 import type { AlertNewsJson } from '../core/alerts/alert-wire.ts'
 import { ALERTS_QUEUE } from '../core/rounds/job.ts'
 import { isJobFailed, laterMsOf } from '../core/rounds/job-failed.ts'
@@ -7,6 +7,7 @@ import type { RedisClient } from '../redis/connections.ts'
 import type { Calm } from '../service/calm.ts'
 import type { Work } from '../service/loop.ts'
 import { type AlertDelivery, retryDelayMs } from './alert-queue.ts'
+import { bullmq } from './bullmq.ts'
 import { closeWorker } from './close-worker.ts'
 import { HeardWorker } from './heard-worker.ts'
 import { prefixOf } from './queue-keys.ts'
@@ -116,7 +117,7 @@ class Undelivered extends Error {
 }
 
 /** The same where it is not tried again. */
-class Refused extends UnrecoverableError {
+class Refused extends bullmq.UnrecoverableError {
   constructor(reason: string) {
     super(reason)
     this.stack = reason

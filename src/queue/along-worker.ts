@@ -1,6 +1,7 @@
-import { isNotConnectionError, type Job } from 'bullmq'
+import type { Job } from 'bullmq'
 import type { FinishRuling } from '../core/rounds/round-ports.ts'
 import type { Along, Completion } from './along.ts'
+import { bullmq } from './bullmq.ts'
 import { PunctualWorker } from './redis-time.ts'
 
 /** What a processor returns where its job ends with the completion of its round, in one step. */
@@ -49,7 +50,8 @@ export class AlongWorker extends PunctualWorker {
       return outcomeOf(told)
     }
     // BullMQ asks again once it is connected, or is closed and has told nothing.
-    if (!ruling && (told.error === undefined || !isNotConnectionError(told.error))) return outcomeOf(told)
+    if (!ruling && (told.error === undefined || !bullmq.isNotConnectionError(told.error)))
+      return outcomeOf(told)
     const otherwise = await settled(() => conclude(ruling ?? (told.error as Error)))
     if (otherwise.error !== undefined) return this.handleFailed(otherwise.error, job, token, ...rest)
     return super.handleCompleted(otherwise.value, job, token, ...rest)

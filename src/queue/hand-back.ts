@@ -1,11 +1,12 @@
 import { randomUUID } from 'node:crypto'
-import { Job, type Queue } from 'bullmq'
+import type { Queue } from 'bullmq'
 import type { DeadInstance, HandBack } from '../core/fleet/fleet-ports.ts'
 import { ownerOf } from '../core/rounds/job.ts'
 import type { RoundId } from '../core/rounds/round.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import { eachAtOnce } from '../waiting.ts'
+import { bullmq } from './bullmq.ts'
 import { roundOf } from './job-ends.ts'
 import { openQueue } from './open-queue.ts'
 import { OpenQueues } from './open-queues.ts'
@@ -79,7 +80,7 @@ export class BullHandBack implements HandBack {
 
   private async move(queue: Queue, id: string, token: string): Promise<boolean> {
     try {
-      await new Job(queue, '', {}, {}, id).moveToWait(token)
+      await new bullmq.Job(queue, '', {}, {}, id).moveToWait(token)
       return true
     } catch (error) {
       if (NOT_OURS.includes((error as { readonly code?: unknown }).code)) return false

@@ -1,9 +1,10 @@
-import { type Processor, Worker, type WorkerOptions } from 'bullmq'
+import type { Processor, WorkerOptions } from 'bullmq'
 import { MAX_BLOCK_S } from '../redis/heartbeat.ts'
 import type { Calm } from '../service/calm.ts'
+import { bullmq } from './bullmq.ts'
 
 /** A worker that never waits so long for a job that its connection could be taken to be silent. */
-export class HeardWorker<Data = unknown, Result = unknown> extends Worker<Data, Result> {
+export class HeardWorker<Data = unknown, Result = unknown> extends bullmq.Worker<Data, Result> {
   constructor(name: string, processor: Processor<Data, Result>, options: WorkerOptions) {
     super(name, processor, { ...options, drainDelay: MAX_BLOCK_S })
   }

@@ -1,6 +1,7 @@
-import { type Job, RATE_LIMIT_ERROR, UnrecoverableError } from 'bullmq'
+import type { Job } from 'bullmq'
 import { MAX_JOB_RESULT_BYTES } from '../core/rounds/limits.ts'
 import { parseRoundKey, type RoundId } from '../core/rounds/round.ts'
+import { bullmq } from './bullmq.ts'
 
 /** The round that a job is; undefined for one that somebody else has put here under an id that is no round's. */
 export function roundOf({ id }: Pick<Job, 'id'>): RoundId | undefined {
@@ -25,7 +26,7 @@ class AttemptFailed extends Error {
 }
 
 /** The same where no further attempt is to be made. */
-class JobOver extends UnrecoverableError {
+class JobOver extends bullmq.UnrecoverableError {
   constructor(failure: Failure) {
     super(messageFor(failure))
     this.stack = failure.stack ?? this.message
@@ -39,7 +40,7 @@ export function failedAs(end: Failure & { readonly isFinal: boolean }): Error {
 
 /** BullMQ puts a job back for ever whose error says this. */
 function messageFor({ reason }: Failure): string {
-  return reason === RATE_LIMIT_ERROR ? `it threw "${reason}"` : reason
+  return reason === bullmq.RATE_LIMIT_ERROR ? `it threw "${reason}"` : reason
 }
 
 /** What the job keeps of a result, which is JSON, or empty for none. */

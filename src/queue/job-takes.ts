@@ -1,10 +1,11 @@
-import { Job, type JobJson, Queue } from 'bullmq'
+import type { Job, JobJson, Queue } from 'bullmq'
 import type { Backoff, UsualTerms } from '../core/rounds/job.ts'
 import { parseRoundKey, type RoundId, roundKey } from '../core/rounds/round.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import type { AttemptEnd } from '../service/rounds/job-record.ts'
 import type { JobTakes, QueuedJob } from '../service/rounds/taker.ts'
+import { bullmq } from './bullmq.ts'
 import { failedAs, keptOf, roundOf, waitedMs } from './job-ends.ts'
 import { JobLogs } from './job-log.ts'
 import type { MadeFor } from './job-queues.ts'
@@ -52,7 +53,7 @@ export class BullJobTakes implements JobTakes {
       for (;;) {
         const [json, id] = await taken.getBackend().moveToActive(value)
         if (!json) return undefined
-        const job = Job.fromJSON(taken, json as JobJson, String(id))
+        const job = bullmq.Job.fromJSON(taken, json as JobJson, String(id))
         if (roundOf(job)) return queuedOf(job)
         const reason = `its id is no round's: expected "system~round", both escaped, got ${JSON.stringify(job.id)}`
         await endJob(job, value, { kind: 'failed', reason, isFinal: true }, this.logs)
@@ -109,7 +110,7 @@ export class BullJobTakes implements JobTakes {
   }
 
   private async job(queue: string, id: RoundId): Promise<Job | undefined> {
-    return Job.fromId(this.queues.open(queue), roundKey(id))
+    return bullmq.Job.fromId(this.queues.open(queue), roundKey(id))
   }
 
   private openOne(name: string): Queue {
@@ -123,7 +124,7 @@ export class BullJobTakes implements JobTakes {
       removeOnComplete: keep,
       removeOnFail: keep,
     }
-    const queue = new Queue(name, {
+    const queue = new bullmq.Queue(name, {
       connection: client,
       prefix: prefixOf(name, client),
       skipWaitingForReady: true,

@@ -1,5 +1,5 @@
 import { setMaxListeners } from 'node:events'
-import { DelayedError, type Job, WaitingError, type Worker } from 'bullmq'
+import type { Job, Worker } from 'bullmq'
 import type { WorkTally } from '../core/fleet/series-ports.ts'
 import { termsIn, type WorkerSettings } from '../core/fleet/worker-settings.ts'
 import { failureOf } from '../core/rounds/handler-end.ts'
@@ -21,6 +21,7 @@ import { AttemptSpans } from '../service/rounds/round-spans.ts'
 import { callAfter } from '../waiting.ts'
 import { Along, type StepsAlong } from './along.ts'
 import { AlongWorker, EndAlong, keyOfJob } from './along-worker.ts'
+import { bullmq } from './bullmq.ts'
 import { closeWorker } from './close-worker.ts'
 import { type HandlerContext, JobContext } from './handler-context.ts'
 import { failedAs, keptOf, roundOf, waitedMs } from './job-ends.ts'
@@ -418,10 +419,10 @@ function endText(end: AttemptEnd): string {
 
 async function putOff(job: Job, token: string | undefined, ms: number): Promise<never> {
   await job.moveToDelayed(Date.now() + ms, token)
-  throw new DelayedError()
+  throw new bullmq.DelayedError()
 }
 
 async function giveBack(job: Job, token: string | undefined): Promise<never> {
   await job.moveToWait(token)
-  throw new WaitingError()
+  throw new bullmq.WaitingError()
 }

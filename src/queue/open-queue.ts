@@ -1,6 +1,7 @@
-import { Queue, type QueueOptions } from 'bullmq'
+import type { Queue, QueueOptions } from 'bullmq'
 import type { RedisClient } from '../redis/connections.ts'
 import { type Want, wantedIfAny } from '../redis/wants.ts'
+import { bullmq } from './bullmq.ts'
 import { prefixOf, queueKey } from './queue-keys.ts'
 
 /** A queue in which jobs are that have not ended. */
@@ -20,7 +21,7 @@ export function openQueue<Data = unknown>(
   client: RedisClient,
   settings?: QueueOptions['settings'],
 ): Queue<Data> {
-  const queue = new Queue<Data>(name, {
+  const queue = new bullmq.Queue<Data>(name, {
     connection: client,
     prefix: prefixOf(name, client),
     skipWaitingForReady: true,

@@ -1,4 +1,4 @@
-import { DelayedError, type Job, UnrecoverableError } from 'bullmq'
+import type { Job } from 'bullmq'
 import { ROUNDS_QUEUE } from '../core/rounds/job.ts'
 import type { Completion } from '../core/rounds/record.ts'
 import { parseRoundKey } from '../core/rounds/round.ts'
@@ -7,6 +7,7 @@ import { GoneError } from '../errors.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import type { Calm } from '../service/calm.ts'
 import type { Work } from '../service/loop.ts'
+import { bullmq } from './bullmq.ts'
 import { closeWorker } from './close-worker.ts'
 import { HeardWorker } from './heard-worker.ts'
 import { prefixOf } from './queue-keys.ts'
@@ -23,7 +24,7 @@ export interface SettleWorkerParts {
 }
 
 /** Why a round's job is red. The board shows the stack, and nobody there is helped by ours. */
-class RoundNotDone extends UnrecoverableError {
+class RoundNotDone extends bullmq.UnrecoverableError {
   constructor(reason: string) {
     super(reason)
     this.stack = reason
@@ -107,7 +108,7 @@ export class SettleWorker implements Work {
   private async putOff(job: Job, token: string | undefined, ms: number): Promise<never> {
     await job.moveToDelayed(Date.now() + ms, token)
     await this.settleLater(job)
-    throw new DelayedError()
+    throw new bullmq.DelayedError()
   }
 
   /** A completion recorded between our look at the record and where we have moved the job found it active, and let it be. */

@@ -1,4 +1,4 @@
-import { DelayedError, type Job } from 'bullmq'
+import type { Job } from 'bullmq'
 import { WAKES_QUEUE } from '../core/rounds/job.ts'
 import type { Log } from '../core/rounds/round-ports.ts'
 import { parseScheduleKey } from '../core/schedules/schedule.ts'
@@ -8,6 +8,7 @@ import type { Calm } from '../service/calm.ts'
 import type { Work } from '../service/loop.ts'
 import type { Ticker } from '../service/schedules/ticker.ts'
 import { pause } from '../waiting.ts'
+import { bullmq } from './bullmq.ts'
 import { closeWorker } from './close-worker.ts'
 import { HeardWorker } from './heard-worker.ts'
 import { prefixOf } from './queue-keys.ts'
@@ -89,5 +90,5 @@ export class WakeWorker implements Work {
 
 async function putOff(job: Job, token: string | undefined, ms: number): Promise<never> {
   await job.moveToDelayed(Date.now() + ms, token)
-  throw new DelayedError()
+  throw new bullmq.DelayedError()
 }

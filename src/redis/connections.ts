@@ -1,9 +1,10 @@
 import { connect as connectSecurely } from 'node:tls'
-import { Cluster, Redis, type RedisOptions } from 'ioredis'
+import type { Cluster, Redis, RedisOptions } from 'ioredis'
 import type { Log } from '../core/rounds/round-ports.ts'
 import { endsWithin } from '../waiting.ts'
 import { moveTo, watchFailover } from './failover-watch.ts'
 import { keepBeating, SILENT_MS } from './heartbeat.ts'
+import { ioredis } from './ioredis.ts'
 import { type RedisLogin, type RedisNode, redisAddress } from './redis-url.ts'
 import { isRefusedDatabase, redisTrouble } from './trouble.ts'
 
@@ -81,17 +82,17 @@ export function connect(
 type ClientOptions = (typeof COMMANDS | typeof WAITING) & { readonly connectionName: string }
 
 function open(target: RedisTarget, options: ClientOptions): RedisClient {
-  if (typeof target !== 'string') return new Redis({ ...options, ...target })
+  if (typeof target !== 'string') return new ioredis.Redis({ ...options, ...target })
   const address = redisAddress(target)
   const { isSecured, login } = address
   const secured = { ...login, ...(isSecured && { tls: {} }) }
   switch (address.kind) {
     case 'server':
-      return new Redis({ ...options, ...secured, ...address.node, db: address.database })
+      return new ioredis.Redis({ ...options, ...secured, ...address.node, db: address.database })
     case 'socket':
-      return new Redis({ ...options, ...secured, path: address.path, db: address.database })
+      return new ioredis.Redis({ ...options, ...secured, path: address.path, db: address.database })
     case 'sentinels':
-      return new Redis({
+      return new ioredis.Redis({
         ...options,
         ...secured,
         sentinels: [...address.nodes],
@@ -104,7 +105,7 @@ function open(target: RedisTarget, options: ClientOptions): RedisClient {
       })
     case 'cluster': {
       const { retryStrategy, ...redisOptions } = options
-      return new Cluster([...address.nodes], {
+      return new ioredis.Cluster([...address.nodes], {
         enableOfflineQueue: !('enableOfflineQueue' in options),
         clusterRetryStrategy: retryStrategy,
         redisOptions: { ...redisOptions, ...secured },
@@ -117,7 +118,7 @@ function open(target: RedisTarget, options: ClientOptions): RedisClient {
 
 /** True if all keys are on one server, so that a script may take any of them. */
 export function isOneServer(client: RedisClient): boolean {
-  return !(client instanceof Cluster)
+  return !(client instanceof ioredis.Cluster)
 }
 
 const SENTINEL_RETRY_MS = 1_000
@@ -133,7 +134,12 @@ export function followPrimary(target: RedisTarget, clients: readonly RedisClient
   const { nodes, primary, isSecured, sentinelLogin } = address
   const sentinels = nodes.map((node) => {
     const login = { ...sentinelLogin, ...(isSecured && { tls: {} }) }
-    const sentinel = new Redis({ ...WAITING, retryStrategy: () => SENTINEL_RETRY_MS, ...login, ...node })
+    const sentinel = new ioredis.Redis({
+      ...WAITING,
+      retryStrategy: () => SENTINEL_RETRY_MS,
+      ...login,
+      ...node,
+    })
     keepBeating(sentinel, () => false)
     return sentinel
   })

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net'
-import { Cluster, type Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
+import { ioredis } from './ioredis.ts'
 import type { RedisNode } from './redis-url.ts'
 
 const CHANNEL = '+switch-master'
@@ -36,7 +37,7 @@ export function watchFailover({ sentinels, primary, onFailover }: SentinelsToHea
 
 /** Has a client ask the sentinels again; false if it is there already, or asks as it is. */
 export function moveTo({ host, port }: RedisNode, client: Redis | Cluster): boolean {
-  if (client instanceof Cluster || !['connect', 'ready'].includes(client.status)) return false
+  if (client instanceof ioredis.Cluster || !['connect', 'ready'].includes(client.status)) return false
   const { remoteAddress, remotePort } = (client.stream ?? {}) as {
     remoteAddress?: string
     remotePort?: number

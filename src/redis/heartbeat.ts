@@ -1,4 +1,5 @@
-import { Cluster, type Redis } from 'ioredis'
+import type { Cluster, Redis } from 'ioredis'
+import { ioredis } from './ioredis.ts'
 
 /** How long a connection may be silent with a command on it before it is given up, and made anew. */
 export const SILENT_MS = 6_000
@@ -16,7 +17,7 @@ const BEAT_MS = 2_000
 export function keepBeating(client: Redis | Cluster, isCalm: () => boolean): void {
   const timer = setInterval(() => {
     if (isCalm()) return
-    const connections = client instanceof Cluster ? client.nodes() : [client]
+    const connections = client instanceof ioredis.Cluster ? client.nodes() : [client]
     for (const connection of connections) {
       // What comes of it is the connection's to tell.
       if (connection.status === 'ready') connection.ping().catch(() => undefined)

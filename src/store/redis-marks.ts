@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto'
-import { Cluster } from 'ioredis'
 import type { StoreBeat, StoreLoss, StoreMark, StoreMarks } from '../core/rounds/round-ports.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
+import { ioredis } from '../redis/ioredis.ts'
 import { defineSteps, type Steps } from '../redis/steps.ts'
 import type { Want } from '../redis/wants.ts'
 
@@ -30,7 +30,7 @@ export class RedisMarks implements StoreMarks {
     redis: RedisClient,
     private readonly wants: () => readonly Want[],
   ) {
-    this.isCluster = redis instanceof Cluster
+    this.isCluster = redis instanceof ioredis.Cluster
     this.parts = this.isCluster ? CLUSTER_MARKS : [MARK]
     this.steps = defineSteps(redis, { beside: import.meta.url, names: STEPS, prefix: 'gone' })
   }

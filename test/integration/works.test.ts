@@ -30,10 +30,10 @@ vi.mock('../../src/service/loop.ts', async (original) => {
   return { ...real, Loop }
 })
 
-vi.mock('bullmq', async (original) => {
-  const real = await original<typeof import('bullmq')>()
-  class Worker extends real.Worker {
-    constructor(...terms: ConstructorParameters<typeof real.Worker>) {
+vi.mock('../../src/queue/bullmq.ts', async (original) => {
+  const { bullmq } = await original<typeof import('../../src/queue/bullmq.ts')>()
+  class Worker extends bullmq.Worker {
+    constructor(...terms: ConstructorParameters<typeof bullmq.Worker>) {
       super(...terms)
       seen.made.push(this)
     }
@@ -46,7 +46,7 @@ vi.mock('bullmq', async (original) => {
       seen.ended.push(this)
     }
   }
-  return { ...real, Worker }
+  return { bullmq: { ...bullmq, Worker } }
 })
 
 afterEach(() => {

@@ -13,7 +13,7 @@ const PAGES = ['README.md', 'CONTRIBUTING.md', 'SECURITY.md', 'workers/README.md
 )
 const SCRIPTS: object = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')).scripts
 
-const gone = createProgram()
+const gone = await createProgram()
 const textOf = (page: string) => readFileSync(join(ROOT, page), 'utf8')
 
 /** Each command of gone on the page, as somebody would type it: in a shell's lines, and between the words. */

@@ -59,7 +59,16 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/service': ['src/core', 'src/errors.ts', 'src/waiting.ts', 'node:events', 'lru-cache'],
 
   // The adapters: they know neither HTTP nor the command line.
-  'src/redis': ['src/core', 'src/errors.ts', 'src/waiting.ts', 'node:fs', 'node:net', 'node:tls', 'ioredis'],
+  'src/redis': [
+    'src/core',
+    'src/errors.ts',
+    'src/waiting.ts',
+    'node:fs',
+    'node:module',
+    'node:net',
+    'node:tls',
+    'ioredis',
+  ],
   'src/store': [
     'src/core',
     'src/redis',
@@ -77,6 +86,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
     'src/waiting.ts',
     'node:crypto',
     'node:events',
+    'node:module',
     'bullmq',
     'lru-cache',
   ],

@@ -1,4 +1,3 @@
-import { Cluster } from 'ioredis'
 import type { Candidate, Reporter } from '../../core/rounds/candidate.ts'
 import {
   CANCEL_IDENTITY,
@@ -47,6 +46,7 @@ import type {
 } from '../../core/rounds/round-ports.ts'
 import { attempt } from '../../redis/attempt.ts'
 import type { RedisClient } from '../../redis/connections.ts'
+import { ioredis } from '../../redis/ioredis.ts'
 import { redisNowMs } from '../../redis/redis-clock.ts'
 import { type Argument, defineSteps, luaOf, type Steps } from '../../redis/steps.ts'
 import { roundChannel } from '../round-channel.ts'
@@ -121,7 +121,7 @@ export class RedisRecords implements Records {
   ) {
     const shared = { beside: import.meta.url, prefix: 'gone' }
     const ofRecords = { ...shared, prelude: 'record' }
-    this.isCluster = redis instanceof Cluster
+    this.isCluster = redis instanceof ioredis.Cluster
     this.manySteps = defineSteps(redis, { ...shared, names: MANY_STEPS })
     this.recordSteps = defineSteps(redis, { ...ofRecords, names: RECORD_STEPS, keyCount: 1 })
     const keyCount = 1 + SYSTEM_KEYS.length
