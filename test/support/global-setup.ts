@@ -1,4 +1,5 @@
 import { rm } from 'node:fs/promises'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { TestProject } from 'vitest/node'
 import { compile, compileTo } from './compile.ts'
@@ -10,6 +11,8 @@ export default async function setUp(project: TestProject): Promise<() => Promise
   const built = await compile(TREE)
   // Test processes inherit it.
   process.env.BUILT_TREE = built
+  // A newer Node keeps there what it has compiled of that, for the next that starts it.
+  process.env.NODE_COMPILE_CACHE = join(built, '.cache')
   project.onTestsRerun(() => compileTo(built, TREE))
   return () => rm(built, { recursive: true, force: true })
 }

@@ -175,6 +175,12 @@ async function whenReady(child: ChildProcess, start: StartToBeReady): Promise<st
 }
 
 function ownEnvironment(): NodeJS.ProcessEnv {
-  const { PATH = '', HOME = '', TMPDIR, XDG_CACHE_HOME } = process.env
-  return { PATH, HOME, ...(TMPDIR && { TMPDIR }), ...(XDG_CACHE_HOME && { XDG_CACHE_HOME }) }
+  const { PATH = '', HOME = '', TMPDIR, XDG_CACHE_HOME, NODE_COMPILE_CACHE } = process.env
+  return {
+    PATH,
+    HOME,
+    ...(TMPDIR && { TMPDIR }),
+    ...(XDG_CACHE_HOME && { XDG_CACHE_HOME }),
+    ...(NODE_COMPILE_CACHE && { NODE_COMPILE_CACHE }),
+  }
 }
