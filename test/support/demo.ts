@@ -55,7 +55,9 @@ export function startDemo(...args: string[]): Demo {
     expectNothingLeft() {
       const left = processes()
         .map(({ pid }) => ({ pid, command: commandOf(pid) }))
-        .filter(({ pid, command }) => command !== '' && (seen.get(pid) === command || command.includes(folder)))
+        .filter(
+          ({ pid, command }) => command !== '' && (seen.get(pid) === command || command.includes(folder)),
+        )
       expect(left).toEqual([])
       expect(readdirSync(folder).filter((name) => name.startsWith('gone-'))).toEqual([])
     },
