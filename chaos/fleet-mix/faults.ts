@@ -6,7 +6,7 @@ import { deployBad, deployGood, restartAll } from './deploys.ts'
 import { cutOff, drainHost, killHost, loseDirection, slowWire } from './host-faults.ts'
 import { isReplaced, kill, nameOf, victimOf } from './kills.ts'
 import { lives } from './sight.ts'
-import { type FleetStage, HUNG_MS, LOCK_MS } from './stage.ts'
+import { type FleetStage, HUNG_MS, STALL_MS } from './stage.ts'
 
 interface FleetFault {
   /** How often it is drawn, beside the others. */
@@ -18,8 +18,6 @@ interface FleetFault {
 const PRINTED_WITHIN_MS = 60_000
 /** Until one that is stopped is ended, and a little longer. */
 const STOP_TAKES_MS = 15_000
-/** Locks that ended while it stood still are found by others so soon. */
-const STALL_MS = LOCK_MS + 10_000
 
 /** Most are over when they return. */
 const FAULTS: readonly FleetFault[] = [

@@ -2,7 +2,7 @@ import { monotonicMs } from '../history.ts'
 import type { Host } from './host.ts'
 import { pidsOf } from './marks.ts'
 import { lives } from './sight.ts'
-import { ASKED, type FleetStage, LOCK_MS, on } from './stage.ts'
+import { ASKED, type FleetStage, on, STALL_MS } from './stage.ts'
 
 /** What is promised: so soon the places of a lost host run on others. */
 const MOVED_WITHIN_MS = 20_000
@@ -10,7 +10,6 @@ const MOVED_WITHIN_MS = 20_000
 const BACK_WITHIN_MS = 5_000
 /** And what runs there that is too many has ended. */
 const SETTLED_WITHIN_MS = 60_000
-const STALL_MS = LOCK_MS + 10_000
 
 /** One that nothing is being done to; only one at a time is missing. */
 function hostOf({ hosts, random }: FleetStage): Host | undefined {

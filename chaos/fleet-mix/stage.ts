@@ -9,6 +9,7 @@ import type { World } from '../world.ts'
 import { Bystanders } from './bystanders.ts'
 import { Host } from './host.ts'
 import { type Loaded, prepare, soonOf } from './loaded.ts'
+import { RedisWatch } from './redis-watch.ts'
 import type { FleetSetting } from './setting.ts'
 import { drawn, WORKER } from './steady-load.ts'
 
@@ -19,9 +20,11 @@ const MOST_A_HOST = 5
 /** A process that does nothing has a third of it. */
 const MEMORY = '320m'
 export const HUNG_MS = 9_000
-export const LOCK_MS = 15_000
+const LOCK_MS = 15_000
+/** Locks that have ended are found by others so soon. */
+export const STALL_MS = LOCK_MS + 10_000
 /** Of what hosts print: for whoever looks why something went wrong. */
-const SAID = /^.{0,40}"level":[345]0/
+const SAID = /"level":[345]0(?!.*"msg":"(?:completed|round failed|failed|not run))/
 const BEGUN_WITHIN_MS = 60_000
 
 /** A server, which is started again on its port. */
@@ -34,6 +37,7 @@ export interface Front {
 export interface FleetStage extends Loaded {
   readonly random: Random
   readonly redis: TestRedis
+  readonly watch: RedisWatch
   readonly fronts: readonly Front[]
   readonly hosts: readonly Host[]
   /** What goes on beside other faults. */
@@ -68,8 +72,20 @@ export async function build(world: World, setting: FleetSetting): Promise<FleetS
   sight.start(dips)
   load.start()
   bystanders.start()
+  const watch = new RedisWatch(world, redis, { ...loaded, afterMs: STALL_MS })
+  watch.start()
   const random = world.random.fork('faults')
-  return { ...loaded, random, redis, fronts, hosts, beside: new Set(), releases: 1, isDeploying: false }
+  return {
+    ...loaded,
+    random,
+    redis,
+    watch,
+    fronts,
+    hosts,
+    beside: new Set(),
+    releases: 1,
+    isDeploying: false,
+  }
 }
 
 type HostTerms = FleetSetting['hosts'][number] & Pick<Loaded, 'env'>

@@ -52,6 +52,11 @@ async function comeToRest({ world, sight, beside, load }: FleetStage): Promise<v
 }
 
 async function judge(stage: FleetStage): Promise<void> {
+  const { stalls, longestMs } = stage.watch
+  if (stalls > 0)
+    stage.world.remarks.push(
+      `Redis itself did not answer ${stalls} times, for at most ${Math.round(longestMs)} ms: what was cut off by that is not counted against anybody`,
+    )
   await checkAlerts(stage)
   await checkDeaths(stage)
   await judgeJobs(stage)
