@@ -32,6 +32,11 @@ local function take(step, all, round, id, own)
   }, own)
 end
 
+-- The submission of a moment ago has said how long the record is kept, but for a thousandth of that.
+local function keep(key, now, submittedAt)
+  if RETENTION > 0 and now - submittedAt >= RETENTION / 1000 then redis.call('PEXPIRE', key, RETENTION_MS) end
+end
+
 -- Starts the round of a job whose attempts have ended so often, made of the submission of that time ('' = not known), behind a lock of
 -- this value. Returns what the step answers, or nil where it was not taken.
 function startOf(id, address, ended, madeFor, value)
@@ -50,7 +55,7 @@ function startOf(id, address, ended, madeFor, value)
   redis.call(
     'HSET', key, 'l', address, 'i', IDENTITY, 'f', string.format('%d', fence), 'e', nowText, 'd', DEADLINE_MS, 'n', '1'
   )
-  if RETENTION > 0 and now - madeFor >= RETENTION / 1000 then redis.call('PEXPIRE', key, RETENTION_MS) end
+  keep(key, now, madeFor)
   return { 'started', now, fence, '', 1, '' }
 end
 
@@ -59,7 +64,7 @@ function completeOf(id, address, fence, result, value)
   local all, round = partsOf(id)
   local key = all .. 'round:' .. round
   -- Each field costs a look through all of them. Under this fence the leader is at this address, and has the deadline that it was given.
-  local found = redis.call('HMGET', key, 'f', 'i', 'n', 'e', 'c', 'o')
+  local found = redis.call('HMGET', key, 'f', 'i', 'n', 'e', 'c', 'o', 's')
   local now = nowMs()
   local isPlain = found[1] == fence and found[2] == IDENTITY and found[3] == '1' and not (found[5] or found[6])
     and now < found[4] + DEADLINE_MS
@@ -71,7 +76,7 @@ function completeOf(id, address, fence, result, value)
   local took = string.format('%d', now - found[4])
   if result == '' then redis.call('HSET', key, 'c', 'c', 'a', took)
   else redis.call('HSET', key, 'c', 'c', 'a', took, 'r', result) end
-  if RETENTION > 0 then redis.call('PEXPIRE', key, RETENTION_MS) end
+  keep(key, now, found[7] or 0)
   redis.call('ZREM', all .. 'deadlines', round)
   redis.call('PUBLISH', CHANNEL_PREFIX .. id, '')
   local gate = GATE_PREFIX .. id
