@@ -52,7 +52,11 @@ export class ServerPlace {
       const process = startProcess({
         onWord: (word) => {
           this.heardAtMs = nowMs()
-          if (word.kind === 'serves') this.url = word.url
+          if (word.kind === 'serves') {
+            this.url = word.url
+            // What it was told before it listened to its parent is lost.
+            if (this.isEnding) process.tell({ kind: 'stop' })
+          }
           onWord(process, word)
         },
         onEnd: (exit) => {

@@ -243,6 +243,18 @@ it('has all drain at once, and kills the one that does not', async () => {
   expect(started).toHaveLength(2)
 })
 
+it('has one end as soon as it serves that was still starting when it was told to', async () => {
+  void processes.start()
+  nth(1).serve()
+  nth(2).obeys = false
+  const stopped = processes.stop()
+  await vi.advanceTimersByTimeAsync(1_000)
+  nth(2).obeys = true
+  nth(2).serve()
+  expect(nth(2).hasEnded).toBe(true)
+  await stopped
+})
+
 it('keeps of one that has ended what counts, by its labels, and no state', () => {
   const bucket = (le: string, value: number) => ({ value, labels: { le }, metricName: 'seconds_bucket' })
   const seconds = (low: number, high: number): MetricJson => ({
