@@ -9,6 +9,7 @@ import { type Board, lookAtBoard } from '../support/board.ts'
 import { silentLog } from '../support/log.ts'
 import { builtPath } from '../support/program.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
+import { startRedisProxy } from '../support/redis-proxy.ts'
 import { startServeProcess, startWorkProcess } from '../support/serve-process.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { startTestWorkers } from '../support/work.ts'
@@ -432,6 +433,29 @@ describe('a worker', () => {
     await expect.poll(() => client.keys('gone:gate:*')).toEqual([])
     await disconnect(client)
     await own.stop()
+  })
+
+  it('runs what may be started only once also where the answer was lost that handed it out', async () => {
+    const proxy = await startRedisProxy(redis.port)
+    const [first, second] = [randomUUID(), randomUUID()]
+    const ran: string[] = []
+    let endFirst: (() => void) | undefined
+    const handler = async ({ id }: { readonly id: string }) => {
+      ran.push(id)
+      if (id.endsWith(first)) await new Promise<void>((resolve) => (endFirst = resolve))
+    }
+    await startTestWorkers({ ...redis, url: proxy.url }, { mailer: handler }, { concurrency: 1 })
+    await submit(first)
+    await expect.poll(() => endFirst).toBeDefined()
+    await submit(second, { ifExecutorDies: 'fail' })
+    proxy.swallowReplies()
+    endFirst?.()
+    // The end of the first hands out the second, and nobody hears of it.
+    await expect.poll(async () => (await board.job({ system: 'mail', round: second }))?.state).toBe('active')
+    proxy.heal()
+    await ended(second, 'completed', 30_000)
+    expect(ran).toEqual([`mail~${first}`, `mail~${second}`])
+    await proxy.stop()
   })
 
   it('records the same in the usual case, which has words of its own, as in any other', async () => {

@@ -38,12 +38,14 @@ local function keep(key, now, submittedAt)
 end
 
 -- Starts the round of a job whose attempts have ended so often, made of the submission of that time ('' = not known), behind a lock of
--- this value. Returns what the step answers, or nil where it was not taken.
+-- this value. Returns what the step answers, or nil where it was not taken: as one that may be started only once, because where this answer
+-- is lost the job is handed out again as if who ran it had died. A step of its own can be sent again.
 function startOf(id, address, ended, madeFor, value)
   local all, round = partsOf(id)
   if not all then return nil end
   local key = all .. 'round:' .. round
   local found = redis.call('HMGET', key, 's', 'l', 'o', 'y')
+  if found[3] and string.find(found[3], '"ifExecutorDies":"fail"', 1, true) then return nil end
   local isPlain = found[1] and found[1] == madeFor and not (found[2] or found[3] or found[4])
   if not isPlain or not redis.call('SET', GATE_PREFIX .. id, value, 'NX', 'PX', GATE_TTL_MS) then
     return take('start', all, round, id, {
