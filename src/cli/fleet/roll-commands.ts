@@ -34,7 +34,7 @@ const EXAMPLES: Readonly<Record<Verb, readonly string[]>> = {
   deploy: [
     'gone fleet deploy mail --release 42',
     'gone fleet deploy mail --release 42 --detach',
-    'gone fleet deploy --worker mailer --release 42 --yes',
+    'gone fleet deploy --all --release 42 --yes',
   ],
   rollback: ['gone fleet rollback mail --reason "too many bounces"', 'gone fleet rollback --all --yes'],
 }
