@@ -1,4 +1,4 @@
-import { type Logger, pino } from 'pino'
+import { type DestinationStream, destination, type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
 import { logText } from './log-text.ts'
 import { redactor } from './secrets.ts'
@@ -18,7 +18,17 @@ export function createLog(
   const isText = logFormat === 'text' || (logFormat === 'auto' && isTTY === true)
   const text = logText(isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb')
   const streamWrite = isText ? (line: string) => text(redact(line)) : redact
-  return pino({ name, level, hooks: { streamWrite }, serializers: { err: errorFields } })
+  return pino({ name, level, hooks: { streamWrite }, serializers: { err: errorFields } }, standardOutput())
+}
+
+/** A terminal that was closed takes no line any more: what is said from then on is said to nobody, and pino would try it again for ever. */
+function standardOutput(): DestinationStream {
+  const stream = destination(1)
+  stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EIO') throw error
+    Object.assign(stream, { write: () => true, flushSync: () => undefined, end: () => undefined })
+  })
+  return stream
 }
 
 /** What a person needs of an error. Its other members may hold anything. */

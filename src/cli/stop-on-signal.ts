@@ -1,8 +1,12 @@
+import { isatty } from 'node:tty'
 import closeWithGrace from 'close-with-grace'
 import type { Logger } from 'pino'
 import { EXIT, SECOND_SIGNAL_MS } from './terminal.ts'
 
 const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const
+/** A process with one of these cannot go on: with a handler it would only come to the same instruction again, for ever. */
+const FAULTS = ['SIGILL', 'SIGTRAP', 'SIGABRT', 'SIGBUS', 'SIGFPE', 'SIGSEGV'] as const
+const STANDARD = [0, 1, 2] as const
 
 interface StopParts {
   readonly graceMs: number
@@ -22,14 +26,21 @@ export function stopOnSignal(parts: StopParts, stop: (trouble?: Error) => Promis
   const { graceMs, log, message, onRejection } = parts
   let cannotGoOn = false
   let first: { readonly signal: NodeJS.Signals; readonly atMs: number } | undefined
+  const terminals = STANDARD.filter((fd) => isatty(fd))
   // It would end the process at a second signal however soon that comes.
   const { close } = closeWithGrace(
-    { delay: graceMs, logger: false, skip: onRejection ? [...SIGNALS, 'unhandledRejection'] : [...SIGNALS] },
+    {
+      delay: graceMs,
+      logger: false,
+      skip: [...SIGNALS, ...FAULTS, ...(onRejection ? (['unhandledRejection'] as const) : [])],
+    },
     async ({ signal = first?.signal, err }) => {
       if (err) log.error({ err }, 'stopping after an error that nobody handled')
       else log.info({ signal }, message)
       await stop(err)
       log.info('stopped')
+      // At its end Node aborts where a terminal is gone that it had.
+      if (terminals.some((fd) => !isatty(fd))) hangUp()
       if (cannotGoOn) process.exit(EXIT.notNow)
     },
   )
@@ -47,4 +58,10 @@ export function stopOnSignal(parts: StopParts, stop: (trouble?: Error) => Promis
     cannotGoOn = true
     void close()
   }
+}
+
+/** Ends this process as the closing of its terminal ends any. */
+function hangUp(): void {
+  process.removeAllListeners('SIGHUP')
+  process.kill(process.pid, 'SIGHUP')
 }

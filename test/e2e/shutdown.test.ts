@@ -1,6 +1,7 @@
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { Agent, type IncomingMessage, request } from 'node:http'
 import { type AddressInfo, connect, createServer, type Socket } from 'node:net'
 import { tmpdir } from 'node:os'
@@ -10,6 +11,7 @@ import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { spawnCli } from '../support/cli.ts'
 import { endOf, type Run } from '../support/processes.ts'
+import { program } from '../support/program.ts'
 import { startRedis } from '../support/redis.ts'
 import { expectProblem, send } from '../support/requests.ts'
 
@@ -259,6 +261,27 @@ describe('a server that is told to stop', () => {
     await new Promise((resolve) => setTimeout(resolve, 100))
     expect((await halfSent.finish()).statusCode).toBe(202)
     await expectOrderlyEnd(server, sinceMs, 9_000)
+  })
+
+  it('ends, and its Redis, where its terminal is closed', async () => {
+    const line = [process.execPath, ...program('src/cli/main.ts'), 'serve']
+      .map((word) => `'${word}'`)
+      .join(' ')
+    const told = `echo $$ > '${folder}/pid'; exec ${line}`
+    const terminal = spawn('script', ['-qfec', told, '/dev/null'], {
+      stdio: ['pipe', 'pipe', 'ignore'],
+      env: { PATH: process.env.PATH, HOME: folder, GONE_DATA_DIR: join(folder, 'data'), GONE_PORT: '0' },
+    })
+    closing.push(() => terminal.kill('SIGKILL'))
+    let shown = ''
+    terminal.stdout.on('data', (chunk) => {
+      shown += chunk
+    })
+    await expect.poll(() => shown).toContain('listening')
+    const pids = [Number(await readFile(join(folder, 'pid'), 'utf8')), await redisPid()]
+    closing.push(() => pids.filter(isRunning).forEach((pid) => void process.kill(pid, 'SIGKILL')))
+    terminal.kill('SIGKILL')
+    await expect.poll(() => pids.filter(isRunning)).toEqual([])
   })
 
   it('ends at once when it is told again', async () => {
