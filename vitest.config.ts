@@ -60,7 +60,6 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     globalSetup: 'test/support/global-setup.ts',
-    setupFiles: 'test/support/behind-files.ts',
     include: ['test/{unit,contract,integration,e2e}/**/*.test.ts'],
     // Real servers and processes: slow machines get time, and a hang still ends.
     testTimeout: 120_000,
@@ -70,8 +69,6 @@ export default defineConfig({
     chaiConfig: { truncateThreshold: 2_000 },
     // More than there are cores in CI: most of these tests wait most of the time, for leases and deadlines and Redis.
     maxWorkers: 6,
-    // A process of its own for each file would spend half of its time on loading what the file before has loaded.
-    isolate: false,
     sequence: { sequencer: LongestFirst },
   },
 })

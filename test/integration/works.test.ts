@@ -1,15 +1,7 @@
-import { afterAll, afterEach, expect, it, vi } from 'vitest'
+import { afterEach, expect, it, vi } from 'vitest'
 import { startTestServer } from '../support/server.ts'
 
-const seen = vi.hoisted(() => {
-  // Files before this one have loaded what is replaced here, and those after it are to have it as it is.
-  vi.resetModules()
-  return { made: [] as object[], started: [] as object[], ended: [] as object[] }
-})
-
-afterAll(() => {
-  vi.resetModules()
-})
+const seen = vi.hoisted(() => ({ made: [] as object[], started: [] as object[], ended: [] as object[] }))
 
 vi.mock('../../src/service/loop.ts', async (original) => {
   const real = await original<typeof import('../../src/service/loop.ts')>()
@@ -78,5 +70,4 @@ it('ends it also where the server could not start', async () => {
   expect(failed.length).toBe(17)
   expect(missing(seen.started, failed)).toBe(17)
   expect(missing(seen.ended, failed)).toBe(0)
-  await first.stop()
 })

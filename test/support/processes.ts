@@ -2,7 +2,6 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
 import { setTimeout as sleep } from 'node:timers/promises'
-import { closeBehindFile } from './left-open.ts'
 
 /** How a process is started. It does not outlive this one. */
 export interface Start {
@@ -78,11 +77,7 @@ export function spawnProcess({ args, env, cwd, stdin, isTethered = false }: Star
   child.stdin?.end(stdin)
   const endWithUs = () => child.kill('SIGKILL')
   process.once('exit', endWithUs)
-  const ended = closeBehindFile(endWithUs)
-  child.once('exit', () => {
-    process.off('exit', endWithUs)
-    ended()
-  })
+  child.once('exit', () => process.off('exit', endWithUs))
   return child
 }
 

@@ -3,7 +3,6 @@ import { homedir, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { freeLoopbackPort, type RedisChild, spawnRedis } from '../../src/embedded/redis-child.ts'
 import { defaultCacheDir, findRedisServer, type RedisServerBinary } from '../../src/embedded/redis-server.ts'
-import { closeBehindFile } from './left-open.ts'
 
 export interface TestRedis {
   readonly port: number
@@ -32,7 +31,7 @@ interface TestRedisOptions {
   readonly startedOn?: (found: RedisServerBinary) => Promise<RedisServerBinary>
 }
 
-/** A real server of its own for a test, on a loopback port. It ends with the file of tests in any case. */
+/** A real server of its own for a test, on a loopback port. It ends with the test process in any case. */
 export async function startRedis(options: TestRedisOptions = {}): Promise<TestRedis> {
   const found = await findRedisServer({
     cacheDir: defaultCacheDir(process.env, homedir()),
@@ -75,14 +74,6 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
     throw error
   })
 
-  const stop = async () => {
-    closed()
-    child.kill('SIGCONT')
-    await child.stop()
-    await removeOwnDir()
-  }
-  const closed = closeBehindFile(stop)
-
   return {
     port,
     url: `redis://127.0.0.1:${port}`,
@@ -101,6 +92,10 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
     },
     pause: () => child.kill('SIGSTOP'),
     resume: () => child.kill('SIGCONT'),
-    stop,
+    async stop() {
+      child.kill('SIGCONT')
+      await child.stop()
+      await removeOwnDir()
+    },
   }
 }

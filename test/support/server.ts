@@ -1,7 +1,7 @@
 import pino, { type Logger } from 'pino'
+import { afterAll } from 'vitest'
 import { type GoneServer, startServer } from '../../src/app/server.ts'
 import { readConfig } from '../../src/config.ts'
-import { closeBehindFile } from './left-open.ts'
 import { startRedis, type TestRedis } from './redis.ts'
 
 export interface TestServer {
@@ -21,6 +21,12 @@ interface TestServerOptions {
   readonly log?: Logger
 }
 
+const open = new Set<TestServer>()
+
+afterAll(async () => {
+  for (const server of open) await server.stop()
+})
+
 /** A real server on a free port, by default with a Redis of its own. It ends with the test file in any case. */
 export async function startTestServer(options: TestServerOptions = {}): Promise<TestServer> {
   const redis = options.redis ?? (await startRedis())
@@ -36,12 +42,12 @@ export async function startTestServer(options: TestServerOptions = {}): Promise<
     url: server.url,
     redis,
     stop() {
-      closed()
+      open.delete(test)
       stopped ??= server.stop().finally(stopRedis)
       return stopped
     },
   }
-  const closed = closeBehindFile(() => test.stop())
+  open.add(test)
   return test
 }
 

@@ -1,9 +1,16 @@
 import pino from 'pino'
-import { onTestFinished } from 'vitest'
+import { afterEach } from 'vitest'
 import { type RunningWorkers, startWorkers } from '../../src/app/workers.ts'
 import type { WorkerDefinition } from '../../src/client/define-worker.ts'
 import { readConfig } from '../../src/config.ts'
 import type { TestRedis } from './redis.ts'
+
+const open = new Set<RunningWorkers>()
+
+afterEach(async () => {
+  for (const workers of open) await workers.stop()
+  open.clear()
+})
 
 /** Workers in this process, on the test's Redis; they stop with the test in any case. */
 export async function startTestWorkers(
@@ -35,6 +42,6 @@ export async function startTestWorkers(
     log: pino({ level: config.logLevel }),
     say: () => {},
   })
-  onTestFinished(() => running.stop())
+  open.add(running)
   return running
 }
