@@ -4,7 +4,6 @@ import { defineConfig } from 'vitest/config'
 export default defineConfig({
   test: {
     globalSetup: 'test/support/global-setup.ts',
-    setupFiles: 'test/support/behind-files.ts',
     include: ['test/clients/**/*.test.ts'],
     // More than there are cores in CI: they wait most of the time, for leases.
     maxWorkers: 6,

@@ -513,7 +513,8 @@ describe('a Redis for tests', () => {
     redis.pause()
     await redis.stop()
     expect(existsSync(redis.dir)).toBe(false)
-    expect(processesNaming(redis.dir)).toEqual([])
+    // What ends it with its parent ends behind it.
+    await expect.poll(() => processesNaming(redis.dir)).toEqual([])
   })
 })
 
