@@ -21,10 +21,11 @@ export function createLog(
   return pino({ name, level, hooks: { streamWrite }, serializers: { err: errorFields } }, standardOutput())
 }
 
-/** A terminal that was closed takes no line any more: what is said from then on is said to nobody, and pino would try it again for ever. */
+/** A terminal that was closed takes no line any more: what is said from then on is said to nobody, and pino, which does so for a pipe, would try it again for ever. */
 function standardOutput(): DestinationStream {
   const stream = destination(1)
   stream.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') return
     if (error.code !== 'EIO') throw error
     Object.assign(stream, { write: () => true, flushSync: () => undefined, end: () => undefined })
   })

@@ -40,6 +40,11 @@ async function supervise(host: string): Promise<Process> {
   const env = { REDIS_URL: server.redis.url, GONE_HOST_LABEL: host }
   const one = await startSupervisorProcess({ pools: 4 }, env)
   supervisors.push(one)
+  // A place is given to whoever is there when it is asked for.
+  const isThere = (text: string) => JSON.parse(text).host === host
+  await expect
+    .poll(async () => (await redis.hvals('gone:{~fleet}:supervisors')).some(isThere), SEEN)
+    .toBe(true)
   return one
 }
 
