@@ -87,6 +87,14 @@ export async function checkDeaths({ world, sight, marks }: Loaded): Promise<void
   const died = await sight.ask(({ fleet }) => fleet.instances({ worker: WORKER, state: 'died' }))
   for (const { id } of died) {
     const one = await sight.ask(({ fleet }) => fleet.instance(id))
+    // What it ran in its few seconds is started elsewhere.
+    if (one && marks.badReleases.has(one.release))
+      marks.harm({
+        what: 'its release is no good',
+        pids: [one.pid],
+        fromMs: 0,
+        untilMs: Number.POSITIVE_INFINITY,
+      })
     if (one?.death && !isTrue(one, one.death, marks))
       world.claim(
         false,
@@ -106,6 +114,7 @@ function isTrue(one: InstanceJson, death: DeathJson, marks: Marks): boolean {
     case 'leaked':
       return death.cause === 'memory'
     case undefined:
-      return false
+      // Told to end while its host is cut off it cannot say what becomes of its jobs, and is ended by force.
+      return death.cause === 'ordered' && marks.silenced.has(one.id)
   }
 }
