@@ -61,6 +61,14 @@ export const anyText = ofText({
   fromText: (text) => text,
 })
 
+/** Where whoever listens goes on; a browser that connects again says it in the header, which is newer than what its address says. */
+export function goOnAfter(what: string): Parameter<string> {
+  return parameter(`Where to go on: ${what}.`, 'x1Yz.17', anyText, {
+    header: 'Last-Event-ID',
+    isHeaderNewer: true,
+  })
+}
+
 export const candidate = parameter(
   'Your token: calls with the same one are the same candidate, which makes them safe to retry.',
   'pod-7f9c',

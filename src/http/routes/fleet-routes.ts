@@ -9,7 +9,7 @@ import type { FleetFollower } from '../../service/fleet/follower.ts'
 import { serve } from '../api.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
 import { eventStreams, wantsEvents } from '../event-stream.ts'
-import { anyText, cursor, limit, parameter, wait } from '../parameters.ts'
+import { cursor, goOnAfter, limit, wait } from '../parameters.ts'
 import { sendJson } from '../replies.ts'
 import { callerSignal } from '../requests.ts'
 import { FLEET_EVENTS, INSTANCE_ANSWER, INSTANCE_LIST, TOPOLOGY } from '../shapes/fleet-shapes.ts'
@@ -127,10 +127,7 @@ function eventsEndpoint(follower: FleetFollower, open: ReturnType<typeof eventSt
       'telling: events `change`, with `id:` to go on from, and `reset`, after which the instances are to be listed anew.',
     query: {
       ...SELECTING,
-      after: parameter('Where to go on: `at` of the list or of the answer before.', 'x1Yz.17', anyText, {
-        header: 'Last-Event-ID',
-        isHeaderNewer: true,
-      }),
+      after: goOnAfter('`at` of the list or of the answer before'),
       wait,
     },
     replies: { 200: { about: 'What has changed.', json: FLEET_EVENTS } },

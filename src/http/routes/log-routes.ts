@@ -14,7 +14,7 @@ import {
   SAY_SOMETHING_MS,
   wantsEvents,
 } from '../event-stream.ts'
-import { anyText, limit, parameter, searched, wait } from '../parameters.ts'
+import { goOnAfter, limit, parameter, searched, wait } from '../parameters.ts'
 import { sendJson } from '../replies.ts'
 import { callerSignal } from '../requests.ts'
 import { FLEET_LOG } from '../shapes/log-shapes.ts'
@@ -54,10 +54,7 @@ function logEndpoint(logReader: LogReader, open: ReturnType<typeof eventStreams>
         'warn',
         oneOf(LOG_LEVELS),
       ),
-      after: parameter('Where to go on: `at` of the answer before.', 'x1Yz.17', anyText, {
-        header: 'Last-Event-ID',
-        isHeaderNewer: true,
-      }),
+      after: goOnAfter('`at` of the answer before'),
       limit,
       wait,
     },
