@@ -9,7 +9,7 @@ import { question } from '../parts/dialog.tsx'
 import { Empty, Waiting } from '../parts/empty.tsx'
 import { expectationPath } from '../parts/expectations.tsx'
 import { Facts } from '../parts/facts.tsx'
-import { Copy, Name, roundPath } from '../parts/name.tsx'
+import { Name, Named, roundPath } from '../parts/name.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { Strip } from '../parts/strip.tsx'
 import { type Column, Table } from '../parts/table.tsx'
@@ -33,10 +33,7 @@ export function expectationPage({ me, open }: Ground, system: string, name: stri
           <a href="/alerts">Alerts</a> / expectations of <a href={pathOf('/alerts', { system })}>{system}</a>
         </p>
         <div class="head">
-          <h1 class="mono" data-name>
-            {name}
-          </h1>
-          <Copy text={name} what="the name" />
+          <Named text={name} what="the name" />
           <div class="side">
             {found.data && me.data?.may.submit && (
               <button type="button" class="bad" onClick={() => question(removing(system, name))}>

@@ -10,7 +10,7 @@ import { DeathPanel } from '../parts/death.tsx'
 import { Empty, Waiting } from '../parts/empty.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { followInstanceLog, type InstanceLog, LogPanel } from '../parts/instance-log.tsx'
-import { Copy, Name, poolPath, roundPath, workerPath } from '../parts/name.tsx'
+import { Name, Named, poolPath, roundPath, workerPath } from '../parts/name.tsx'
 import { orderMenu } from '../parts/orders.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { roundKeyOf } from '../parts/round-rows.ts'
@@ -49,10 +49,7 @@ export function instancePage({ me }: Ground, id: string): Page {
           <a href="/fleet">Fleet</a>
         </p>
         <div class="head">
-          <h1 class="mono" data-name>
-            {id}
-          </h1>
-          <Copy text={id} what="the id" />
+          <Named text={id} what="the id" />
           {found.data && <Badge state={found.data.instance.state} />}
           <div class="side">
             {found.data && !found.data.instance.endedAt && me.data?.may.operate && orderMenu({ id })}

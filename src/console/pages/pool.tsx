@@ -5,7 +5,7 @@ import { h, type VNode } from '../lib/preact.js'
 import { Badge } from '../parts/badge.tsx'
 import { Empty, Waiting } from '../parts/empty.tsx'
 import { Facts } from '../parts/facts.tsx'
-import { Command, Copy, quoted, workerPath } from '../parts/name.tsx'
+import { Command, Named, quoted, workerPath } from '../parts/name.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { PoolButtons } from '../parts/pool-buttons.tsx'
 import {
@@ -33,10 +33,7 @@ export function poolPage({ me }: Ground, name: string): Page {
             <a href="/fleet">Fleet</a> / pools
           </p>
           <div class="head">
-            <h1 class="mono" data-name>
-              {name}
-            </h1>
-            <Copy text={name} what="the name" />
+            <Named text={name} what="the name" />
             {pool && (
               <span class="quiet">
                 {pool.working} of {pool.instances} work ·{' '}

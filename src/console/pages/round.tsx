@@ -9,7 +9,7 @@ import { Facts } from '../parts/facts.tsx'
 import { followJob, JobPanel, jobLink } from '../parts/job.tsx'
 import { Json } from '../parts/json.tsx'
 import { Leader, leaderNameOf } from '../parts/leader.tsx'
-import { Command, Copy, quoted, schedulePath } from '../parts/name.tsx'
+import { Command, Named, quoted, schedulePath } from '../parts/name.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { roundButtons } from '../parts/round-buttons.tsx'
 import { took } from '../parts/round-rows.ts'
@@ -35,10 +35,7 @@ export function roundPage({ me }: Ground, system: string, round: string): Page {
           <a href="/rounds">Rounds</a> / <a href={pathOf('/rounds', { system })}>{system}</a>
         </p>
         <div class="head">
-          <h1 class="mono" data-name>
-            {round}
-          </h1>
-          <Copy text={round} what="the name" />
+          <Named text={round} what="the name" />
           {found.data && <Badge state={found.data.state} />}
           <div class="side">{found.data && roundButtons(found.data, me.data?.may)}</div>
         </div>

@@ -12,7 +12,7 @@ import { Empty, Waiting } from '../parts/empty.tsx'
 import { expectationPath } from '../parts/expectations.tsx'
 import { Facts } from '../parts/facts.tsx'
 import { Json } from '../parts/json.tsx'
-import { Copy, Name, roundPath, workerPath } from '../parts/name.tsx'
+import { Name, Named, roundPath, workerPath } from '../parts/name.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { ended, roundKeyOf, took } from '../parts/round-rows.ts'
 import { apiPath, scheduleButtons } from '../parts/schedule-buttons.tsx'
@@ -37,10 +37,7 @@ export function schedulePage({ me }: Ground, system: string, name: string): Page
           <a href="/schedules">Schedules</a> / <a href={pathOf('/schedules', { system })}>{system}</a>
         </p>
         <div class="head">
-          <h1 class="mono" data-name>
-            {name}
-          </h1>
-          <Copy text={name} what="the name" />
+          <Named text={name} what="the name" />
           {found.data && <Badge state={found.data.paused ? 'paused' : found.data.next ? 'active' : 'over'} />}
           <div class="side">
             {found.data && scheduleButtons(found.data, me.data?.may.submit ?? false, 'all')}

@@ -11,7 +11,7 @@ import { Empty, Waiting } from '../parts/empty.tsx'
 import { Tabs } from '../parts/filters.tsx'
 import { Axis, Graph, type GraphPoint, type Span } from '../parts/graph.tsx'
 import { INSTANCE_COLUMNS } from '../parts/instances.tsx'
-import { Copy } from '../parts/name.tsx'
+import { Named } from '../parts/name.tsx'
 import { orderMenu } from '../parts/orders.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { type Column, Table } from '../parts/table.tsx'
@@ -40,10 +40,7 @@ export function workerPage({ me }: Ground, worker: string): Page {
           <a href="/fleet">Fleet</a> / workers
         </p>
         <div class="head">
-          <h1 class="mono" data-name>
-            {worker}
-          </h1>
-          <Copy text={worker} what="the name" />
+          <Named text={worker} what="the name" />
           <span class="quiet">
             <a href={pathOf('/rounds', { worker })}>its rounds</a> ·{' '}
             <a href={`/board/queue/${encodeURIComponent(worker)}`}>its queue</a>

@@ -1,6 +1,6 @@
 import type { AlertJson } from '../../core/alerts/alert-wire.ts'
 import { draw } from '../lib/draw.ts'
-import { h, type VNode } from '../lib/preact.js'
+import { Fragment, h, type VNode } from '../lib/preact.js'
 import { Icon } from './icons.tsx'
 
 let copied: string | undefined
@@ -41,6 +41,18 @@ export function Copy({ text, what }: { readonly text: string; readonly what: str
     >
       <Icon mark={isCopied ? 'tick' : 'copy'} />
     </button>
+  )
+}
+
+/** What a page is of, to copy. */
+export function Named({ text, what }: { readonly text: string; readonly what: string }): VNode {
+  return (
+    <>
+      <h1 class="mono" data-name>
+        {text}
+      </h1>
+      <Copy text={text} what={what} />
+    </>
   )
 }
 
