@@ -131,12 +131,18 @@ class RoundLoads {
     }
   }
 
-  /** Every request is for a round that this process has decided. */
-  readonly losers: Run = (connections, durationMs) =>
-    load({ ...this.gone, connections, durationMs, status: 204, nextPath: () => this.knownPath('elect') })
+  /** Every request is for a round that this process knows; it looks again at one that it has not looked at for two seconds. */
+  readonly losers: Run = async (connections, durationMs) => {
+    await this.remindOfKnown()
+    const nextPath = () => this.knownPath('elect')
+    return load({ ...this.gone, connections, durationMs, status: 204, nextPath })
+  }
 
-  readonly elected: Run = (connections, durationMs) =>
-    load({ ...this.gone, connections, durationMs, status: 200, nextPath: () => this.knownPath('elected') })
+  readonly elected: Run = async (connections, durationMs) => {
+    await this.remindOfKnown()
+    const nextPath = () => this.knownPath('elected')
+    return load({ ...this.gone, connections, durationMs, status: 200, nextPath })
+  }
 
   /** Every request is for a round that another process has decided, and this one has not heard of. */
   readonly unseen: Run = async (connections, durationMs) => {
@@ -144,6 +150,19 @@ class RoundLoads {
     while (this.led - this.shown < needed) await this.winners(32, 250)
     const nextPath = () => (this.shown < this.led ? newPath(this.shown++) : undefined)
     return load({ ...this.replica, connections, durationMs, status: 204, nextPath })
+  }
+
+  /** What it knew of a round is old after two seconds, and between the runs others are measured. */
+  private async remindOfKnown(): Promise<void> {
+    let next = 0
+    const nextPath = () => (next < KNOWN_ROUNDS ? `/api/v1/elect/bench/known-${next++}` : undefined)
+    await load({
+      ...this.gone,
+      connections: 32,
+      durationMs: Number.POSITIVE_INFINITY,
+      status: 204,
+      nextPath,
+    })
   }
 
   private async boardBehind(): Promise<number> {

@@ -75,11 +75,16 @@ export function spawnProcess({ args, env, cwd, stdin, isTethered = false }: Star
     ...(cwd !== undefined && { cwd }),
   })
   child.stdin?.end(stdin)
-  const endWithUs = () => child.kill('SIGKILL')
-  process.once('exit', endWithUs)
-  child.once('exit', () => process.off('exit', endWithUs))
+  RUNNING.add(child)
+  child.once('exit', () => RUNNING.delete(child))
   return child
 }
+
+/** They end with us, however that comes. */
+const RUNNING = new Set<ChildProcess>()
+process.once('exit', () => {
+  for (const child of RUNNING) child.kill('SIGKILL')
+})
 
 /** Runs a process to its end. */
 export function endOf(child: ChildProcess): Promise<Run> {
