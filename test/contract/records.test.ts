@@ -702,6 +702,8 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
       verdict: 'duplicate',
       submission: { queue: 'mailer', runTerms: { timeoutMs: 5 } },
     })
+    // By those that were the same; the other was refused.
+    expect(other.submission?.repeats).toBe(19)
     expect(other.submission?.pending).toEqual({ data: { to: 'anna', n: 1 }, queueTerms: { attempts: 3 } })
     expect(other.submission?.digest).toBe(submissionDigest(submission))
     expect(other.submission?.digest).not.toBe(submissionDigest({ ...submission, data: { to: 'bert' } }))

@@ -40,7 +40,7 @@ export function roundDetails(round: RoundJson, colors: Colors): string {
     ['state', stateText(round.state, colors)],
     ['now', visible(endOf(round))],
     ...(job
-      ? [['job', `of ${job.worker}, submitted ${job.submittedAt}, ${startsText(job.starts)}`] as const]
+      ? [['job', `of ${job.worker}, submitted ${submissionsText(job)}, ${startsText(job.starts)}`] as const]
       : []),
     ...(round.leader === undefined ? [] : leadRows(round)),
     ...(deadlineAt === undefined || round.completion ? [] : [['deadline', deadlineAt] as const]),
@@ -90,6 +90,10 @@ function beforeText({
   const why = reason === undefined ? '' : `: ${reason}`
   const wherefore = retriedFor === undefined ? '' : `, ${retriedFor}`
   return `${outcome} ${at}${who === undefined ? '' : ` by ${who}`}${why}; opened again ${retriedAt} by ${retriedBy}${wherefore}`
+}
+
+function submissionsText({ submittedAt, submissions }: NonNullable<RoundJson['job']>): string {
+  return submissions === undefined ? submittedAt : `${submittedAt}, ${submissions} times in all`
 }
 
 function startsText(starts: number): string {

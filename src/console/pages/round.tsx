@@ -102,6 +102,7 @@ function factsOf(round: RoundJson): [string, VNode | string | number | undefined
     ['Fence', fence],
     ['Worker', job && <a href={pathOf('/rounds', { worker: job.worker })}>{job.worker}</a>],
     ['Region', job?.region && <a href={pathOf('/fleet', { region: job.region })}>{job.region}</a>],
+    ['Submitted', job && (job.submissions === undefined ? 'once' : `${job.submissions} times`)],
     ['Starts', job?.starts],
     ['Deadline', deadlineAt && <Time at={deadlineAt} />],
     ['Lease until', lease && round.completion === undefined ? <Time at={lease} /> : undefined],

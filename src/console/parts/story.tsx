@@ -51,8 +51,13 @@ function submissionOf({ job, history = [] }: RoundJson): Event[] {
       tone: 'wait',
       what: 'submitted',
       who: `to the worker ${job.worker}${job.region === undefined ? '' : `, in ${job.region} while it takes jobs there`}`,
+      ...(job.submissions !== undefined && { note: `and ${timesOf(job.submissions - 1)} more: one job` }),
     },
   ]
+}
+
+function timesOf(count: number): string {
+  return count === 1 ? 'once' : `${count} times`
 }
 
 /** Ends that a retry has made earlier ones. */

@@ -89,6 +89,8 @@ export interface SubmissionRecord {
   readonly runTerms: RunTerms
   /** By when a worker has to start it, where it says nothing else, counted from the submission; missing: told no more, or none. */
   readonly untakenMs?: number
+  /** How often the same was submitted again, which has changed nothing; missing: never. */
+  readonly repeats?: number
   /** When its job may be started at the earliest; missing: at once. */
   readonly notBeforeMs?: number
   /** The submission itself, until its queue has it. */

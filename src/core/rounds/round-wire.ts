@@ -35,6 +35,8 @@ interface AnyRoundJson {
     /** Where it is run as long as an instance of its worker takes jobs there. */
     readonly region?: string
     readonly submittedAt: string
+    /** How often it was submitted, with the same data; missing: once. */
+    readonly submissions?: number
     readonly starts: number
   }
 }
@@ -178,6 +180,7 @@ export function roundJson(
         worker: submission.queue,
         ...(submission.runTerms.region !== undefined && { region: submission.runTerms.region }),
         submittedAt: iso(submission.submittedAtMs),
+        ...(submission.repeats !== undefined && { submissions: submission.repeats + 1 }),
         starts: record?.starts ?? 0,
       },
     }),

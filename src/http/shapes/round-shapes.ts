@@ -36,6 +36,9 @@ const JOB = objectOf<NonNullable<RoundJson['job']>>('Job', {
   worker: about('The queue that it waits in.', text()),
   region: optional(about('Where it is run as long as an instance of its worker takes jobs there.', text())),
   submittedAt: instant(),
+  submissions: optional(
+    about('How often it was submitted with the same data; missing where that was once.', integer(2)),
+  ),
   starts: about('How often a worker has begun it.', integer()),
 })
 

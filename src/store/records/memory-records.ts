@@ -96,11 +96,14 @@ export class MemoryRecords implements Records, RoundNews {
   async submit(id: RoundId, submission: Submission, untakenMs = 0): Promise<SubmissionRuling> {
     const key = roundKey(id)
     const nowMs = this.nowMs()
-    if (this.records.has(key) || this.submissions.has(key)) {
+    const digest = submissionDigest(submission)
+    const earlier = this.submissions.get(key)
+    if (this.records.has(key) || earlier) {
+      if (earlier?.digest === digest)
+        this.submissions.set(key, { ...earlier, repeats: (earlier.repeats ?? 0) + 1 })
       return { verdict: 'duplicate', ...(await this.read(id)) }
     }
     const { queue, data, queueTerms, runTerms } = submission
-    const digest = submissionDigest(submission)
     const notBeforeMs = queueTerms.atMs ?? nowMs + (queueTerms.delayMs ?? 0)
     const isBounded = runTerms.deadlineMs === undefined && untakenMs > 0
     const restMs = Math.max(0, notBeforeMs - nowMs) + untakenMs

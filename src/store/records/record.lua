@@ -13,7 +13,7 @@
 --   the same)  w completer's identity (absent: the leader)  a completed (ms after e)  r detail
 -- and of a submitted round, which has these before it has a leader:
 --   q queue  s submitted at (ms)  h digest of the data  o how it is run (JSON)  n starts  v of them given back
---   y not to be started before (ms)
+--   y not to be started before (ms)  M how often the same was submitted again
 --   p data and options (JSON), until its queue has them  k the same, of a job that was cancelled
 -- and of one that was opened again:
 --   u fence of that  j identity of whoever led it over HTTP before  z its earlier ends (JSON), newest first; see retry.lua

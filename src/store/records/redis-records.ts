@@ -715,6 +715,7 @@ function submissionOf(fields: Fields): SubmissionRecord {
     queue: fields.q ?? '',
     submittedAtMs: Number(fields.s),
     digest: fields.h ?? '',
+    ...(fields.M !== undefined && { repeats: Number(fields.M) }),
     ...(fields.y !== undefined && { notBeforeMs: Number(fields.y) }),
     runTerms: runTermsOf(fields.o ?? ''),
     ...(fields.l === undefined && fields.d !== undefined && { untakenMs: Number(fields.d) }),

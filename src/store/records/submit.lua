@@ -2,6 +2,8 @@
 -- is run ('' = as usual)  7 delay ms  8 when it starts at the earliest, instead of a delay ('' = none of both)
 -- 9 deadline ms where it sets none (0 = none), by which a worker has to start it
 local now, record = nowMs(), load()
+-- Counted for who looks at it alone: where memory is full, it is not.
+if record and record.h == ARGV[4] then redis.pcall('HINCRBY', RECORD, 'M', 1) end
 if record then return answer('duplicate', now) end
 redis.call('HSET', RECORD, 'q', ARGV[3], 's', now, 'h', ARGV[4], 'p', ARGV[5])
 local notBefore = tonumber(ARGV[8]) or ARGV[7] ~= '' and now + ARGV[7]
