@@ -1,8 +1,16 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { WorkerContext } from '../../src/client/define-worker.ts'
+import type { RoundListJson } from '../../src/core/rounds/round-wire.ts'
+import type { BackfillJson, ScheduleJson } from '../../src/core/schedules/schedule-wire.ts'
+import { Timetable } from '../../src/core/time/timetable.ts'
+import { pause } from '../../src/waiting.ts'
 import { openBrowser } from '../support/browser.ts'
 import { breachesOf, expectNoSidewaysScroll, jsonBody, openWindow } from '../support/console.ts'
+import { startRedis } from '../support/redis.ts'
+import { startServeProcess } from '../support/serve-process.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
+import { startTestWorkers } from '../support/work.ts'
 
 let server: TestServer
 let browser: Browser
@@ -99,6 +107,75 @@ describe('Schedules', () => {
     await page.getByText('to the worker hello').waitFor()
     expect(wrong).toEqual([])
   })
+
+  it('show each of the last slots as it went: late, missed, skipped, failed and run again, after the server was killed', async () => {
+    const redis = await startRedis()
+    const env = { REDIS_URL: redis.url }
+    const seen = new Set<string>()
+    const strip = async (_: unknown, { round }: WorkerContext) => {
+      const [isFirst, nth] = [!seen.has(round), seen.add(round).size]
+      if (isFirst && nth === 2) throw new Error('no such list')
+      // For two slots to come while it runs.
+      if (nth === 4) await pause(5_000)
+    }
+    await startTestWorkers(redis, { strip }, { attempts: 1 })
+    let url = ''
+    const ask = async <T>(path: string, init?: RequestInit) =>
+      (await (await fetch(`${url}/api/v1/${path}`, init)).json()) as T
+    const rounds = async () => (await ask<RoundListJson>('rounds?system=strip&limit=100')).rounds
+    const counts = async () => (await ask<ScheduleJson>('schedules/strip/s')).counts
+    const body = { every: '2s', overlap: 'skip', catchUp: { max: 1 }, job: { worker: 'strip' } }
+
+    const killed = await startServeProcess(env)
+    url = killed.url
+    const { createdAt } = await ask<ScheduleJson>('schedules/strip/s', jsonBody(body, 'PUT'))
+    const hourAgo = new Date(Date.parse(createdAt) - 3_600_000).toISOString().replace(/\.\d+/, '')
+    const late = await ask<BackfillJson>(
+      'schedules/strip/s/backfill',
+      jsonBody({ from: hourAgo, to: createdAt.replace(/\.\d+/, ''), max: 2 }),
+    )
+    await expect.poll(async () => (await counts()).submitted).toBeGreaterThan(1)
+    await killed.kill()
+    // For three slots to come of which one is made up for.
+    await pause(7_000)
+    const other = await startServeProcess(env)
+    url = other.url
+    await expect.poll(async () => (await counts()).missed).toBeGreaterThan(0)
+    await expect.poll(async () => (await counts()).skipped).toBeGreaterThan(1)
+    await ask('schedules/strip/s/pause', { method: 'POST' })
+    const failed = (await rounds()).filter(({ state }) => state === 'failed')
+    expect(failed).toHaveLength(1)
+    await ask(`retry/strip/${encodeURIComponent(failed[0]?.round ?? '')}`, jsonBody({ reason: 'there is one now' }))
+    await expect.poll(async () => (await rounds()).every(({ state }) => state === 'completed')).toBe(true)
+
+    const found = new Map((await rounds()).map((round) => [round.round, round]))
+    const { next: _, ...schedule } = await ask<ScheduleJson>('schedules/strip/s')
+    const due = new Timetable({ everyMs: 2_000, tz: 'UTC', dst: { gap: 'run-after', overlap: 'first' } })
+      .between(Date.parse(createdAt), Date.parse(schedule.updatedAt), 100)
+      .map(({ key }) => `s@${key}`)
+    const expected = [...late.rounds.map(({ round }) => round), ...due].slice(-30).map((round) => {
+      const came = found.get(round)
+      if (came === undefined) return `${round}: left out`
+      const lateMs = Date.parse(came.job?.submittedAt ?? '') - Date.parse(round.slice(2))
+      if (came.history) return `${round}: completed, opened again once`
+      return `${round}: ${lateMs > 10_000 ? 'late' : came.state}`
+    })
+    expect(expected.filter((said) => said.endsWith('late')).length).toBeGreaterThan(1)
+    const { page, wrong } = await openWindow(browser, url)
+    for (const path of ['/schedules', '/schedules/strip/s']) {
+      await page.goto(url + path)
+      const bars = page.locator('.strip i')
+      await expect.poll(() => bars.count()).toBe(expected.length)
+      const shown = await bars.evaluateAll((all) => all.map((bar) => bar.getAttribute('title') ?? ''))
+      expect(shown.map((said) => said.replace(/: (?:missed|skipped)$/, ': left out').replace(/, .* late$/, ''))).toEqual(expected)
+      const of = (why: string) => shown.filter((said) => said.endsWith(`: ${why}`)).length
+      const { missed, skipped } = schedule.counts
+      expect([of('missed'), of('skipped')]).toEqual([missed, skipped])
+    }
+    expect(wrong).toEqual([])
+    await other.stop()
+    await redis.stop()
+  }, 240_000)
 
   it('have a page each, from which they are changed and removed', async () => {
     await api(

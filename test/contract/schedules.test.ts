@@ -51,6 +51,7 @@ function scheduleOf(body: object = CRON, more: Partial<Schedule> = {}): Schedule
     held: [],
     lastSkipped: 0,
     counts: { submitted: 0, skipped: 0, missed: 0 },
+    leftOut: [],
     ...more,
   }
 }
@@ -102,6 +103,10 @@ describe.each(Object.entries(worlds))('schedules %s', (_, makeWorld) => {
         last: { ...slot(6), submittedAtMs: slot(6).dueMs + 12, submitted: 2, skipped: 1 },
         lastSkipped: 4,
         counts: { submitted: 5, skipped: 6, missed: 7 },
+        leftOut: [
+          { ...slot(4), why: 'missed' },
+          { ...slot(5), why: 'skipped' },
+        ],
       },
     )
     const revision = await store.save(id, 0, schedule, undefined)

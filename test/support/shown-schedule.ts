@@ -25,6 +25,7 @@ export function shownSchedule(
     held: [],
     lastSkipped: 0,
     counts: { submitted: 0, skipped: 0, missed: 0 },
+    leftOut: [],
   })
   return { ...json, now: new Date(NOW_MS).toISOString() }
 }

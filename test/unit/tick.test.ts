@@ -19,6 +19,7 @@ function scheduleOf(body: object, more: Partial<Schedule> = {}): Schedule {
     held: [],
     lastSkipped: 0,
     counts: { submitted: 0, skipped: 0, missed: 0 },
+    leftOut: [],
     ...more,
   }
 }
@@ -95,12 +96,28 @@ describe('accounting', () => {
   ])('by the policy %s, busy %s, holds %j and skips %i', (overlap, isBusy, keys, skipped) => {
     const found = account({ overlap, catchUp: { max: 2 } }, isBusy)
     expect([found.keys, found.skipped]).toEqual([keys, skipped])
+    const left = slots.filter(({ key }) => !keys.includes(key)).map((slot) => ({ ...slot, why: 'skipped' }))
+    expect(found.after.leftOut).toEqual(left)
     expect(found.after).toMatchObject({
       cursorMs: T0 + 3 * MINUTE + 1,
       next: { dueMs: T0 + 4 * MINUTE },
       counts: { missed: 4 },
       lastSkipped: skipped + 4,
     })
+  })
+
+  it('names the newest slots that are left out, however many those are', () => {
+    const schedule = scheduleOf({ catchUp: { max: 2 } })
+    const names = (after: Schedule) => after.leftOut.map(({ dueMs, why }) => [(dueMs - T0) / MINUTE, why])
+    const tick = (before: Schedule, nowMs: number) =>
+      accounted(before, arrivals(before, nowMs), timetableOf(before), nowMs, false)
+    const few = tick(schedule, T0 + 5 * MINUTE)
+    expect(names(few)).toEqual([1, 2, 3].map((minute) => [minute, 'missed']))
+    const hour = tick(few, T0 + 65 * MINUTE)
+    expect(names(hour)).toEqual(Array.from({ length: 30 }, (_, index) => [34 + index, 'missed']))
+    const year = tick(schedule, T0 + 365 * 86_400_000)
+    expect(year.leftOut).toHaveLength(30)
+    expect(names(year).at(-1)).toEqual([365 * 24 * 60 - 2, 'missed'])
   })
 
   it('ends in a last slot with what was left out since the one before', () => {

@@ -16,7 +16,7 @@ import { Name, Named, roundPath, workerPath } from '../parts/name.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { ended, roundKeyOf, took } from '../parts/round-rows.ts'
 import { apiPath, scheduleButtons } from '../parts/schedule-buttons.tsx'
-import { Strip, slotsOf } from '../parts/strip.tsx'
+import { Strip, slotsOf, wentOf } from '../parts/strip.tsx'
 import { type Column, Table } from '../parts/table.tsx'
 import { Time } from '../parts/time.tsx'
 import { When } from '../parts/when.tsx'
@@ -90,7 +90,12 @@ function bodyOf(
         </Panel>
         <Panel
           title="Its last rounds"
-          more={<Strip rounds={slotsOf(rounds).get(`${one.system}/${one.name}`) ?? []} />}
+          more={
+            <Strip
+              rounds={wentOf(slotsOf(rounds).get(`${one.system}/${one.name}`), one.leftOut)}
+              what="slots"
+            />
+          }
         >
           {rounds.length === 0 ? (
             <Empty>None yet.</Empty>

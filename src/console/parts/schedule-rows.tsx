@@ -5,7 +5,7 @@ import { h, type VNode } from '../lib/preact.js'
 import { coming, duration } from '../lib/times.ts'
 import { Badge } from './badge.tsx'
 import { Name, schedulePath } from './name.tsx'
-import { Strip, type slotsOf } from './strip.tsx'
+import { Strip, type slotsOf, wentOf } from './strip.tsx'
 import type { Column } from './table.tsx'
 import { Time } from './time.tsx'
 import { When } from './when.tsx'
@@ -28,7 +28,7 @@ export function columnsOf(
   return [
     { title: 'Schedule', kind: 'main', cell: (one) => <Name href={schedulePath(one)} text={keyOf(one)} /> },
     { title: 'When', cell: (one) => <When of={one} /> },
-    { title: 'Last', cell: (one) => <Strip rounds={stripOf(one) ?? []} /> },
+    { title: 'Last', cell: (one) => <Strip rounds={wentOf(stripOf(one), one.leftOut)} what="slots" /> },
     {
       title: 'Last run',
       cell: (one) => {

@@ -73,6 +73,14 @@ export interface LastSlotJson {
   readonly skipped: number
 }
 
+/** A slot that no round was submitted for. */
+export interface LeftOutSlotJson {
+  readonly slot: string
+  /** The round that it would have been. */
+  readonly round: string
+  readonly why: 'skipped' | 'missed'
+}
+
 /** A schedule as HTTP shows it. Times are ISO 8601 of the record store's clock. */
 export interface ScheduleJson extends FullScheduleBody {
   readonly system: string
@@ -85,6 +93,8 @@ export interface ScheduleJson extends FullScheduleBody {
   readonly last: LastSlotJson | null
   /** What became of all slots so far. */
   readonly counts: SlotCounts
+  /** The newest slots that no round was submitted for, oldest first; missing where there is none. */
+  readonly leftOut?: readonly LeftOutSlotJson[]
   /** Slots that wait for the round before them to end (overlap `queue`). */
   readonly held: number
   readonly now: string
@@ -116,7 +126,7 @@ export interface NextSlotsJson {
 }
 
 export function scheduleJson(id: ScheduleId, schedule: Schedule): Omit<ScheduleJson, 'now'> {
-  const { spec, isPaused, createdAtMs, updatedAtMs, next, last, held, counts } = schedule
+  const { spec, isPaused, createdAtMs, updatedAtMs, next, last, held, counts, leftOut } = schedule
   return {
     ...id,
     ...fullBody(spec),
@@ -136,6 +146,13 @@ export function scheduleJson(id: ScheduleId, schedule: Schedule): Omit<ScheduleJ
         }
       : null,
     counts,
+    ...(leftOut.length > 0 && {
+      leftOut: leftOut.map((slot) => ({
+        slot: slot.key,
+        round: roundOfSlot(id, slot).round,
+        why: slot.why,
+      })),
+    }),
     held: held.length,
   }
 }

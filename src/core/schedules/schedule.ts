@@ -42,6 +42,15 @@ export interface SlotCounts {
   readonly missed: number
 }
 
+/** A slot that no round was submitted for. */
+export interface LeftOutSlot extends Slot {
+  /** As `SlotCounts` has it. */
+  readonly why: 'skipped' | 'missed'
+}
+
+/** How many of the slots that were left out are kept, the newest. */
+export const MAX_LEFT_OUT = 30
+
 /** A schedule as it is stored. Each change makes a new one with a higher revision; all times are the store's. */
 export interface Schedule {
   readonly spec: ScheduleSpec
@@ -58,6 +67,8 @@ export interface Schedule {
   readonly lastSkipped: number
   readonly last?: LastSlot
   readonly counts: SlotCounts
+  /** The newest of those that were left out, oldest first. */
+  readonly leftOut: readonly LeftOutSlot[]
 }
 
 /** What is left of a round's 128 bytes when `@` and a slot's key are written, but one of an offset with seconds. */

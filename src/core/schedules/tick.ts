@@ -1,5 +1,5 @@
 import type { Slot, Timetable } from '../time/timetable.ts'
-import { ON_TIME_MS, type Schedule, type ScheduleSpec } from './schedule.ts'
+import { type LeftOutSlot, MAX_LEFT_OUT, ON_TIME_MS, type Schedule, type ScheduleSpec } from './schedule.ts'
 
 /** Slots that were missed are counted up to so many at a time, and are more after that. */
 const MAX_COUNTED = 10_000
@@ -51,13 +51,14 @@ function sameInstantLeftOut(timetable: Timetable, first: Slot | undefined, slots
  */
 export function accounted(
   schedule: Schedule,
-  { slots, missed }: Arrivals,
+  arrivals: Arrivals,
   timetable: Timetable,
   nowMs: number,
   isBusy: boolean,
 ): Schedule {
+  const { slots, missed } = arrivals
   const held = heldOf(schedule, slots, isBusy)
-  const skipped = schedule.held.length + slots.length - held.length
+  const skipped = [...schedule.held, ...slots].filter((slot) => !held.includes(slot))
   const { counts } = schedule
   const { next: _, ...rest } = schedule
   const next = timetable.after(nowMs)
@@ -66,9 +67,29 @@ export function accounted(
     cursorMs: nowMs,
     ...(next && { next }),
     held,
-    lastSkipped: schedule.lastSkipped + skipped + missed,
-    counts: { ...counts, skipped: counts.skipped + skipped, missed: counts.missed + missed },
+    lastSkipped: schedule.lastSkipped + skipped.length + missed,
+    counts: { ...counts, skipped: counts.skipped + skipped.length, missed: counts.missed + missed },
+    leftOut: [
+      ...schedule.leftOut,
+      ...missedOf(schedule, arrivals, timetable, nowMs).map(because('missed')),
+      ...skipped.map(because('skipped')),
+    ].slice(-MAX_LEFT_OUT),
   }
+}
+
+/** The newest of those that are not made up for. */
+function missedOf(
+  { cursorMs }: Schedule,
+  { slots: [first], missed }: Arrivals,
+  timetable: Timetable,
+  nowMs: number,
+): readonly Slot[] {
+  if (missed === 0) return []
+  return newest(timetable, cursorMs, first ? first.dueMs - 1 : nowMs, Math.min(missed, MAX_LEFT_OUT))
+}
+
+function because(why: LeftOutSlot['why']): (slot: Slot) => LeftOutSlot {
+  return ({ key, dueMs }) => ({ key, dueMs, why })
 }
 
 function heldOf({ spec, held }: Schedule, slots: readonly Slot[], isBusy: boolean): readonly Slot[] {

@@ -1,9 +1,10 @@
 import type { SlotNowJson } from '../../core/rounds/round-wire.ts'
-import type { SlotCounts } from '../../core/schedules/schedule.ts'
+import { MAX_LEFT_OUT, type SlotCounts } from '../../core/schedules/schedule.ts'
 import { MAX_CAUGHT_UP, MAX_CRON, OVERLAPS } from '../../core/schedules/schedule-body.ts'
 import type {
   BackfillJson,
   LastSlotJson,
+  LeftOutSlotJson,
   NextSlotsJson,
   ScheduleBody,
   ScheduleJobBody,
@@ -117,6 +118,15 @@ const LAST_SLOT = objectOf<LastSlotJson>('LastSlot', {
   skipped: about('How many were left out.', integer()),
 })
 
+const LEFT_OUT_SLOT = objectOf<LeftOutSlotJson>('LeftOutSlot', {
+  slot: text(),
+  round: about('The round that it would have been.', text()),
+  why: about(
+    'By the overlap policy, or because it was too old to be made up for, or one of too many.',
+    choice<LeftOutSlotJson['why']>(['skipped', 'missed']),
+  ),
+})
+
 /** The members of a schedule as it is listed. */
 const LISTED_MEMBERS = {
   ...BODY_MEMBERS,
@@ -136,6 +146,12 @@ const LISTED_MEMBERS = {
   counts: about(
     'What became of all slots so far.',
     objectOf<SlotCounts>('SlotCounts', { submitted: integer(), skipped: integer(), missed: integer() }),
+  ),
+  leftOut: optional(
+    about(
+      `The newest slots that no round was submitted for, at most ${MAX_LEFT_OUT}, oldest first.`,
+      listOf(LEFT_OUT_SLOT),
+    ),
   ),
   held: about('Slots that wait for the round before them to end.', integer()),
 }

@@ -222,6 +222,7 @@ export class Schedules {
       held: [],
       lastSkipped: 0,
       counts: { submitted: 0, skipped: 0, missed: 0 },
+      leftOut: [],
     }
     return this.from(schedule, beginOf(spec, nowMs))
   }

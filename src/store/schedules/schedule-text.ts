@@ -1,5 +1,11 @@
 import { escapePart } from '../../core/rounds/round.ts'
-import { packSpec, type Schedule, type ScheduleId, unpackSpec } from '../../core/schedules/schedule.ts'
+import {
+  type LeftOutSlot,
+  packSpec,
+  type Schedule,
+  type ScheduleId,
+  unpackSpec,
+} from '../../core/schedules/schedule.ts'
 import type { Slot } from '../../core/time/timetable.ts'
 
 /** A schedule as Redis has it: what it is asked to do, and how far it has come. */
@@ -24,11 +30,13 @@ interface State {
   readonly x?: number
   /** submitted, skipped, missed */
   readonly c?: readonly [number, number, number]
+  /** left out, each with 1 where it was skipped, not missed */
+  readonly o?: readonly (readonly [...SlotText, (0 | 1)?])[]
 }
 
 export function textOf(id: ScheduleId, schedule: Schedule): ScheduleText {
-  const { spec, isPaused, createdAtMs, updatedAtMs, cursorMs, next, held, last, lastSkipped, counts } =
-    schedule
+  const { spec, isPaused, createdAtMs, updatedAtMs, cursorMs, next, held, last, lastSkipped } = schedule
+  const { counts, leftOut } = schedule
   const { submitted, skipped, missed } = counts
   const state: State = {
     t: [createdAtMs, updatedAtMs, cursorMs],
@@ -38,12 +46,13 @@ export function textOf(id: ScheduleId, schedule: Schedule): ScheduleText {
     ...(last && { l: [...slotText(last), last.submittedAtMs, last.submitted, last.skipped] }),
     ...(lastSkipped > 0 && { x: lastSkipped }),
     ...(submitted + skipped + missed > 0 && { c: [submitted, skipped, missed] }),
+    ...(leftOut.length > 0 && { o: leftOut.map(leftOutText) }),
   }
   return { spec: packSpec(spec, escapePart(id.system)), state: JSON.stringify(state) }
 }
 
 export function scheduleOf(id: ScheduleId, text: ScheduleText): Schedule {
-  const { t, p, n, h = [], l, x = 0, c = [0, 0, 0] } = JSON.parse(text.state) as State
+  const { t, p, n, h = [], l, x = 0, c = [0, 0, 0], o = [] } = JSON.parse(text.state) as State
   return {
     spec: unpackSpec(text.spec, escapePart(id.system)),
     isPaused: p === 1,
@@ -55,7 +64,12 @@ export function scheduleOf(id: ScheduleId, text: ScheduleText): Schedule {
     lastSkipped: x,
     ...(l && { last: { ...slotOf([l[0], l[1]]), submittedAtMs: l[2], submitted: l[3], skipped: l[4] } }),
     counts: { submitted: c[0], skipped: c[1], missed: c[2] },
+    leftOut: o.map(([dueMs, key, isSkipped]) => ({ dueMs, key, why: isSkipped ? 'skipped' : 'missed' })),
   }
+}
+
+function leftOutText({ dueMs, key, why }: LeftOutSlot): readonly [...SlotText, (0 | 1)?] {
+  return why === 'skipped' ? [dueMs, key, 1] : [dueMs, key]
 }
 
 function slotText({ dueMs, key }: Slot): SlotText {
