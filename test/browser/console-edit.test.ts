@@ -1,4 +1,4 @@
-import type { Browser } from 'playwright-core'
+import type { Browser, Locator } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openBrowser } from '../support/browser.ts'
 import { breachesOf, expectNoSidewaysScroll, jsonBody, openWindow } from '../support/console.ts'
@@ -47,6 +47,65 @@ it('of two who edit a schedule the second is told what the first has changed, an
     expect: { grace: '5m' },
   })
   expect(wrong.filter((text) => !text.includes('status of 412'))).toEqual([])
+})
+
+/** Has the page write this into the field of that label, and wait until it is told to be wrong beside it; how many ms that took. */
+function writeWrong(field: Locator, text: string): Promise<number> {
+  return field.evaluate(
+    (node, written) =>
+      new Promise<number>((resolve) => {
+        const { MutationObserver, document, Event } = globalThis as unknown as {
+          MutationObserver: new (act: () => void) => { observe(node: unknown, of: object): void }
+          document: { getElementById(id: string): { className: string } }
+          Event: new (name: string, more: object) => never
+        }
+        const input = node as unknown as { id: string; value: string; dispatchEvent(event: never): void }
+        const hint = document.getElementById(`${input.id}-hint`)
+        const startMs = performance.now()
+        new MutationObserver(() => {
+          if (hint.className === 'wrong') resolve(performance.now() - startMs)
+        }).observe(hint, { attributes: true })
+        input.value = written
+        input.dispatchEvent(new Event('input', { bubbles: true }))
+      }),
+    text,
+  )
+}
+
+it('what is wrong is told beside its field within 400 ms, and what is previewed is what is kept', async () => {
+  await api('schedules/shop/daily', jsonBody({ cron: '0 6 * * *', job: { worker: 'hello' } }, 'PUT'))
+  const { page, wrong } = await openWindow(browser, server.url)
+  await page.goto(`${server.url}/schedules/shop/daily/edit`)
+  for (const [label, bad] of [
+    ['That is', '99 2 * * *'],
+    ['Zone', 'Mars/Olympus'],
+    ['Data', '{'],
+    ['Attempts', 'many'],
+    ['Grace', 'soon'],
+  ] as const) {
+    const field = page.getByLabel(label, { exact: true })
+    const good = await field.inputValue()
+    const tooks: number[] = []
+    // The best of three: a loaded machine may be busy with something else for a moment.
+    for (let n = 0; n < 3; n += 1) {
+      tooks.push(await writeWrong(field, bad))
+      expect([label, await field.getAttribute('aria-invalid')]).toEqual([label, 'true'])
+      await field.fill(good)
+      await expect.poll(() => field.getAttribute('aria-invalid')).toBe('false')
+    }
+    expect([label, Math.min(...tooks) < 400, tooks]).toEqual([label, true, tooks])
+  }
+  await page.getByLabel('That is').fill('15 9 * * MON-FRI')
+  await page.getByLabel('Zone').fill('Asia/Kolkata')
+  await page.getByText('at 09:15 Monday to Friday').waitFor()
+  const previewed = page.locator('.next code')
+  await page.locator('.next li').nth(4).getByText('T09:15:00+05:30').waitFor()
+  const shown = await previewed.allInnerTexts()
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.waitForURL('**/schedules/shop/daily')
+  const { slots } = (await (await api('schedules/shop/daily/next?n=5')).json()) as { slots: { slot: string }[] }
+  expect(slots.map(({ slot }) => slot)).toEqual(shown)
+  expect(wrong.filter((text) => !text.includes('status of 400'))).toEqual([])
 })
 
 it('a backfill names its slots before they are submitted, and is refused where they have changed', async () => {

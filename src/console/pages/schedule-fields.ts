@@ -78,26 +78,6 @@ export function formOf(one: ScheduleJson): Drawn {
   }
 }
 
-/** What can be told without the server. */
-export function problemsOf({ system, name, when, data, attempts }: Drawn): readonly string[] {
-  return [
-    system.trim() === '' && 'System: say which.',
-    name.trim() === '' && 'Name: give it one.',
-    when.trim() === '' && 'When: say it.',
-    !isJson(data) && 'Data: this is no JSON.',
-    attempts !== '' && !/^[1-9]\d{0,3}$/.test(attempts) && 'Attempts: a number from 1.',
-  ].filter((one) => one !== false)
-}
-
-function isJson(text: string): boolean {
-  try {
-    JSON.parse(text)
-    return true
-  } catch {
-    return false
-  }
-}
-
 /** What is asked for: what the form has no field for stays as it is. */
 export function bodyIn(form: Drawn, before: ScheduleJson | undefined): ScheduleBody {
   const { kind, when, zone, worker, data, attempts, overlap, grace } = form

@@ -7,6 +7,7 @@ import { Empty } from '../parts/empty.tsx'
 import { schedulePath } from '../parts/name.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { bodyIn, changesOf, type Drawn, EMPTY, fieldOf } from './schedule-fields.ts'
+import { problemsByField } from './schedule-problems.ts'
 
 export interface Preview {
   readonly next?: NextSlotsJson['slots']
@@ -25,13 +26,14 @@ interface FormView {
 
 /** The form, and beside it what it would do and change. */
 export function formView({ title, box, problems, preview, before, seen }: FormView): VNode {
+  const all = problems.length > 0 || preview.trouble === undefined ? problems : [preview.trouble]
   return (
     <div>
       {headOf(title)}
       <div class="grid">
-        {formBox(box)}
+        {formBox(box, all)}
         <div class="stack">
-          <Panel title="What it would do">{previewOf(box.form, problems, preview)}</Panel>
+          <Panel title="What it would do">{previewOf(box.form, all, preview.next)}</Panel>
           {seen && before && <Panel title="What somebody else has changed">{changes(seen, before)}</Panel>}
           {before && problems.length === 0 && (
             <Panel title="What changes">{changes(before, bodyIn(box.form, before))}</Panel>
@@ -51,7 +53,7 @@ interface FormBox {
   readonly save: () => Promise<void>
 }
 
-function formBox({ form, isNew, set, saved, isBlocked, save }: FormBox): VNode {
+function formBox({ form, isNew, set, saved, isBlocked, save }: FormBox, problems: readonly string[]): VNode {
   return (
     <form
       class="panel body stack"
@@ -60,7 +62,7 @@ function formBox({ form, isNew, set, saved, isBlocked, save }: FormBox): VNode {
         void save()
       }}
     >
-      {fieldsOf(form, isNew, set)}
+      {fieldsOf(form, isNew, set, problems)}
       {refusedOf(saved)}
       <div class="row">
         <button type="submit" class="main" disabled={isBlocked}>
@@ -100,17 +102,22 @@ function fieldsOf(
   form: Drawn,
   isNew: boolean,
   set: (field: keyof Drawn, text: string) => void,
+  problems: readonly string[],
 ): readonly VNode[] {
+  const wrong = problemsByField(problems)
   const names = (Object.keys(EMPTY) as (keyof Drawn)[]).filter(
     (name) => isNew || (name !== 'system' && name !== 'name'),
   )
   return names.map((name) => {
     const { label, hint, choices, isLong } = fieldOf(name)
     const id = `field-${name}`
+    // Nobody has to be told of what they have not come to yet.
+    const problem = form[name] === '' ? undefined : wrong.get(name)
     const shared = {
       id,
       value: form[name],
       'aria-describedby': `${id}-hint`,
+      'aria-invalid': problem !== undefined,
       onInput: (event: { readonly currentTarget: { readonly value: string } }) =>
         set(name, event.currentTarget.value),
     }
@@ -130,16 +137,15 @@ function fieldsOf(
         ) : (
           <input {...shared} autocomplete="off" spellcheck={false} />
         )}
-        <span class="quiet" id={`${id}-hint`}>
-          {hint}
+        <span class={problem === undefined ? 'quiet' : 'wrong'} id={`${id}-hint`}>
+          {problem ?? hint}
         </span>
       </div>
     )
   })
 }
 
-function previewOf(form: Drawn, problems: readonly string[], { next, trouble }: Preview): VNode {
-  const wrong = problems[0] ?? trouble
+function previewOf(form: Drawn, [wrong]: readonly string[], next: Preview['next']): VNode {
   if (wrong !== undefined)
     return (
       <div class="body">

@@ -9,8 +9,9 @@ import { h } from '../lib/preact.js'
 import { Empty, Waiting } from '../parts/empty.tsx'
 import { schedulePath } from '../parts/name.tsx'
 import { apiPath } from '../parts/schedule-buttons.tsx'
-import { bodyIn, type Drawn, EMPTY, formOf, problemsOf } from './schedule-fields.ts'
+import { bodyIn, type Drawn, EMPTY, formOf } from './schedule-fields.ts'
 import { formView, type Preview } from './schedule-form-view.tsx'
+import { problemsOf } from './schedule-problems.ts'
 
 /** As one types, but not at each key. */
 const PREVIEW_AFTER_MS = 250
