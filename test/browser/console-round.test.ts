@@ -1,4 +1,4 @@
-import type { Browser } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { WorkerContext } from '../../src/client/define-worker.ts'
 import { openBrowser } from '../support/browser.ts'
@@ -105,34 +105,106 @@ describe('the job of a round', () => {
 })
 
 describe('the story of a round', () => {
+  /** What is told, and that it is in the order in which it happened. */
+  const storyOn = async (page: Page) => {
+    const events = await page.locator('.story strong').allInnerTexts()
+    const whole = await page.locator('.story li').allInnerTexts()
+    const times = await page.locator('.story time').all()
+    const at = (await Promise.all(times.map((time) => time.getAttribute('datetime')))).map(String)
+    expect(at).toEqual(at.toSorted())
+    return { events, at, text: whole.map((line) => line.replace(/\s+/g, ' ')).join('\n') }
+  }
+
+  it('tells three attempts, a death, a takeover and a refused report, each once and in order, and the same when asked anew', async () => {
+    const round = 'crm/hourly'
+    const take = async () => {
+      const answer = await api('take/sync?wait=25s&lease=1s', { method: 'POST' })
+      expect(answer.status).toBe(200)
+      return ((await answer.json()) as { fence: number }).fence
+    }
+    const report = async (how: 'complete' | 'fail', fence: number, body: object) =>
+      (await api(`${how}/${round}?fence=${fence}`, jsonBody(body))).status
+    const submission = jsonBody({ worker: 'sync', attempts: 3, backoff: { type: 'fixed', delay: '1s' } })
+    for (const status of [202, 200, 200])
+      expect((await api(`submit/${round}`, submission)).status).toBe(status)
+    // Whoever takes it first dies with it: nothing is heard of them until their lease has ended, and another has it.
+    const dead = await take()
+    const first = await take()
+    expect(await report('complete', dead, { result: 'too late' })).toBe(400)
+    expect(await report('fail', first, { reason: 'connect ECONNREFUSED' })).toBe(200)
+    const second = await take()
+    expect(await report('fail', second, { reason: 'connect ETIMEDOUT' })).toBe(200)
+    const third = await take()
+    expect(await report('complete', third, { result: 'synced' })).toBe(200)
+    const { page, wrong } = await openWindow(browser, server.url)
+    await page.goto(`${server.url}/rounds/${round}`)
+    await page.getByText('"synced"').waitFor()
+    const story = await storyOn(page)
+    expect(story.events).toEqual([
+      'submitted',
+      'started',
+      'started',
+      'report refused',
+      'attempt failed',
+      'started',
+      'attempt failed',
+      'start 4',
+      'completed',
+    ])
+    expect(story.text).toMatch(
+      new RegExp(
+        [
+          'to the worker sync and 2 times more: one job',
+          `under fence ${dead} came to no end: its worker died, or lost Redis`,
+          `under fence ${first}`,
+          `report refused of [^ ]+ under fence ${dead}: completed`,
+          `attempt failed under fence ${first} connect ECONNREFUSED`,
+          `under fence ${second}`,
+          `attempt failed under fence ${second} connect ETIMEDOUT`,
+          `under fence ${third}`,
+          'completed',
+        ].join('.*\n.*'),
+      ),
+    )
+    expect(story.text).not.toMatch(/-\d/)
+    await page.reload()
+    await page.getByText('"synced"').waitFor()
+    expect(await storyOn(page)).toEqual(story)
+    expect(wrong).toEqual([])
+  })
+
   it('tells attempts, a failure and how it was opened again, each once, in order, and the same when asked anew', async () => {
     let runs = 0
-    const sync = async () => {
+    const again = async () => {
       runs += 1
       if (runs <= 3) throw new Error(`connect ECONNREFUSED ${runs}`)
       return 'synced'
     }
-    await startTestWorkers(server.redis, { sync }, { attempts: 3 })
-    await api('submit/crm/hourly', jsonBody({ worker: 'sync' }))
+    await startTestWorkers(server.redis, { again }, { attempts: 3 })
+    await api('submit/crm/daily', jsonBody({ worker: 'again' }))
     const { page, wrong } = await openWindow(browser, server.url)
-    await page.goto(`${server.url}/rounds/crm/hourly`)
+    await page.goto(`${server.url}/rounds/crm/daily`)
     await page.getByRole('button', { name: 'Retry', exact: true }).click()
     await page.getByLabel('Reason').fill('the database is back')
     await page.getByRole('button', { name: 'Retry the round' }).click()
     await page.getByText('"synced"').waitFor()
-    const told = async () => {
-      const events = await page.locator('.story strong').allInnerTexts()
-      const times = await page.locator('.story time').all()
-      const at = await Promise.all(times.map((time) => time.getAttribute('datetime')))
-      return { events, at: at.map(String) }
-    }
-    const story = await told()
-    expect(story.events).toEqual(['failed', 'opened again', 'started', 'completed'])
-    expect(story.at).toEqual(story.at.toSorted())
-    await page.getByText('connect ECONNREFUSED 3').waitFor()
+    const story = await storyOn(page)
+    expect(story.events).toEqual([
+      'submitted',
+      'started',
+      'attempt failed',
+      'started',
+      'attempt failed',
+      'started',
+      'failed',
+      'opened again',
+      'started',
+      'completed',
+    ])
+    for (const run of [1, 2, 3]) expect(story.text.split(`connect ECONNREFUSED ${run}`)).toHaveLength(2)
     await page.reload()
     await page.getByText('"synced"').waitFor()
-    expect(await told()).toEqual(story)
+    expect(await storyOn(page)).toEqual(story)
     expect(wrong).toEqual([])
   })
 })

@@ -780,6 +780,59 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     })
   })
 
+  it('tell what has become of a round on the way to its end, each once', async () => {
+    const job = { address: 'worker', identity: JOB_IDENTITY }
+    const told = async (one = id) =>
+      (await records.read(one)).events?.map(({ atMs, ...event }) => {
+        expect(atMs).toBeGreaterThan(0)
+        return event
+      })
+    await records.submit(id, { queue: 'mailer', data: 1, queueTerms: {}, runTerms: {} })
+    await records.start(id, job, terms, 9)
+    expect(await told()).toBeUndefined()
+    await records.noteFailure(id, 1, 'connect ECONNREFUSED')
+    await records.noteFailure(id, 7, 'of no start')
+    await records.start(id, job, terms, 9)
+    await records.start(id, job, terms, 9)
+    await records.giveBack(id, 3)
+    await records.start(id, job, terms, 9)
+    await records.finish(id, { ...job, fence: 2 }, done)
+    await records.finish(id, { ...job, fence: 4 }, gaveUp)
+    await records.noteFailure(id, 4, 'after its end')
+    const events = [
+      { kind: 'failed', fence: 1, reason: 'connect ECONNREFUSED' },
+      { kind: 'started', by: 'worker', fence: 1 },
+      { kind: 'started', by: 'worker', fence: 2 },
+      { kind: 'givenBack', fence: 3 },
+      { kind: 'started', by: 'worker', fence: 3 },
+      { kind: 'refused', by: 'worker', fence: 2, outcome: 'completed' },
+    ]
+    expect(await told()).toEqual(events)
+    const { submission } = await records.read(id)
+    const seen = { submittedAtMs: submission?.submittedAtMs ?? 0, job: { data: 1, queueTerms: {} } }
+    await records.retry(id, { by: 'ops', deadlineMs: 60_000 }, seen)
+    expect(await told()).toEqual([
+      ...events,
+      { kind: 'submitted', by: 'mailer' },
+      { kind: 'started', by: 'worker', fence: 4 },
+    ])
+
+    const led = { system, round: 'led' }
+    await records.decide(led, { ...anna, name: 'anna-1' }, leased)
+    await world.passTime(500)
+    await records.decide(led, bert, leased)
+    expect(await told(led)).toEqual([{ kind: 'led', by: 'anna-1', fence: expect.any(Number) }])
+    for (let n = 0; n < 9; n += 1) await records.complete(led, { ...anna, fence: 1 }, done, terms)
+    const refused = { kind: 'refused', by: anna.address, fence: 1, outcome: 'completed' }
+    expect((await told(led))?.slice(1)).toEqual(Array.from({ length: 5 }, () => refused))
+
+    const often = { system, round: 'often' }
+    for (let n = 0; n < 40; n += 1) await records.start(often, job, terms, 99)
+    const all = (await told(often)) ?? []
+    const last = (await records.read(often)).record?.fence ?? 0
+    expect(all.map(({ fence }) => fence)).toEqual(Array.from({ length: 30 }, (_, n) => last - 30 + n))
+  })
+
   it('leave the end of a job in the outbox only where its deadline is watched', async () => {
     const job = { address: 'worker', identity: JOB_IDENTITY, fence: 1 }
     const watched = { system: `${system}-watched`, round: 'r' }

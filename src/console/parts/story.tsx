@@ -1,4 +1,4 @@
-import type { RoundJson } from '../../core/rounds/round-wire.ts'
+import type { RoundEventJson, RoundJson } from '../../core/rounds/round-wire.ts'
 import { zone } from '../lib/choices.ts'
 import { serverNowMs } from '../lib/clock.ts'
 import { type ComponentChildren, h, type VNode } from '../lib/preact.js'
@@ -10,6 +10,7 @@ interface Event {
   readonly mark: Mark
   readonly tone: string
   readonly what: string
+  readonly fence?: number
   readonly who?: ComponentChildren
   readonly note?: string
 }
@@ -18,8 +19,8 @@ interface Event {
 export function Story({ round }: { readonly round: RoundJson }): VNode {
   return (
     <ol class="story">
-      {eventsOf(round).map(({ at, mark, tone, what, who, note }) => (
-        <li key={`${at}${what}`}>
+      {eventsOf(round).map(({ at, mark, tone, what, fence, who, note }) => (
+        <li key={`${at} ${what} ${fence}`}>
           <time dateTime={at} title={utc(Date.parse(at))}>
             {moment(Date.parse(at), zone(), serverNowMs())}
           </time>
@@ -37,7 +38,9 @@ export function Story({ round }: { readonly round: RoundJson }): VNode {
 }
 
 function eventsOf(round: RoundJson): Event[] {
-  return [...submissionOf(round), ...earlierOf(round), ...leadOf(round), ...endOf(round), ...dueOf(round)]
+  const all = [submissionOf, notedOf, earlierOf, leadOf, endOf, dueOf].flatMap((of) => of(round))
+  // Of one moment in this order.
+  return all.toSorted((a, b) => Date.parse(a.at) - Date.parse(b.at))
 }
 
 /** Of one that was opened again it is told as that: the record has the job's last submission. */
@@ -58,6 +61,47 @@ function submissionOf({ job, history = [] }: RoundJson): Event[] {
 
 function timesOf(count: number): string {
   return count === 1 ? 'once' : `${count} times`
+}
+
+/** What was noted on the way. */
+function notedOf({ events = [], history = [] }: RoundJson): Event[] {
+  const ends = [...events.filter(({ what }) => what === 'failed' || what === 'givenBack'), ...history]
+  const hasEnded = (fence: number | undefined) => ends.some((end) => end.fence === fence)
+  return events.map((event) => ({
+    at: event.at,
+    ...(event.fence !== undefined && { fence: event.fence }),
+    ...sayEvent(event, hasEnded(event.fence)),
+  }))
+}
+
+/** @param hasEnded what has become of a leader or a start is told besides */
+function sayEvent(
+  { what, by, fence, reason, outcome }: RoundEventJson,
+  hasEnded: boolean,
+): Omit<Event, 'at' | 'fence'> {
+  const who = `by ${by} under fence ${fence}`
+  switch (what) {
+    case 'submitted':
+      return { mark: 'wait', tone: 'wait', what, who: `to the worker ${by}` }
+    case 'led': {
+      const note = 'its lease ended without a report, and another took over'
+      return { mark: 'play', tone: 'accent', what, who, ...(!hasEnded && { note }) }
+    }
+    case 'started': {
+      const note = 'came to no end: its worker died, or lost Redis'
+      return { mark: 'play', tone: 'accent', what, who, ...(!hasEnded && { note }) }
+    }
+    case 'failed': {
+      const note = reason === undefined ? {} : { note: reason }
+      return { mark: 'cross', tone: 'bad', what: 'attempt failed', who: `under fence ${fence}`, ...note }
+    }
+    case 'givenBack':
+      return { mark: 'wait', tone: 'wait', what: 'given back', who: `under fence ${fence}` }
+    case 'refused': {
+      const under = fence === undefined ? '' : ` under fence ${fence}`
+      return { mark: 'cross', tone: 'warn', what: 'report refused', who: `of ${by}${under}: ${outcome}` }
+    }
+  }
 }
 
 /** Ends that a retry has made earlier ones. */
@@ -88,12 +132,15 @@ function earlierOf({ history = [] }: RoundJson): Event[] {
 
 function leadOf(round: RoundJson): Event[] {
   if (!('electedAt' in round)) return []
-  const { job, leader, leaderName, fence, electedAt, leaseMs } = round
+  const { job, leader, leaderName, fence, electedAt, leaseMs, events } = round
   const times = job && job.starts > 1 ? `start ${job.starts}` : job ? 'started' : 'led'
-  const waited = job && Date.parse(electedAt) - Date.parse(job.submittedAt)
+  // Of a later start it would be what came before, too.
+  const waited = job && job.starts <= 1 ? Date.parse(electedAt) - Date.parse(job.submittedAt) : undefined
   const notes = [
     waited !== undefined && waited >= 0 && `waited ${duration(waited)}`,
-    job &&
+    // Where no more is known of them.
+    events === undefined &&
+      job &&
       job.starts > 1 &&
       `${job.starts - 1} earlier start${job.starts > 2 ? 's' : ''} ended without a report, or failed`,
     leaseMs !== undefined && `lease of ${duration(leaseMs)}`,
@@ -101,6 +148,7 @@ function leadOf(round: RoundJson): Event[] {
   return [
     {
       at: electedAt,
+      fence,
       mark: 'play',
       tone: 'accent',
       what: times,

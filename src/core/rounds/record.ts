@@ -64,6 +64,23 @@ export interface RoundEnd {
   readonly retriedFor?: string
 }
 
+/** Something that has become of a round, and that its record would not say any more. */
+export interface RoundEvent {
+  /** `failed`: an attempt, and another was made. `givenBack`: a start that came to nothing. `refused`: a report. */
+  readonly kind: 'submitted' | 'led' | 'started' | 'failed' | 'givenBack' | 'refused'
+  readonly atMs: number
+  /** The worker that it was submitted to; else who has done it. */
+  readonly by?: string
+  readonly fence?: number
+  readonly reason?: string
+  /** What was refused. */
+  readonly outcome?: Outcome
+}
+
+/** How many events of a round are kept, the newest, and how many refused reports, the first. */
+export const MAX_EVENTS = 30
+export const MAX_REFUSALS = 5
+
 /** How many earlier ends are kept, the newest. */
 export const MAX_ENDS = 10
 /** What is kept of the reason of each, so that the record stays small. */

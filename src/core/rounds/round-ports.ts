@@ -3,7 +3,7 @@ import type { Candidate, Reporter } from './candidate.ts'
 import type { CancelVerdict, CompletionVerdict, RetryVerdict } from './completion.ts'
 import type { ElectionVerdict, RenewalVerdict } from './election.ts'
 import type { RunTerms, Submission, SubmissionRecord } from './job.ts'
-import type { Outcome, RoundEnd, RoundRecord, Terms } from './record.ts'
+import type { Outcome, RoundEnd, RoundEvent, RoundRecord, Terms } from './record.ts'
 import type { RoundId } from './round.ts'
 
 /** A round as it was at `nowMs` of the store's clock: led, submitted, both or neither. */
@@ -13,6 +13,8 @@ export interface Sighting {
   readonly submission?: SubmissionRecord
   /** How it had ended before it was opened again, newest first; missing if it never was. */
   readonly history?: readonly RoundEnd[]
+  /** What has become of it besides, in the order in which it was noted; missing where it went straight to its end. */
+  readonly events?: readonly RoundEvent[]
 }
 
 /** `submitted` for the call that made the job; `duplicate` for all others, also where the round is led over HTTP. */
@@ -190,6 +192,8 @@ export interface Records {
   ): Promise<StartRuling>
   /** Gives back the start that has this fence, which then counts as no death. Does nothing if another has started it since. */
   giveBack(id: RoundId, fence: number): Promise<void>
+  /** Notes that the attempt under this fence has failed, and another will be made. */
+  noteFailure(id: RoundId, fence: number, reason: string): Promise<void>
   /**
    * Makes the lease last for `leaseMs` from now on, or for its own length, and never for less than it lasts already: others
    * remember until when. Does nothing to a round without a lease.

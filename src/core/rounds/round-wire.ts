@@ -4,6 +4,7 @@ import {
   isVacant,
   type Outcome,
   type RoundEnd,
+  type RoundEvent,
   type RoundRecord,
   type RoundState,
   stateOf,
@@ -24,11 +25,23 @@ export interface RoundEndJson {
   readonly retriedFor?: string
 }
 
+/** Something that has become of a round on the way to its end. */
+export interface RoundEventJson {
+  readonly what: RoundEvent['kind']
+  readonly at: string
+  readonly by?: string
+  readonly fence?: number
+  readonly reason?: string
+  readonly outcome?: Outcome
+}
+
 interface AnyRoundJson {
   readonly system: string
   readonly round: string
   /** Its earlier ends, newest first; missing if it was never opened again. */
   readonly history?: readonly RoundEndJson[]
+  /** What has become of it on the way, oldest first; missing if it went straight to its end. */
+  readonly events?: readonly RoundEventJson[]
   /** The job that a submitted round is. */
   readonly job?: {
     readonly worker: string
@@ -171,7 +184,7 @@ export function ledRoundJson(id: RoundId, record: RoundRecord, nowMs: number): L
 /** A round as it was seen; undefined if it was neither led nor submitted. */
 export function roundJson(
   id: RoundId,
-  { record, submission, history }: Omit<Sighting, 'nowMs'>,
+  { record, submission, history, events }: Omit<Sighting, 'nowMs'>,
   nowMs: number,
 ): RoundJson | undefined {
   const more = {
@@ -185,6 +198,7 @@ export function roundJson(
       },
     }),
     ...(history && { history: history.map(endJson) }),
+    ...(events && { events: inTime(events).map(eventJson) }),
   }
   if (record && isVacant(record)) {
     const state = stateOf(record, nowMs) as SubmittedRoundJson['state']
@@ -207,6 +221,21 @@ export function roundJobJson(id: RoundId, worker: string, job: JobSight, nowMs: 
 
 function endJson({ atMs, retriedAtMs, ...end }: RoundEnd): RoundEndJson {
   return { ...end, at: iso(atMs), retriedAt: iso(retriedAtMs) }
+}
+
+/** Within one ms in the order in which they follow one another. */
+const ORDER: readonly RoundEvent['kind'][] = ['submitted', 'led', 'started', 'failed', 'givenBack', 'refused']
+
+/** A start is noted as late as the next one comes. */
+function inTime(events: readonly RoundEvent[]): readonly RoundEvent[] {
+  return events.toSorted(
+    (a, b) =>
+      a.atMs - b.atMs || (a.fence ?? 0) - (b.fence ?? 0) || ORDER.indexOf(a.kind) - ORDER.indexOf(b.kind),
+  )
+}
+
+function eventJson({ kind, atMs, ...event }: RoundEvent): RoundEventJson {
+  return { what: kind, at: iso(atMs), ...event }
 }
 
 function detailJson(outcome: Outcome, detail: string): { result?: unknown; reason?: string } {

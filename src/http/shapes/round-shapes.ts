@@ -1,7 +1,8 @@
-import { MAX_ENDS } from '../../core/rounds/record.ts'
+import { MAX_ENDS, MAX_EVENTS } from '../../core/rounds/record.ts'
 import type {
   LedRoundJson,
   RoundEndJson,
+  RoundEventJson,
   RoundJobJson,
   RoundJson,
   RoundListJson,
@@ -62,7 +63,25 @@ const END = objectOf<RoundEndJson>('RoundEnd', {
   retriedFor: optional(about('Why.', text())),
 })
 
+const EVENT = objectOf<RoundEventJson>('RoundEvent', {
+  what: about(
+    'An attempt that failed, and was not the last; a start that was given back unspent; a report that was refused.',
+    choice<RoundEventJson['what']>(['submitted', 'led', 'started', 'failed', 'givenBack', 'refused']),
+  ),
+  at: instant(),
+  by: optional(about('The worker that it was submitted to; else who has done it.', text())),
+  fence: optional(integer(1)),
+  reason: optional(text()),
+  outcome: optional(about('What the report that was refused said.', choice(['completed', 'failed']))),
+})
+
 const HISTORY = {
+  events: optional(
+    about(
+      `What has become of it on the way, oldest first, at most ${MAX_EVENTS}; missing if it went straight to its end.`,
+      listOf(EVENT),
+    ),
+  ),
   history: optional(
     about(`Its earlier ends, at most ${MAX_ENDS}, newest first, if it was opened again.`, listOf(END)),
   ),

@@ -153,6 +153,14 @@ export class JobRecord {
     )
   }
 
+  /** For the story of the round alone: what fails here is not told. */
+  noteFailure(id: RoundId, fence: number, reason: string): Promise<void> {
+    const about = { round: roundKey(id), fence }
+    return orLater(this.parts.log, about, 'failure of an attempt not noted', () =>
+      this.parts.records.noteFailure(id, fence, reason),
+    )
+  }
+
   /** @param lock the gate's, given up with it */
   async complete(
     id: RoundId,

@@ -275,7 +275,7 @@ export class JobRunner {
       if (hold.lock) await hold.rest()
       await this.record.fail(id, reporter, terms, failure.reason, hold.lock)
       if (hold.lock) hold.letGo()
-    }
+    } else await this.record.noteFailure(id, reporter.fence, failure.reason)
     return { kind: 'failed', ...failure, isFinal }
   }
 }

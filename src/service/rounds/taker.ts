@@ -208,11 +208,9 @@ export class Taker {
     const job = await this.parts.takes.find(out.queue, id)
     const isLast = isFinal || (job?.number ?? 1) >= (job?.attempts ?? out.hold.usual.attempts ?? 1)
     if (isLast || out.runTerms.ifExecutorDies === 'fail') return false
-    await this.endHeld(id, out, {
-      kind: 'failed',
-      reason: reason || 'failed without a reason',
-      isFinal: false,
-    })
+    const why = reason || 'failed without a reason'
+    if (seen.record) await this.record.noteFailure(id, seen.record.fence, why)
+    await this.endHeld(id, out, { kind: 'failed', reason: why, isFinal: false })
     return true
   }
 

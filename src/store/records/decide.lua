@@ -19,6 +19,7 @@ end
 
 local replaces = record and record.l
 local fence = lead(now, candidate, replaces)
+if replaces then noteLead(record) end
 redis.call('ZADD', DEADLINES, now + candidate.deadlineMs, ROUND)
 if not record and candidate.leaseMs == 0 and candidate.gate == '' then
   -- The usual case: the caller knows all else that was written.

@@ -21,7 +21,10 @@ import {
   MAX_DEADLINE_MS,
   MAX_END_REASON_BYTES,
   MAX_ENDS,
+  MAX_EVENTS,
+  MAX_REFUSALS,
   type RoundEnd,
+  type RoundEvent,
   type RoundRecord,
   type Terms,
 } from '../../core/rounds/record.ts'
@@ -65,6 +68,7 @@ export class MemoryRecords implements Records, RoundNews {
   private readonly cancelled = new Map<string, JobContent>()
   private readonly openers = new Map<string, string | undefined>()
   private readonly ends = new Map<string, readonly RoundEnd[]>()
+  private readonly events = new Map<string, readonly RoundEvent[]>()
   protected readonly deadlines = new Map<string, number>()
   private readonly toldAgain = new Set<string>()
   private placed = 0
@@ -87,6 +91,7 @@ export class MemoryRecords implements Records, RoundNews {
       return this.ruling(verdict, key)
     }
     this.lead(id, candidate, terms, gate)
+    this.noteLead(key, before)
     this.deadlines.set(key, nowMs + terms.deadlineMs)
     if (this.overdue.delete(key)) this.noteLed(key)
     const previous = before && { leader: before.leader, fence: before.fence }
@@ -154,6 +159,7 @@ export class MemoryRecords implements Records, RoundNews {
     if (restMs > 0) return { verdict: 'early', restMs }
     if (lock) this.locks.set(lock.key, { value: lock.value, untilMs: nowMs + lock.ttlMs })
     const place = this.places.get(key)
+    if (starts > 0) this.noteLead(key, before)
     const record = { ...this.lead(id, candidate, { deadlineMs }, hold), starts: starts + 1 }
     this.records.set(key, record)
     if (place) this.places.set(key, place)
@@ -165,7 +171,29 @@ export class MemoryRecords implements Records, RoundNews {
     const record = this.records.get(key)
     if (record?.fence === fence && !record.completion) {
       this.givenBack.set(key, (this.givenBack.get(key) ?? 0) + 1)
+      this.note(key, { kind: 'givenBack', atMs: this.nowMs(), fence })
     }
+  }
+
+  async noteFailure(id: RoundId, fence: number, reason: string): Promise<void> {
+    const key = roundKey(id)
+    const record = this.records.get(key)
+    if (record?.fence !== fence || record.completion) return
+    this.note(key, { kind: 'failed', atMs: this.nowMs(), fence, reason: cutReason(reason) })
+  }
+
+  private noteLead(key: string, before: RoundRecord | undefined): void {
+    if (before === undefined || isVacant(before)) return
+    const { starts, electedAtMs, leader, leaderName, fence } = before
+    const kind = starts ? 'started' : 'led'
+    this.note(key, { kind, atMs: electedAtMs, by: leaderName ?? leader, fence })
+  }
+
+  private note(key: string, event: RoundEvent): void {
+    const events = this.events.get(key) ?? []
+    const refusals = events.filter(({ kind }) => kind === 'refused').length
+    if (event.kind === 'refused' && refusals >= MAX_REFUSALS) return
+    this.events.set(key, [...events, event].slice(-MAX_EVENTS))
   }
 
   async renew(id: RoundId, reporter: Reporter, leaseMs?: number): Promise<RenewalRuling> {
@@ -188,6 +216,11 @@ export class MemoryRecords implements Records, RoundNews {
     const nowMs = this.nowMs()
     const before = this.records.get(key)
     const verdict = judgeCompletion(before, reporter, report.outcome)
+    if (verdict === 'refused') {
+      const { address: by, fence } = reporter
+      const { outcome } = report
+      this.note(key, { kind: 'refused', atMs: nowMs, by, ...(fence !== undefined && { fence }), outcome })
+    }
     if (verdict !== 'recorded') return this.ruling(verdict, key)
     const isLed = before !== undefined && !isVacant(before)
     const led = isLed ? before : this.lead(id, reporter, { deadlineMs: terms.deadlineMs })
@@ -266,6 +299,9 @@ export class MemoryRecords implements Records, RoundNews {
       retriedBy: order.by,
       ...(order.reason !== undefined && { retriedFor: cutReason(order.reason) }),
     }
+    if (submission && !record?.reopened)
+      this.note(key, { kind: 'submitted', atMs: submission.submittedAtMs, by: submission.queue })
+    this.noteLead(key, record)
     this.openers.set(key, order.identity)
     this.ends.set(key, [end, ...(this.ends.get(key) ?? [])].slice(0, MAX_ENDS))
     this.reopen(id, submission?.runTerms.deadlineMs ?? order.deadlineMs)
@@ -320,11 +356,13 @@ export class MemoryRecords implements Records, RoundNews {
     const record = this.records.get(roundKey(id))
     const submission = this.submissions.get(roundKey(id))
     const history = this.ends.get(roundKey(id))
+    const events = this.events.get(roundKey(id))
     return {
       nowMs: this.nowMs(),
       ...(record && { record }),
       ...(submission && { submission }),
       ...(history && { history }),
+      ...(events && { events }),
     }
   }
 
@@ -489,12 +527,14 @@ export class MemoryRecords implements Records, RoundNews {
     const submission = this.submissions.get(key)
     const record = this.records.get(key) as RoundRecord
     const history = this.ends.get(key)
+    const events = this.events.get(key)
     return {
       verdict,
       nowMs: this.nowMs(),
       record,
       ...(submission && { submission }),
       ...(history && { history }),
+      ...(events && { events }),
     }
   }
 }

@@ -17,9 +17,12 @@
 --   p data and options (JSON), until its queue has them  k the same, of a job that was cancelled
 -- and of one that was opened again:
 --   u fence of that  j identity of whoever led it over HTTP before  z its earlier ends (JSON), newest first; see retry.lua
+-- and of one that did not go straight to its end:
+--   E events (JSON), as they were noted; see note()
 
 local ROUND, RETENTION, RECORD, FENCE, HISTORY, OUTBOX, OVERDUE, DEADLINES
 local HOUR_MS = 3600000
+local MOST_REASON_BYTES, MOST_EVENTS, MOST_REFUSALS = 500, 30, 5
 
 -- A script that takes several steps says so before each.
 local function isStepOf(keys, own)
@@ -55,6 +58,33 @@ end
 
 local function keep(key)
   if RETENTION > 0 then redis.call('PEXPIRE', key, RETENTION) end
+end
+
+-- At most so many bytes, and no half of a character.
+local function cut(text)
+  if #text <= MOST_REASON_BYTES then return text end
+  local last = MOST_REASON_BYTES
+  while last > 0 and string.byte(text, last + 1) >= 128 and string.byte(text, last + 1) < 192 do last = last - 1 end
+  return string.sub(text, 1, last)
+end
+
+-- Notes what the other fields will not say any more: k what (q submitted, l led, s started, x attempt failed, b start given back, r report
+-- refused)  t when (ms)  w who  f fence  r why, of a refusal the outcome. The newest are kept, and the first refusals. Where memory is full, none.
+local function note(event)
+  local noted = redis.call('HGET', RECORD, 'E')
+  local events, refusals = noted and cjson.decode(noted) or {}, 0
+  for _, earlier in ipairs(events) do if earlier.k == 'r' then refusals = refusals + 1 end end
+  if event.k == 'r' and refusals >= MOST_REFUSALS then return end
+  events[#events + 1] = event
+  while #events > MOST_EVENTS do table.remove(events, 1) end
+  redis.pcall('HSET', RECORD, 'E', cjson.encode(events))
+end
+
+-- Notes who has led, where another does now.
+local function noteLead(record)
+  if not record.l or record.i == '' then return end
+  local isJob = record.n and tonumber(record.n) > 0
+  note({ k = isJob and 's' or 'l', t = record.e, w = record.L or record.l, f = record.f })
 end
 
 -- The record, for as long as a call says, which is in how it is run.
@@ -155,9 +185,7 @@ local function isFromBefore(record, identity, fence)
   return identity == record.j
 end
 
--- Records the end of the round. Returns verdict and now.
--- ARGV: 3 address  4 identity  5 fence ('' = none)  6 detail  7 deadline ms  8 channel
-local function settle(outcome)
+local function judgeEnd(outcome)
   local now, record = nowMs(), pick('l', 'i', 'f', 'e', 'd', 'c', 'w', 'n', 'o', 'u', 'j')
   local address, identity, fence = ARGV[3], ARGV[4], ARGV[5]
   if not record.l or record.i == '' then
@@ -194,3 +222,12 @@ local function settle(outcome)
   return 'recorded', now
 end
 
+-- Records the end of the round. Returns verdict and now.
+-- ARGV: 3 address  4 identity  5 fence ('' = none)  6 detail  7 deadline ms  8 channel
+local function settle(outcome)
+  local verdict, now = judgeEnd(outcome)
+  if verdict == 'refused' then
+    note({ k = 'r', t = now, w = ARGV[3], f = ARGV[5] ~= '' and ARGV[5] or nil, r = outcome })
+  end
+  return verdict, now
+end

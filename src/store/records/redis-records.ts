@@ -16,6 +16,7 @@ import {
   type Completion,
   MAX_DEADLINE_MS,
   type RoundEnd,
+  type RoundEvent,
   type RoundRecord,
   type Terms,
 } from '../../core/rounds/record.ts'
@@ -54,7 +55,7 @@ import { entriesOf, Histories, type HistoryStart, markOf } from './histories.ts'
 import { type Indexed, SystemIndex, type SystemWalk, TOUCH_MS } from './system-index.ts'
 
 /** What touches the record alone. It goes on while the Cluster slot moves. */
-const RECORD_STEPS = ['renew', 'read', 'vacate', 'give-back'] as const
+const RECORD_STEPS = ['renew', 'read', 'vacate', 'give-back', 'note-failure'] as const
 /** What touches the system's other keys, too: all of them are named, in the order that record.lua tells. */
 const SYSTEM_STEPS = [
   'decide',
@@ -199,6 +200,10 @@ export class RedisRecords implements Records {
 
   async giveBack(id: RoundId, fence: number): Promise<void> {
     await this.attempt('give back', id, () => this.recordStep('give-back', id, [fence]))
+  }
+
+  async noteFailure(id: RoundId, fence: number, reason: string): Promise<void> {
+    await this.attempt('note a failure of', id, () => this.recordStep('note-failure', id, [fence, reason]))
   }
 
   async renew(id: RoundId, reporter: Reporter, leaseMs = 0): Promise<RenewalRuling> {
@@ -696,6 +701,7 @@ function rulingOf<Verdict>(reply: unknown[]): Ruling<Verdict> {
     record: recordOf(fields),
     ...(fields.q !== undefined && { submission: submissionOf(fields) }),
     ...(fields.z !== undefined && { history: endsOf(fields.z) }),
+    ...(fields.E !== undefined && { events: eventsOf(fields.E) }),
   }
 }
 
@@ -707,6 +713,7 @@ export function sightingOf(reply: unknown[]): Sighting {
     ...(fields.l !== undefined && { record: recordOf(fields) }),
     ...(fields.q !== undefined && { submission: submissionOf(fields) }),
     ...(fields.z !== undefined && { history: endsOf(fields.z) }),
+    ...(fields.E !== undefined && { events: eventsOf(fields.E) }),
   }
 }
 
@@ -773,6 +780,31 @@ function endsOf(json: string): readonly RoundEnd[] {
     retriedBy: end.w ?? '',
     ...(end.y !== undefined && { retriedFor: end.y }),
   }))
+}
+
+const KINDS: Readonly<Record<string, RoundEvent['kind']>> = {
+  q: 'submitted',
+  l: 'led',
+  s: 'started',
+  x: 'failed',
+  b: 'givenBack',
+  r: 'refused',
+}
+
+/** The letters are explained in record.lua. One of a kind that a later build has made is left out. */
+function eventsOf(json: string): readonly RoundEvent[] {
+  return (JSON.parse(json) as Readonly<Record<string, string>>[]).flatMap(({ k = '', t, w, f, r }) => {
+    const kind = KINDS[k]
+    if (kind === undefined) return []
+    return {
+      kind,
+      atMs: Number(t),
+      ...(w !== undefined && { by: w }),
+      ...(f !== undefined && { fence: Number(f) }),
+      ...(r !== undefined && kind !== 'refused' && { reason: r }),
+      ...(kind === 'refused' && { outcome: r === 'c' ? 'completed' : 'failed' }),
+    }
+  })
 }
 
 function completionOf(fields: Fields, electedAtMs: number): Completion {

@@ -2,15 +2,7 @@
 -- ARGV: 3 when the submission was made that was seen ('' = none)  4 its data and options (JSON, '' = not known)
 -- 5 deadline ms where the submission set none  6 who asks for it  7 why ('' = not said)  8 identity of whoever asks ('' = none)
 -- Returns opened; completed, running or jobGone where it is not; or another: there is another submission than the one that was seen.
-local MOST_ENDS, MOST_REASON_BYTES = 10, 500
-
--- At most so many bytes, and no half of a character.
-local function cut(text)
-  if #text <= MOST_REASON_BYTES then return text end
-  local last = MOST_REASON_BYTES
-  while last > 0 and string.byte(text, last + 1) >= 128 and string.byte(text, last + 1) < 192 do last = last - 1 end
-  return string.sub(text, 1, last)
-end
+local MOST_ENDS = 10
 
 local now, record = nowMs(), load()
 if not record or (record.s or '') ~= ARGV[3] then return { 'another' } end
@@ -36,6 +28,9 @@ while #ends > MOST_ENDS do table.remove(ends) end
 
 -- First, because it is refused where memory is full. It is nobody's: what shows it, or a lower one, comes from before.
 local fence = redis.call('INCR', FENCE)
+-- Of one that was opened before it is the time of that.
+if record.q and not record.u then note({ k = 'q', t = record.s, w = record.q }) end
+noteLead(record)
 redis.call('HDEL', RECORD, 'g', 'm', 'c', 'b', 'w', 'a', 'r', 'v', 'y', 'k', 'L')
 redis.call(
   'HSET', RECORD, 'l', record.l or '', 'i', '', 'f', fence, 'e', now, 'd', terms.deadlineMs or ARGV[5], 't', 0, 'x', 0,

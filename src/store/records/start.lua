@@ -35,6 +35,10 @@ if starts - givenBack >= mostStarts then return notStarted(answer('spent', now))
 if record.y and now < tonumber(record.y) then return notStarted({ 'early', now, record.y - now }) end
 -- Before anything is changed, because it is refused where memory is full.
 local fence = redis.call('INCR', FENCE)
+if starts > 0 then
+  local before = pick('e', 'L')
+  noteLead({ l = record.l, i = record.i, f = record.f, n = record.n, e = before.e, L = before.L })
+end
 if record.i == '' then redis.call('HDEL', RECORD, 't', 'x', 'm', 'L') end
 redis.call(
   'HSET', RECORD, 'l', ARGV[3], 'i', ARGV[4], 'f', fence, 'e', now, 'd', deadlineMs, 'n', starts + 1
