@@ -18,6 +18,8 @@ afterAll(async () => {
   await redis.stop()
 })
 
+/** Of each kill all rounds are between their decision and their answer. */
+const [KILLS, ROUNDS_A_KILL] = [4, 50]
 const WITHIN_30_S = { timeout: 30_000, interval: 200 }
 const state = async (round: string) => (await board.job({ system: 'crash', round }))?.state
 
@@ -38,6 +40,42 @@ describe('a facade killed with SIGKILL', () => {
     expect([again.status, again.headers.get('gone-fence')]).toEqual([202, '1'])
     expect((await fetch(`${survivor.url}/api/v1/complete/crash/${round}?candidate=anna`)).status).toBe(200)
     await expect.poll(() => state(round), WITHIN_30_S).toBe('completed')
+    await survivor.stop()
+  })
+
+  it("between deciding and answering leaves every round in its system's list and in that of all, at once: 200 of 200", async () => {
+    const env = { REDIS_URL: redis.url }
+    const survivor = await startServeProcess(env)
+    const found: string[] = []
+    for (let kill = 0; kill < KILLS; kill += 1) {
+      const dying = await startDyingFacade('decide', env, ROUNDS_A_KILL)
+      const died = once(dying.child, 'exit')
+      const told = await Promise.all(
+        Array.from({ length: ROUNDS_A_KILL }, (_, n) =>
+          fetch(`${dying.url}/api/v1/elect/listed-${n % 5}/kill-${kill}-${n}`, { method: 'POST' }).then(
+            ({ status }) => status,
+            () => undefined,
+          ),
+        ),
+      )
+      // A machine that is loaded may have the server say that it does not know; nobody is told that they lead.
+      expect(told.filter((status) => status !== undefined && status !== 500)).toEqual([])
+      await died
+      const list = async (query: string) => {
+        const answer = await fetch(`${survivor.url}/console/api/rounds?limit=500${query}`)
+        const { rounds } = (await answer.json()) as {
+          rounds: { system: string; round: string; state: string }[]
+        }
+        return rounds.flatMap(({ system, round, state }) =>
+          round.startsWith(`kill-${kill}-`) ? [`${system}/${round} ${state}`] : [],
+        )
+      }
+      const ofEach = await Promise.all([0, 1, 2, 3, 4].map((n) => list(`&system=listed-${n}`)))
+      const ofAll = await list('')
+      expect(ofAll.toSorted()).toEqual(ofEach.flat().toSorted())
+      found.push(...ofAll)
+    }
+    expect(found.filter((round) => round.endsWith(' led'))).toHaveLength(KILLS * ROUNDS_A_KILL)
     await survivor.stop()
   })
 

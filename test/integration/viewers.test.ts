@@ -39,6 +39,49 @@ async function look(url: string): Promise<{ readonly heard: () => string; readon
 
 const isTold = (heard: string) => /"topics":\[[^\]]*"rounds"/.test(heard)
 
+/** What Redis was asked to write, each with how often, while that went on. */
+async function writesOf(act: () => Promise<void>): Promise<Readonly<Record<string, number>>> {
+  const names = (await client.call('COMMAND', 'LIST', 'FILTERBY', 'ACLCAT', 'write')) as string[]
+  const read = async () => {
+    const lines = (await client.info('commandstats')).matchAll(/cmdstat_([^:]+):calls=(\d+)/g)
+    return new Map([...lines].map(([, name, calls]) => [String(name), Number(calls)]))
+  }
+  const before = await read()
+  await act()
+  const after = await read()
+  return Object.fromEntries(
+    names.flatMap((name) => {
+      const calls = (after.get(name) ?? 0) - (before.get(name) ?? 0)
+      return calls > 0 ? [[name, calls]] : []
+    }),
+  )
+}
+
+describe('elections', () => {
+  it('write the same whether pages are open or not: nothing is kept for the console', async () => {
+    const electing = async (name: string) => {
+      for (let n = 0; n < 100; n += 1) {
+        const answer = await fetch(`${server.url}/api/v1/elect/written/${name}-${n}`, { method: 'POST' })
+        expect(answer.status).toBe(202)
+      }
+    }
+    await electing('first')
+    const without = await writesOf(() => electing('without'))
+    const keys = new Set(await client.keys('*'))
+    const pages = await Promise.all([look(server.url), look(other.url)])
+    for (const page of pages) await expect.poll(page.heard, { timeout: 30_000 }).toContain('event: ping')
+    const beside = await writesOf(() => electing('beside'))
+    for (const page of pages) page.leave()
+    // The record of each, and no other key.
+    const added = (await client.keys('*')).filter((key) => !keys.has(key))
+    expect(added.toSorted()).toEqual(
+      Array.from({ length: 100 }, (_, n) => `gone:{written}:round:beside-${n}`).toSorted(),
+    )
+    // One entry of the history and one fence each; servers write by themselves with other commands.
+    for (const written of [without, beside]) expect(written).toMatchObject({ xadd: 100, incr: 100 })
+  })
+})
+
 describe('pages that are open', () => {
   it('are told of what another server has decided', async () => {
     const page = await look(server.url)

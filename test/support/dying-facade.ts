@@ -1,4 +1,4 @@
-// A facade that is killed at one await: `decide` between the decision and its answer, `show` between the completion's record and the queue, `alert` between an alert's opening and its queue, `deliver` before its receiver is told. Run as a process of its own with the method to die at as its argument.
+// A facade that is killed at one await: `decide` between the decisions of so many rounds and all of their answers, `show` between the completion's record and the queue, `alert` between an alert's opening and its queue, `deliver` before its receiver is told. Run as a process of its own with the method to die at, and how many rounds, as its arguments.
 import pino from 'pino'
 import { startServer } from '../../src/app/server.ts'
 import { readConfig } from '../../src/config.ts'
@@ -12,10 +12,21 @@ function die(): Promise<never> {
   return new Promise(() => undefined)
 }
 
-function dieAfter<Given extends unknown[], Answer>(method: (...given: Given) => Promise<Answer>) {
+function dieAfter<Given extends unknown[], Answer>(
+  count: number,
+  method: (...given: Given) => Promise<Answer>,
+) {
+  let left = count
   return async function (this: unknown, ...given: Given): Promise<Answer> {
-    await method.apply(this, given)
-    return die()
+    // Where the machine is so loaded that Redis is given up: the same again is the same decision.
+    while (
+      !(await method.apply(this, given).then(
+        () => true,
+        () => false,
+      ))
+    );
+    left -= 1
+    return left > 0 ? new Promise(() => undefined) : die()
   }
 }
 
@@ -31,7 +42,7 @@ switch (process.argv[2]) {
     BullRoundQueue.prototype.show = die
     break
   default:
-    RedisRecords.prototype.decide = dieAfter(RedisRecords.prototype.decide)
+    RedisRecords.prototype.decide = dieAfter(Number(process.argv[3] ?? 1), RedisRecords.prototype.decide)
 }
 const log = pino({ level: 'info' })
 const config = readConfig({ ...process.env, GONE_PORT: '0' })

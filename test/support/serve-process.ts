@@ -13,12 +13,13 @@ export function startServeProcess(env: Record<string, string>, skewMs = 0): Prom
   return startSkewed('gone serve', [...program(MAIN), 'serve', '--port', '0'], env, skewMs)
 }
 
-/** A facade that is killed at one await, see `dying-facade.ts`. */
+/** A facade that is killed at one await of so many rounds, see `dying-facade.ts`. */
 export function startDyingFacade(
   at: 'decide' | 'show' | 'alert' | 'deliver',
   env: Record<string, string>,
+  rounds = 1,
 ): Promise<Process> {
-  return start('dying facade', [...program('test/support/dying-facade.ts'), at], env)
+  return start('dying facade', [...program('test/support/dying-facade.ts'), at, String(rounds)], env)
 }
 
 /**
