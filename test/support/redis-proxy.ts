@@ -12,8 +12,12 @@ export interface RedisProxy {
   stop(): Promise<void>
 }
 
-/** A wire to Redis that can break. It keeps the order of the bytes. */
-export async function startRedisProxy(redisPort: number): Promise<RedisProxy> {
+/**
+ * A wire to Redis, or another server, that can break. It keeps the order of the bytes.
+ *
+ * @param portOf a function where that may come back at another port
+ */
+export async function startRedisProxy(portOf: number | (() => number)): Promise<RedisProxy> {
   const sockets = new Set<Socket>()
   let isSwallowing = false
 
@@ -24,7 +28,7 @@ export async function startRedisProxy(redisPort: number): Promise<RedisProxy> {
   }
 
   const server = createServer((client) => {
-    const redis = connect(redisPort, '127.0.0.1')
+    const redis = connect(typeof portOf === 'number' ? portOf : portOf(), '127.0.0.1')
     for (const socket of [client, redis]) keep(socket)
     client.on('data', (chunk) => redis.write(chunk))
     redis.on('data', (chunk) => {
