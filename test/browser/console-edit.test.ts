@@ -103,7 +103,9 @@ it('what is wrong is told beside its field within 400 ms, and what is previewed 
   const shown = await previewed.allInnerTexts()
   await page.getByRole('button', { name: 'Save' }).click()
   await page.waitForURL('**/schedules/shop/daily')
-  const { slots } = (await (await api('schedules/shop/daily/next?n=5')).json()) as { slots: { slot: string }[] }
+  const { slots } = (await (await api('schedules/shop/daily/next?n=5')).json()) as {
+    slots: { slot: string }[]
+  }
   expect(slots.map(({ slot }) => slot)).toEqual(shown)
   expect(wrong.filter((text) => !text.includes('status of 400'))).toEqual([])
 })

@@ -145,7 +145,10 @@ describe('Schedules', () => {
     await ask('schedules/strip/s/pause', { method: 'POST' })
     const failed = (await rounds()).filter(({ state }) => state === 'failed')
     expect(failed).toHaveLength(1)
-    await ask(`retry/strip/${encodeURIComponent(failed[0]?.round ?? '')}`, jsonBody({ reason: 'there is one now' }))
+    await ask(
+      `retry/strip/${encodeURIComponent(failed[0]?.round ?? '')}`,
+      jsonBody({ reason: 'there is one now' }),
+    )
     await expect.poll(async () => (await rounds()).every(({ state }) => state === 'completed')).toBe(true)
 
     const found = new Map((await rounds()).map((round) => [round.round, round]))
@@ -167,7 +170,9 @@ describe('Schedules', () => {
       const bars = page.locator('.strip i')
       await expect.poll(() => bars.count()).toBe(expected.length)
       const shown = await bars.evaluateAll((all) => all.map((bar) => bar.getAttribute('title') ?? ''))
-      expect(shown.map((said) => said.replace(/: (?:missed|skipped)$/, ': left out').replace(/, .* late$/, ''))).toEqual(expected)
+      expect(
+        shown.map((said) => said.replace(/: (?:missed|skipped)$/, ': left out').replace(/, .* late$/, '')),
+      ).toEqual(expected)
       const of = (why: string) => shown.filter((said) => said.endsWith(`: ${why}`)).length
       const { missed, skipped } = schedule.counts
       expect([of('missed'), of('skipped')]).toEqual([missed, skipped])

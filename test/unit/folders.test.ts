@@ -22,7 +22,7 @@ it('names every folder of the tree in the README, and none that is not there', (
   expect(named.sort()).toEqual(there.sort())
 })
 
-it.each(['docs/architecture.md', 'docs/fleet.md', 'CONTRIBUTING.md', 'README.md'])(
+it.each(['docs/architecture.md', 'docs/console.md', 'docs/fleet.md', 'CONTRIBUTING.md', 'README.md'])(
   'names no file of the tree in %s that is not there',
   (document) => {
     const text = readFileSync(join(ROOT, document), 'utf8')
