@@ -1,5 +1,6 @@
 import type { InstanceFacts, InstanceStats, OwnMode, WorkerStats } from '../core/fleet/instance.ts'
 import type { OrderTask } from '../core/fleet/order.ts'
+import type { Pressure } from '../core/fleet/pressure.ts'
 import { type SettingsTaken, settingsFor, type TargetSettings } from '../core/fleet/worker-settings.ts'
 import type { JobWorker } from '../queue/job-worker.ts'
 import type { RunningInstance } from '../service/fleet/instance-pulse.ts'
@@ -35,6 +36,7 @@ export class WorkInstance implements RunningInstance {
   ) {}
 
   private settings: Readonly<Record<string, SettingsTaken>> | undefined
+  private pressure: Pressure | undefined
 
   facts(): InstanceFacts {
     const workers = [...this.workers].map(([name, { slots }]) => ({ name, slots }))
@@ -43,7 +45,8 @@ export class WorkInstance implements RunningInstance {
       ...this.labels,
       pid: process.pid,
       version: VERSION,
-      mode: this.mode,
+      mode: this.pressure && this.mode === 'registered' ? 'unregistered' : this.mode,
+      ...(this.pressure && this.mode !== 'stopping' && { pressure: this.pressure }),
       ...(this.settings && { settings: this.settings }),
     }
   }
@@ -75,8 +78,9 @@ export class WorkInstance implements RunningInstance {
     switch (verb) {
       case 'register':
         if (this.mode === 'stopping') throw new Error('it ends')
-        await Promise.all([...this.workers.values()].map((one) => one.take()))
+        await this.takeAgain()
         this.mode = 'registered'
+        this.pressure = undefined
         return 'done'
       case 'unregister':
         await this.takeNoMore()
@@ -92,6 +96,13 @@ export class WorkInstance implements RunningInstance {
         await this.end(verb)
         return 'ends'
     }
+  }
+
+  /** Takes no jobs as long as there is a cause; then it does what it was last ordered. */
+  async press(cause: Pressure | undefined): Promise<void> {
+    this.pressure = cause
+    if (cause) await this.takeNoMore()
+    else if (this.mode === 'registered') await this.takeAgain()
   }
 
   /** It takes no more jobs, because its process ends. */
@@ -117,6 +128,10 @@ export class WorkInstance implements RunningInstance {
 
   stop(): void {
     this.usage.stop()
+  }
+
+  private async takeAgain(): Promise<void> {
+    await Promise.all([...this.workers.values()].map((one) => one.take()))
   }
 
   private async takeNoMore(): Promise<void> {

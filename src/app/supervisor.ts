@@ -1,8 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { availableParallelism, hostname } from 'node:os'
+import { availableParallelism, cpus, hostname, loadavg } from 'node:os'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
+import type { InstanceFacts } from '../core/fleet/instance.ts'
 import type { Runs } from '../core/fleet/pool.ts'
+import type { Pressure, PressureLimits } from '../core/fleet/pressure.ts'
 import type { PlaceName } from '../core/fleet/supervised.ts'
 import { rssOf } from '../process/memory.ts'
 import { BullHandBack } from '../queue/hand-back.ts'
@@ -36,6 +38,16 @@ export interface SupervisorStart extends Surroundings, SpawnTerms {
   readonly probe?: number
   /** How long an event loop may be silent. */
   readonly hungMs: number
+  readonly pressure: PressureTerms
+}
+
+/** When instances take no jobs for a while. */
+export interface PressureTerms {
+  readonly limits: PressureLimits
+  /** How long it must last before it counts. */
+  readonly lastMs: number
+  /** How many others must take the jobs of each of its workers, on all hosts. */
+  readonly minRegistered: number
 }
 
 export interface RunningSupervisor {
@@ -133,7 +145,7 @@ function makeSupervisor(
   start: SupervisorStart,
   { fleet, aftermath, rows, nameOf }: MadeOf,
 ): Supervisor {
-  const { instances, pools, limits, hungMs, log, onUnusable } = start
+  const { instances, pools, limits, hungMs, pressure, log, onUnusable } = start
   let hasWorked = false
   const supervisor = new Supervisor({
     instances,
@@ -145,6 +157,14 @@ function makeSupervisor(
     rssOf,
     limits,
     hungMs,
+    pressure: {
+      ...pressure,
+      hostLoad,
+      spare: ({ facts }, cause) =>
+        facts === undefined
+          ? Promise.resolve(false)
+          : fleet.spare(pressedFacts(facts, cause), pressure.minRegistered, cause !== undefined),
+    },
     mayRecycle: (life) => fleet.mayRecycle(namesOf(life)),
     isStuck: async (life) =>
       life.facts !== undefined && (await fleet.instance(life.facts.id)).instance?.stuckSinceMs !== undefined,
@@ -169,6 +189,16 @@ function nameIn(id: string, place: PlaceName): string {
 
 function namesOf({ facts }: Life): readonly string[] {
   return facts?.workers.map(({ name }) => name) ?? []
+}
+
+function pressedFacts(facts: InstanceFacts, cause: Pressure | undefined): InstanceFacts {
+  return cause === undefined ? facts : { ...facts, mode: 'unregistered', pressure: cause }
+}
+
+/** In the mean of the last minute, as the system counts; 0 where it does not. */
+function hostLoad(): number {
+  const [lastMinute = 0] = loadavg()
+  return lastMinute / Math.max(1, cpus().length)
 }
 
 /** Says of an instance what it cannot say itself; and once it can, it does. */

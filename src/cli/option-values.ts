@@ -22,6 +22,13 @@ export const whole = by(expect.whole(0, Number.MAX_SAFE_INTEGER), 'an integer')
 
 export const between = (min: number, max: number) => by(expect.whole(min, max))
 
+/** @example decimal(0.01, 1_000)('1.5') */
+export const decimal = (min: number, max: number) => (text: string) => {
+  const value = Number(text)
+  if (/^\d+(\.\d+)?$/.test(text) && value >= min && value <= max) return value
+  throw new InvalidArgumentError(`expected a number from ${min} to ${max}.`)
+}
+
 const UNITS: Readonly<Record<string, number>> = { k: 1_024, m: 1_048_576, g: 1_073_741_824 }
 
 /** @example bytes('512m') */

@@ -1,5 +1,6 @@
 import type { Logger } from 'pino'
 import type { ReleasesFolder } from '../app/releases.ts'
+import type { PressureTerms } from '../app/supervisor.ts'
 import type { Config } from '../config.ts'
 import type { Limits } from '../core/fleet/limits.ts'
 import type { Runs } from '../core/fleet/pool.ts'
@@ -19,6 +20,7 @@ export interface SuperviseOptions {
   readonly releases?: string
   readonly limits: Limits
   readonly hungMs: number
+  readonly pressure: PressureTerms
   readonly probe?: number
 }
 
@@ -32,7 +34,7 @@ export async function supervise(
   chosen: WorkersChosen,
   env: NodeJS.ProcessEnv,
   { config, log }: { readonly config: Config; readonly log: Logger },
-  { instances, pools, releases: root, limits, hungMs, probe }: SuperviseOptions,
+  { instances, pools, releases: root, limits, hungMs, pressure, probe }: SuperviseOptions,
 ): Promise<void> {
   const [{ startSupervisor }, { workerNames }] = await Promise.all([
     import('../app/supervisor.ts'),
@@ -46,6 +48,7 @@ export async function supervise(
     instances,
     limits,
     hungMs,
+    pressure,
     workers,
     program: new URL('./supervised-work.ts', import.meta.url),
     args: (place, runs) => [JSON.stringify(startOf(chosen, place, runs, releases))],

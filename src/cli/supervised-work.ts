@@ -1,3 +1,4 @@
+import { ProcessUsage } from '../app/process-usage.ts'
 import { type ReleasesFolder, releaseFolder } from '../app/releases.ts'
 import type { FromInstance, ToInstance } from '../core/fleet/supervised.ts'
 import { pause } from '../waiting.ts'
@@ -27,15 +28,20 @@ try {
   const chosen = release ? { ...given, folder: await releaseFolder(release, release.name) } : given
   const running = await runWorkers(chosen, process.env, await workSetup(process.env), { place, onOrdered })
   const { instance, locks } = running
+  const usage = new ProcessUsage()
   const now = () => ({ facts: instance.facts(), rssBytes: process.memoryUsage.rss() })
   const tick = () => {
-    tell({ kind: 'tick', ...now(), ...instance.jobs })
+    const { cpuPercent, loopDelayMs } = usage.take()
+    tell({ kind: 'tick', ...now(), ...instance.jobs, busy: { cpu: cpuPercent, loop: loopDelayMs } })
   }
   process.on('message', (word: ToInstance) => {
     switch (word.kind) {
       case 'rest':
         answer?.(undefined)
         void instance.rest().then(tick)
+        return running.retell()
+      case 'press':
+        void instance.press(word.cause).then(tick)
         return running.retell()
       case 'refused':
         return answer?.(word.why)

@@ -2,9 +2,10 @@ import { isAbsolute } from 'node:path'
 import type { Command } from 'commander'
 import { given } from './ask.ts'
 import { tellWithoutInit } from './first-process.ts'
-import { between, bytes, milliseconds } from './option-values.ts'
+import { between } from './option-values.ts'
+import { addLimits, LIMIT_FLAGS, type LimitOptions, limitsIn } from './work-limits.ts'
 
-interface WorkOptions {
+interface WorkOptions extends LimitOptions {
   readonly only?: string
   readonly redis?: string
   readonly release?: string
@@ -14,28 +15,15 @@ interface WorkOptions {
   readonly pools?: number
   readonly releases?: string
   readonly probe?: number
-  readonly memory?: number
-  readonly maxAge?: number
-  readonly maxJobs?: number
-  readonly hung?: number
 }
 
 /** What only a supervisor can do. */
-const SUPERVISORS = ['probe', 'memory', 'maxAge', 'maxJobs', 'hung'] as const
-const FLAGS = {
-  probe: '--probe',
-  memory: '--memory',
-  maxAge: '--max-age',
-  maxJobs: '--max-jobs',
-  hung: '--hung',
-}
-/** As long as the lock of a worker that says nothing else: others may take its jobs then. */
-const HUNG_MS = 30_000
-const DAY_MS = 86_400_000
+const FLAGS = { probe: '--probe', ...LIMIT_FLAGS }
+const SUPERVISORS = Object.keys(FLAGS) as (keyof typeof FLAGS)[]
 
 /** `gone work`: workers that take submitted rounds from their queues. */
 export function addWork(program: Command): void {
-  program
+  const command = program
     .command('work')
     .description('run workers: one file each, named as the queue that it serves')
     .argument('[folder]', 'where the workers are; without it the ones that come with gone')
@@ -63,26 +51,7 @@ export function addWork(program: Command): void {
       'with --instances: answer health checks on this port of 127.0.0.1',
       between(0, 65_535),
     )
-    .option(
-      '--memory <size>',
-      'with --instances: replace one that has 80 % of so much, end it at all of it',
-      bytes,
-    )
-    .option(
-      '--max-age <duration>',
-      'with --instances: replace one that is so old',
-      milliseconds(60_000, 365 * DAY_MS),
-    )
-    .option(
-      '--max-jobs <number>',
-      'with --instances: replace one that has run so many jobs',
-      between(1, 1_000_000_000),
-    )
-    .option(
-      '--hung <duration>',
-      'with --instances: end one whose event loop does not answer for so long (default: 30s)',
-      milliseconds(6_000, DAY_MS),
-    )
+  addLimits(command)
     .addHelpText(
       'after',
       '\nExamples:\n  $ gone work ./workers\n  $ REDIS_URL=redis://redis:6379 gone work --only webhook,shell\n' +
@@ -114,11 +83,10 @@ async function work(folder: string | undefined, options: WorkOptions, command: C
     return
   }
   const { supervise } = await import('./supervise.ts')
-  const { memory: memoryBytes, maxAge: maxAgeMs, maxJobs, hung = HUNG_MS, releases, probe } = options
+  const { releases, probe } = options
   await supervise(chosen, env, setup, {
     instances: instances ?? 0,
-    hungMs: hung,
-    limits: given({ memoryBytes, maxAgeMs, maxJobs }),
+    ...limitsIn(options),
     ...given({ probe, pools, releases }),
   })
 }

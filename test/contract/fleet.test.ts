@@ -150,6 +150,32 @@ describe.each(Object.entries(worlds))('the registry %s', (_, makeWorld) => {
     expect(await fleet.mayRecycle(['other'])).toBe(true)
   })
 
+  it('spares an instance as long as enough others take jobs of each of its workers, one at a time', async () => {
+    const both = [
+      { name: 'mailer', slots: 4 },
+      { name: 'report', slots: 1 },
+    ]
+    const out = (id: string, more: Partial<InstanceFacts> = {}) =>
+      factsOf(id, { ...more, mode: 'unregistered', pressure: 'cpu' })
+    await register('a', { workers: both })
+    await register('b')
+    await register('c')
+    expect(await fleet.spare(factsOf('a', { workers: both }), 1, false)).toBe(false)
+    expect(await fleet.spare(factsOf('b'), 3, false)).toBe(false)
+    expect(await fleet.spare(factsOf('b'), 0, false)).toBe(true)
+    expect(await fleet.spare(out('b'), 2, true)).toBe(true)
+    expect(await states()).toEqual({ a: 'registered', b: 'unregistered', c: 'registered' })
+    expect(await found('b')).toMatchObject({ pressure: 'cpu' })
+    expect(await fleet.spare(out('c'), 2, true)).toBe(false)
+    expect(await fleet.spare(out('c'), 1, true)).toBe(true)
+    expect(await fleet.spare(out('a', { workers: both }), 1, true)).toBe(false)
+    expect(await states()).toEqual({ a: 'registered', b: 'unregistered', c: 'unregistered' })
+    await fleet.leave('a')
+    expect(await fleet.spare(out('b'), 1, false)).toBe(false)
+    await register('d', { workers: [{ name: 'mail', slots: 1 }] })
+    expect(await fleet.spare(out('b'), 1, false)).toBe(false)
+  })
+
   it('takes an instance for lost when its lease has ended, and back when it says that it lives', async () => {
     await fleet.pulse([{ id: 'a', facts: factsOf('a'), known: 0 }], HOUR_MS)
     expect(await fleet.reap(HOUR_MS)).toBe(0)

@@ -1,10 +1,11 @@
 import type { InstanceFacts } from '../../src/core/fleet/instance.ts'
-import type { InstanceListener, InstanceProcess, ToInstance } from '../../src/core/fleet/supervised.ts'
+import type { Busy, InstanceListener, InstanceProcess, ToInstance } from '../../src/core/fleet/supervised.ts'
 
 /** A process of an instance that is only said to be one. */
 export class FakeProcess implements InstanceProcess {
   readonly told: ToInstance[] = []
   isKilled = false
+  busy: Busy = { cpu: 0, loop: 0 }
   hasEnded = false
 
   constructor(
@@ -17,6 +18,7 @@ export class FakeProcess implements InstanceProcess {
     const mode = this.told.some(({ kind }) => kind === 'rest')
       ? ('stopping' as const)
       : ('registered' as const)
+    const pressure = this.told.findLast((word) => word.kind === 'press')?.cause
     return {
       id: `i${this.pid}`,
       workers,
@@ -25,7 +27,8 @@ export class FakeProcess implements InstanceProcess {
       host: 'h',
       pid: this.pid,
       version: '1',
-      mode,
+      mode: pressure ? 'unregistered' : mode,
+      ...(pressure && { pressure }),
     }
   }
 
@@ -35,7 +38,8 @@ export class FakeProcess implements InstanceProcess {
   }
 
   tick(running = 0, done = 0): void {
-    if (!this.hasEnded) this.listener.onWord({ kind: 'tick', facts: this.facts, running, done, rssBytes: 1 })
+    if (!this.hasEnded)
+      this.listener.onWord({ kind: 'tick', facts: this.facts, running, done, rssBytes: 1, busy: this.busy })
   }
 
   exit(code: number | null, signal: string | null): void {

@@ -48,6 +48,7 @@ beforeEach(async () => {
     endMs: 10_000,
     limits: {},
     hungMs: 30_000,
+    pressure: { limits: {}, lastMs: 30_000, hostLoad: () => 0, spare: async () => false },
     isStuck: async () => false,
     showSilent: async () => {},
     mayRecycle: async () => true,

@@ -9,6 +9,8 @@ let rss: Map<number, number>
 let supervisor: Supervisor
 let mayRecycle: Mock<SupervisorParts['mayRecycle']>
 let onDeath: Mock<SupervisorParts['onDeath']>
+let spare: Mock<SupervisorParts['pressure']['spare']>
+let hostLoad: number
 
 beforeEach(() => {
   vi.useFakeTimers()
@@ -26,6 +28,8 @@ afterEach(async () => {
 async function start(instances: number, more: Partial<SupervisorParts> = {}): Promise<void> {
   mayRecycle = vi.fn<SupervisorParts['mayRecycle']>(async () => true)
   onDeath = vi.fn<SupervisorParts['onDeath']>()
+  spare = vi.fn<SupervisorParts['pressure']['spare']>(async () => true)
+  hostLoad = 0
   supervisor = new Supervisor({
     instances,
     beginAtOnce: 1,
@@ -44,6 +48,12 @@ async function start(instances: number, more: Partial<SupervisorParts> = {}): Pr
     endMs: 10_000,
     limits: {},
     hungMs: 30_000,
+    pressure: {
+      limits: { cpu: 95, load: 2 },
+      lastMs: 30_000,
+      hostLoad: () => hostLoad,
+      spare: (...of) => spare(...of),
+    },
     isStuck: async () => false,
     showSilent: async () => {},
     mayRecycle,
@@ -123,6 +133,43 @@ describe('a supervisor', () => {
     await vi.advanceTimersByTimeAsync(20_000)
     expect(at(0).hasEnded).toBe(false)
     expect(processes).toHaveLength(2)
+  })
+
+  const pressed = (n: number) => at(n).told.filter(({ kind }) => kind === 'press')
+
+  it('has one take no jobs as long as it is under pressure, and no other', async () => {
+    await start(2)
+    at(0).busy = { cpu: 100, loop: 0 }
+    await pass(25_000)
+    expect(pressed(0)).toEqual([])
+    await pass(12_000)
+    expect(pressed(0)).toEqual([{ kind: 'press', cause: 'cpu' }])
+    expect(spare).toHaveBeenCalledWith(expect.objectContaining({ facts: at(0).facts }), 'cpu')
+    at(0).busy = { cpu: 80, loop: 0 }
+    await pass(60_000)
+    expect(pressed(0)).toHaveLength(1)
+    at(0).busy = { cpu: 1, loop: 0 }
+    await pass(40_000)
+    expect(pressed(0)).toEqual([{ kind: 'press', cause: 'cpu' }, { kind: 'press' }])
+    expect(pressed(1)).toEqual([])
+  })
+
+  it('takes nobody out who cannot be spared, or where the store is away, and has those back who are missed', async () => {
+    await start(2)
+    spare.mockResolvedValue(false)
+    hostLoad = 3
+    await pass(60_000)
+    spare.mockRejectedValue(new Error('the store is away'))
+    await pass(60_000)
+    expect([...pressed(0), ...pressed(1)]).toEqual([])
+    spare.mockImplementation(async ({ place }) => place === 1)
+    await pass(10_000)
+    expect([pressed(0), pressed(1)]).toEqual([[{ kind: 'press', cause: 'load' }], []])
+    await pass(60_000)
+    expect(pressed(0)).toHaveLength(1)
+    spare.mockResolvedValue(false)
+    await pass(15_000)
+    expect(pressed(0)).toEqual([{ kind: 'press', cause: 'load' }, { kind: 'press' }])
   })
 
   it('replaces one after the other', async () => {

@@ -29,5 +29,6 @@ async function begin({ redisUrl }: Orders): Promise<void> {
     releases: join(dataDir, RELEASES),
     limits: { memoryBytes: HOST_LIMITS.memoryBytes },
     hungMs: HOST_LIMITS.hungMs,
+    pressure: { limits: {}, lastMs: 30_000, minRegistered: 1 },
   })
 }

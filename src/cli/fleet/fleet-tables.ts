@@ -1,5 +1,6 @@
 import type { DeathJson, InstanceJson, OrderJson, TopologyJson } from '../../core/fleet/fleet-wire.ts'
 import type { InstanceState } from '../../core/fleet/instance.ts'
+import { PRESSURE_TEXTS } from '../../core/fleet/pressure.ts'
 import { visible } from '../../core/printable.ts'
 import { formatDuration } from '../../core/time/duration.ts'
 import type { Colors } from '../terminal.ts'
@@ -79,7 +80,7 @@ export function countTable(
 /** All that is known of one instance. */
 export function instanceText(instance: InstanceJson, colors: Colors): string {
   const { id, state, workers, region, host, pid, release, version, startedAt } = instance
-  const { cpuPercent, rssBytes, loopDelayMs, endedAt, stuckSince } = instance
+  const { cpuPercent, rssBytes, loopDelayMs, endedAt, stuckSince, pressure } = instance
   return detailsOf(
     id,
     [
@@ -87,6 +88,9 @@ export function instanceText(instance: InstanceJson, colors: Colors): string {
         'state',
         `${stateText(state, colors)}${endedAt ? ` at ${endedAt}` : ''}${stuckSince ? ` since ${stuckSince}` : ''}`,
       ],
+      ...(pressure
+        ? [['pressure', `${PRESSURE_TEXTS[pressure]}: it takes no jobs until that is over`] as const]
+        : []),
       ['host', `${host} (${region}), process ${pid}`],
       ['release', `${release}, gone ${version}`],
       ['started', startedAt],

@@ -163,7 +163,7 @@ function placeOf({ place }: InstanceJson): VNode | string | undefined {
 }
 
 function factsOf(instance: InstanceJson): [string, VNode | string | number | undefined][] {
-  const { region, host, pid, release, version, startedAt, endedAt, stuckSince } = instance
+  const { region, host, pid, release, version, startedAt, endedAt, stuckSince, pressure } = instance
   return [
     ['Region', <a href={pathOf('/fleet', { region })}>{region}</a>],
     ['Host', <a href={pathOf('/fleet', { host })}>{host}</a>],
@@ -173,6 +173,7 @@ function factsOf(instance: InstanceJson): [string, VNode | string | number | und
     ['gone', version],
     ['Started', <Time at={startedAt} />],
     ['Up', endedAt ? undefined : duration(serverNowMs() - Date.parse(startedAt))],
+    ['Takes no jobs', pressure && `under pressure (${pressure})`],
     ['Stuck since', stuckSince && <Time at={stuckSince} />],
     ['Ended', endedAt && <Time at={endedAt} />],
   ]

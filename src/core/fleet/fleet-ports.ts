@@ -97,6 +97,11 @@ export interface Fleet {
    * some minutes, on all hosts. Then it is counted.
    */
   mayRecycle(workers: readonly string[]): Promise<boolean>
+  /**
+   * True if at least so many others take jobs of each of its workers, so that it need take none. Where that is `noted`, it is
+   * listed as `facts` say in the same step.
+   */
+  spare(facts: InstanceFacts, least: number, isNoted: boolean): Promise<boolean>
   /** What is known of its death; undefined: it has not died, or that was over a day ago. */
   death(id: string): Promise<Death | undefined>
   /**

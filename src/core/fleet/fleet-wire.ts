@@ -10,6 +10,7 @@ import {
   stateOf,
 } from './instance.ts'
 import type { OrderRecord, OrderVerb, OutcomeKind } from './order.ts'
+import type { Pressure } from './pressure.ts'
 import type { Topology } from './topology.ts'
 import type { SettingsTaken } from './worker-settings.ts'
 
@@ -64,6 +65,8 @@ export interface InstanceJson {
   readonly version: string
   /** Under a supervisor: which of its places it has. */
   readonly place?: string
+  /** Its supervisor has it take no jobs for now: it, or its host, has too much of this to do. */
+  readonly pressure?: Pressure
   readonly startedAt: string
   /** Percent of a core. */
   readonly cpuPercent?: number
@@ -90,8 +93,8 @@ export function jobInHandJson({ worker, round, sinceMs }: JobInHand): JobInHandJ
 
 /** @example { id: 'k3v9', state: 'registered', workers: [{ name: 'mailer', slots: 4, running: 1, done: 17, failed: 0 }], … } */
 export function instanceJson(instance: Instance): InstanceJson {
-  const { id, workers, release, region, host, pid, version, place, startedAtMs, stats, end, stuckSinceMs } =
-    instance
+  const { id, workers, release, region, host, pid, version, place } = instance
+  const { pressure, startedAtMs, stats, end, stuckSinceMs } = instance
   return {
     id,
     state: stateOf(instance),
@@ -107,6 +110,7 @@ export function instanceJson(instance: Instance): InstanceJson {
     pid,
     version,
     ...(place !== undefined && { place }),
+    ...(pressure !== undefined && !end && { pressure }),
     startedAt: iso(startedAtMs),
     ...(stats && { cpuPercent: stats.cpuPercent, rssBytes: stats.rssBytes, loopDelayMs: stats.loopDelayMs }),
     ...(end && { endedAt: iso(end.atMs) }),

@@ -1,3 +1,4 @@
+import type { Pressure } from './pressure.ts'
 import type { SettingsTaken } from './worker-settings.ts'
 
 /** How long an instance that ended can still be asked for. */
@@ -29,6 +30,8 @@ export interface InstanceFacts {
   readonly mode: InstanceMode
   /** Under a supervisor: which of its places it has. Where that has no instance, it is listed itself. */
   readonly place?: string
+  /** Why it takes no jobs for now, whatever it was ordered: its supervisor has taken it out of the pool. */
+  readonly pressure?: Pressure
   /** It takes jobs that are for its region, besides those that are for none. */
   readonly regional?: true
   /** Of each worker of which anything is set. */

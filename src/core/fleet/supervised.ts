@@ -1,4 +1,5 @@
 import type { InstanceFacts } from './instance.ts'
+import type { Pressure } from './pressure.ts'
 
 /** How a process has ended. Both null: it could not be started. */
 export interface Exit {
@@ -6,6 +7,9 @@ export interface Exit {
   /** The signal that ended it; null where it ended by itself. */
   readonly signal: string | null
 }
+
+/** How busy an instance is, since it last said so. */
+export type Busy = Readonly<Record<Exclude<Pressure, 'load'>, number>>
 
 /** What an instance says to its supervisor. */
 export type FromInstance =
@@ -24,6 +28,7 @@ export type FromInstance =
       readonly running: number
       readonly done: number
       readonly rssBytes: number
+      readonly busy: Busy
     }
   /** An order has it restart or stop, which is its supervisor's to do. */
   | { readonly kind: 'ordered'; readonly how: 'restart' | 'stop' }
@@ -32,6 +37,8 @@ export type FromInstance =
 export type ToInstance =
   /** It takes no more jobs, and is told to end when those that it runs have ended. */
   | { readonly kind: 'rest' }
+  /** It takes no jobs as long as it is under pressure; without a cause, it is no longer. */
+  | { readonly kind: 'press'; readonly cause?: Pressure }
   /** What it was ordered is not done. */
   | { readonly kind: 'refused'; readonly why: string }
   /** Others were told of it what is no longer so. */

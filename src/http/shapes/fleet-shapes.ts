@@ -11,6 +11,7 @@ import type {
 } from '../../core/fleet/fleet-wire.ts'
 import { INSTANCE_STATES } from '../../core/fleet/instance.ts'
 import { ORDER_VERBS, OUTCOMES } from '../../core/fleet/order.ts'
+import { PRESSURES } from '../../core/fleet/pressure.ts'
 import type { FleetCount } from '../../core/fleet/topology.ts'
 import type { SettingsTaken } from '../../core/fleet/worker-settings.ts'
 import {
@@ -82,6 +83,12 @@ export const INSTANCE = objectOf<InstanceJson>('Instance', {
   pid: integer(),
   version: about('Of gone.', text()),
   place: optional(about('Under a supervisor: which of its places it has.', text())),
+  pressure: optional(
+    about(
+      'It is under pressure by this, and takes no jobs until that is over, whatever it was ordered.',
+      choice(PRESSURES),
+    ),
+  ),
   startedAt: instant(),
   cpuPercent: optional(about('Of a core.', { schema: { type: 'number', minimum: 0 } })),
   rssBytes: optional(integer()),

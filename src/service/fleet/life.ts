@@ -1,6 +1,7 @@
 import type { DeathCause } from '../../core/fleet/death.ts'
 import type { InstanceFacts } from '../../core/fleet/instance.ts'
 import type {
+  Busy,
   Exit,
   FromInstance,
   InstanceProcess,
@@ -32,6 +33,8 @@ export class Life {
   running = 0
   done = 0
   rssBytes = 0
+  /** How busy it was, of late; missing until it says. */
+  strain: Busy | undefined
   /** How much it had as it began to work. */
   baseBytes = 0
   /** The last that it has printed. */
@@ -119,6 +122,7 @@ export class Life {
         this.running = word.running
         this.done = word.done
         this.rssBytes = word.rssBytes
+        this.strain = word.busy
         // What it had said before it rests says nothing of what it has taken since.
         if (word.facts.mode === 'stopping' && word.running === 0) this.tellIdle()
         return

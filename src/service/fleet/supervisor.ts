@@ -4,6 +4,7 @@ import { callAfter } from '../../waiting.ts'
 import { Loop, type Work } from '../loop.ts'
 import type { EndCause, Life } from './life.ts'
 import { Place, type PlaceParts } from './place.ts'
+import { type PressureParts, PressureWatch } from './pressure-watch.ts'
 
 export interface SupervisorParts extends Omit<PlaceParts, 'inTurn' | 'onReplace'> {
   /** How many it has from its begin. */
@@ -11,6 +12,7 @@ export interface SupervisorParts extends Omit<PlaceParts, 'inTurn' | 'onReplace'
   /** How many may begin at once. */
   readonly beginAtOnce: number
   readonly limits: Limits
+  readonly pressure: Omit<PressureParts, 'log'>
   /** How long an event loop may be silent. */
   readonly hungMs: number
   /** True if one of these may be ended that does not work. */
@@ -36,6 +38,7 @@ export class Supervisor implements Work {
   places: readonly Place[]
   private readonly own: PlaceParts
   private readonly loop: Loop
+  private readonly pressure: PressureWatch
   private readonly lanes: Promise<void>[]
   private replacing: Promise<unknown> = Promise.resolve()
   private turns = 0
@@ -45,6 +48,7 @@ export class Supervisor implements Work {
 
   constructor(private readonly parts: SupervisorParts) {
     this.lanes = Array.from({ length: parts.beginAtOnce }, () => Promise.resolve())
+    this.pressure = new PressureWatch({ ...parts.pressure, log: parts.log })
     this.own = {
       ...parts,
       inTurn: (begin) => this.inTurn(begin),
@@ -129,6 +133,7 @@ export class Supervisor implements Work {
       for (const life of place.alive) {
         if (!life.works) continue
         if (isGap) life.heardAtMs = nowMs
+        this.pressure.note(life)
         if (isDue) life.sample(rssOf(life.process.pid))
         this.limit(place, life, rssOf(life.process.pid) ?? life.rssBytes, nowMs)
         // One that is drained has a time for that.
@@ -189,6 +194,7 @@ export class Supervisor implements Work {
       life.process.kill()
     } else if (isDue && !isSilent && !life.isLeaving && (await isStuck(life)) && (await mayRecycle(life)))
       this.replaceInTurn(place, life, 'stuck')
+    else if (isDue && !isSilent && !life.isLeaving) await this.pressure.heed(place.name, life, nowMs)
   }
 
   /** Many that begin at once would all take long. */

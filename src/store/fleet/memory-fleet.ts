@@ -1,6 +1,12 @@
 import type { Death } from '../../core/fleet/death.ts'
 import type { Fleet, FleetChange, NewRevision, Pulse, PulseReply } from '../../core/fleet/fleet-ports.ts'
-import type { EndKind, Instance, InstanceFacts, InstanceStats } from '../../core/fleet/instance.ts'
+import {
+  type EndKind,
+  type Instance,
+  type InstanceFacts,
+  type InstanceStats,
+  stateOf,
+} from '../../core/fleet/instance.ts'
 import type { OrderOutcome, OrderRecord, OrderTask, OutcomeKind } from '../../core/fleet/order.ts'
 import { RECYCLING } from '../../core/fleet/restart.ts'
 import { KEPT_REVISIONS, type SettingsTarget, type TargetSettings } from '../../core/fleet/worker-settings.ts'
@@ -102,6 +108,20 @@ export class MemoryFleet implements Fleet {
     if (isRefused) return false
     for (const worker of workers) this.recycles.set(worker, [...timesOf(worker), nowMs])
     return true
+  }
+
+  async spare(facts: InstanceFacts, least: number, isNoted: boolean): Promise<boolean> {
+    this.touch()
+    const { id, workers } = facts
+    const others = [...this.rows.values()].filter(
+      (row) => row.id !== id && stateOf(instanceOf(row)) === 'registered',
+    )
+    const isEnough = workers.every(({ name }) => {
+      return others.filter((row) => row.facts.workers.some((one) => one.name === name)).length >= least
+    })
+    const row = this.rows.get(id)
+    if (isEnough && isNoted && row && !row.end) this.change(id, { ...row, facts })
+    return isEnough
   }
 
   async death(id: string): Promise<Death | undefined> {

@@ -28,6 +28,7 @@ const STEPS = [
   'leave',
   'die',
   'recycle',
+  'spare',
   'reap',
   'judge',
   'order',
@@ -131,6 +132,14 @@ export class RedisFleet implements Fleet {
     const { apartMs, windowMs, most } = RECYCLING
     return attempt('ask whether an instance may be ended', async () => {
       return (await this.step('recycle', [apartMs, windowMs, most, ...workers]))[0] === 1
+    })
+  }
+
+  async spare(facts: InstanceFacts, least: number, isNoted: boolean): Promise<boolean> {
+    const names = facts.workers.map(({ name }) => name)
+    return attempt('ask whether others take its jobs', async () => {
+      const text = isNoted ? JSON.stringify(facts) : ''
+      return (await this.step('spare', [facts.id, least, text, ...names]))[0] === 1
     })
   }
 
