@@ -4,7 +4,7 @@ import type { FleetLogJson } from '../core/fleet/log-wire.ts'
 import type { OrderVerb } from '../core/fleet/order.ts'
 import type { PulseBody, PulseJson } from '../core/fleet/pulse-wire.ts'
 import type { SelectionField } from '../core/fleet/selection.ts'
-import type { SeriesJson } from '../core/fleet/series-wire.ts'
+import type { MarkJson, SeriesJson } from '../core/fleet/series-wire.ts'
 import { ask, askAll, type CallOptions } from './ask.ts'
 import { type Duration, durationText } from './duration.ts'
 import { type ConfigCalls, configOn } from './fleet-config.ts'
@@ -83,6 +83,11 @@ export interface FleetCalls {
   pulse(body: PulseBody, options?: CallOptions): Promise<PulseJson>
   /** What was done for a worker in the course of time: by minutes for a day, by hours for 30 days. */
   series(options: SeriesOptions): Promise<SeriesJson>
+  /**
+   * Says something of this moment, of a worker or of all, which its series and their graphs show. A call whose answer got lost is
+   * not repeated.
+   */
+  mark(text: string, options?: CallOptions & { readonly worker?: string }): Promise<MarkJson>
   orderOf(id: string, options?: CallOptions): Promise<OrderJson | undefined>
 }
 
@@ -140,6 +145,18 @@ export function fleetOn(transport: TransportOptions): FleetCalls {
       }
       return (await ask(transport, { path: `${PATH}/series`, query, answers: 'points', signal }))
         .json as SeriesJson
+    },
+    async mark(text, { worker, signal } = {}) {
+      const body = { text, ...(worker !== undefined && { worker }) }
+      const question = {
+        method: 'POST',
+        path: `${PATH}/marks`,
+        body,
+        accepts: [201],
+        answers: 'mark',
+        signal,
+      } as const
+      return ((await ask(transport, { ...question, isRepeatable: false })).json as { mark: MarkJson }).mark
     },
     async orderOf(id, { signal } = {}) {
       const path = `${PATH}/orders/${encodeURIComponent(id)}`

@@ -1,5 +1,13 @@
 import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
-import { beginOf, HOUR_MS, MINUTE_MS, NOTHING_DONE, type WorkSum } from '../../src/core/fleet/series.ts'
+import {
+  beginOf,
+  HOUR_MS,
+  MARKS_KEPT_MS,
+  MINUTE_MS,
+  MOST_MARKS,
+  NOTHING_DONE,
+  type WorkSum,
+} from '../../src/core/fleet/series.ts'
 import type { SeriesStore } from '../../src/core/fleet/series-ports.ts'
 import type { RedisClient } from '../../src/redis/connections.ts'
 import { MemorySeries } from '../../src/store/series/memory-series.ts'
@@ -48,6 +56,7 @@ describe.each(Object.entries(worlds))('series %s', (_, makeStore) => {
       worker,
       fromMs: minuteMs - 2 * HOUR_MS,
       toMs: minuteMs + HOUR_MS,
+      marksFromMs: 0,
       unit,
     })
     return kept
@@ -102,10 +111,17 @@ describe.each(Object.entries(worlds))('series %s', (_, makeStore) => {
       worker: 'mailer',
       fromMs: minuteMs,
       toMs: minuteMs + HOUR_MS,
+      marksFromMs: minuteMs,
       unit: 'hour',
     })
     expect(marks.map(({ release }) => release)).toEqual(['41', '42'])
-    const later = await store.read({ worker: 'mailer', fromMs: 0, toMs: minuteMs - 1, unit: 'hour' })
+    const later = await store.read({
+      worker: 'mailer',
+      fromMs: 0,
+      toMs: minuteMs - 1,
+      marksFromMs: 0,
+      unit: 'hour',
+    })
     expect(later.marks).toEqual([])
   })
 
@@ -125,14 +141,44 @@ describe.each(Object.entries(worlds))('series %s', (_, makeStore) => {
       worker: 'mailer',
       fromMs: minuteMs,
       toMs: minuteMs + HOUR_MS,
+      marksFromMs: minuteMs,
       unit: 'hour',
     })
     expect(marks.map(({ release }) => release)).toEqual(['41', '42', '41'])
+  })
+
+  it('has what was said of a worker, and of all of them, at its moment', async () => {
+    const actor = 'ops'
+    await store.mark({ text: 'campaign begins', actor })
+    await store.mark({ text: 'new index', worker: 'mailer', actor })
+    await store.mark({ text: 'of another', worker: 'report', actor })
+    // Twice is twice.
+    const { atMs } = await store.mark({ text: 'campaign begins', actor })
+    const query = { worker: 'mailer', fromMs: minuteMs, toMs: minuteMs + HOUR_MS, unit: 'minute' } as const
+    const { said } = await store.read({ ...query, marksFromMs: minuteMs })
+    expect(said.map(({ text }) => text)).toEqual(['campaign begins', 'new index', 'campaign begins'])
+    expect(said.at(-1)).toEqual({ atMs, text: 'campaign begins', actor })
+    expect((await store.read({ ...query, marksFromMs: atMs + 1 })).said).toEqual([])
   })
 })
 
 describe('series in Redis', () => {
   const FLEET = 'gone:{~fleet}:'
+
+  it('keep the last 1,000 that were said, for 90 days', async () => {
+    await client.flushall()
+    const store = new RedisSeries(client)
+    const nowMs = await store.now()
+    const old = { text: 'old', actor: 'ops' }
+    await client.zadd(`${FLEET}marks`, nowMs - MARKS_KEPT_MS - 1, `000000000001 ${JSON.stringify(old)}`)
+    for (let n = 0; n <= MOST_MARKS; n += 1) await store.mark({ text: `mark ${n}`, actor: 'ops' })
+    const query = { worker: 'mailer', fromMs: nowMs, toMs: nowMs + HOUR_MS, unit: 'hour' } as const
+    const { said } = await store.read({ ...query, marksFromMs: 0 })
+    expect(said).toHaveLength(MOST_MARKS)
+    expect(said[0]?.text).toBe('mark 1')
+    expect(await client.pttl(`${FLEET}marks`)).toBeGreaterThan(MARKS_KEPT_MS - 60_000)
+  })
+
   let store: RedisSeries
 
   beforeEach(async () => {
@@ -157,7 +203,12 @@ describe('series in Redis', () => {
         await store.tell({ minuteMs, worker: 'mailer', instance, release: '', sum: did(2) })
       minutes.push(await age(minuteMs, ago))
     }
-    const query = { worker: 'mailer', fromMs: minuteMs - 2 * HOUR_MS, toMs: minuteMs } as const
+    const query = {
+      worker: 'mailer',
+      fromMs: minuteMs - 2 * HOUR_MS,
+      toMs: minuteMs,
+      marksFromMs: 0,
+    } as const
     const many = (kept: ReadonlyMap<number, readonly WorkSum[]>) =>
       [...kept.values()].flat().reduce((sum, { done }) => sum + done, 0)
     const counts: number[] = []
@@ -189,7 +240,13 @@ describe('series in Redis', () => {
       await age(minuteMs, 5)
       expect(await store.fold()).toBe(1)
     }
-    const { kept } = await store.read({ worker: 'mailer', fromMs: 0, toMs: minuteMs, unit: 'minute' })
+    const { kept } = await store.read({
+      worker: 'mailer',
+      fromMs: 0,
+      toMs: minuteMs,
+      marksFromMs: 0,
+      unit: 'minute',
+    })
     expect([...kept.values()].flat().map(({ done }) => done)).toEqual([4])
   })
 

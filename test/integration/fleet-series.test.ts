@@ -4,6 +4,7 @@ import { createClient, type GoneClient } from '../../src/client/client.ts'
 import type { SeriesJson } from '../../src/core/fleet/series-wire.ts'
 import { QUEUE_PREFIX } from '../../src/queue/queue-keys.ts'
 import { pause } from '../../src/waiting.ts'
+import { runCli } from '../support/cli.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { startTestWorkers } from '../support/work.ts'
 
@@ -119,3 +120,32 @@ it('counts jobs that are taken over HTTP where they are reported, and their inst
   expect(points.at(-1)).toMatchObject({ rssBytes: 7 })
   expect(marks.map(({ release }) => release)).toEqual(['9'])
 }, 60_000)
+
+it('has what somebody said of a moment beside the releases, by client and by command', async () => {
+  const { worker } = { worker: 'marked' }
+  const before = Date.now()
+  const said = await client.fleet.mark('campaign begins')
+  expect(said).toMatchObject({ text: 'campaign begins', actor: expect.any(String) as string })
+  expect(Math.abs(Date.parse(said.at) - before)).toBeLessThan(60_000)
+  const command = await runCli(['fleet', 'mark', 'new index', '--worker', worker, '--server', server.url])
+  expect(command).toMatchObject({ code: 0, stdout: expect.stringMatching(/^marked 20/) as string })
+  expect((await client.fleet.series({ worker })).marks).toEqual([
+    said,
+    { at: expect.any(String) as string, text: 'new index', worker, actor: expect.any(String) as string },
+  ])
+  expect((await client.fleet.series({ worker: 'other' })).marks).toEqual([said])
+  // Numbers are kept for 30 days, marks for 90.
+  const from = new Date(Date.now() - 80 * 86_400_000)
+  expect((await client.fleet.series({ worker, from })).marks).toHaveLength(2)
+  for (const [text, told] of [
+    ['', 'text: expected a text of 1 to 200 characters, got ""'],
+    ['x'.repeat(201), 'text: expected a text of 1 to 200 characters, got 201'],
+  ])
+    await expect(client.fleet.mark(text as string)).rejects.toMatchObject({
+      code: 'INVALID_BODY',
+      message: expect.stringContaining(told as string) as string,
+    })
+  await expect(client.fleet.mark('x', { worker: 'no worker' })).rejects.toMatchObject({
+    code: 'INVALID_BODY',
+  })
+})

@@ -100,7 +100,7 @@ it('adds up instances of a minute, and takes the mean of minutes', () => {
     [MINUTE_MS, [oneMinute]],
     [4 * MINUTE_MS, [oneMinute]],
   ])
-  const { points } = seriesJson(plan, { nowMs: HOUR_MS, kept, marks: [] })
+  const { points } = seriesJson(plan, { nowMs: HOUR_MS, kept, marks: [], said: [] })
   expect(points).toEqual([
     { at: '1970-01-01T00:00:00.000Z', done: 6, failed: 0, instances: 1.5, cpuPercent: 75, rssBytes: 150 },
     { at: '1970-01-01T00:04:00.000Z', done: 2, failed: 0, instances: 1, cpuPercent: 50, rssBytes: 100 },
@@ -144,13 +144,19 @@ it('counts by minutes of the clock of the store, also before it knows that', asy
   series.ended('mailer', 'failed', 30)
   series.ended('report', 'done')
   await tell(series)
-  const { kept, marks } = await store.read({ worker: 'mailer', fromMs: 0, toMs: 1e9, unit: 'minute' })
+  const { kept, marks } = await store.read({
+    worker: 'mailer',
+    fromMs: 0,
+    toMs: 1e9,
+    marksFromMs: 0,
+    unit: 'minute',
+  })
   expect([...kept].map(([atMs, [sum]]) => [atMs, sum?.done, sum?.failed, sum?.instances])).toEqual([
     [600_000, 1, 0, 1],
     [660_000, 0, 1, 1],
   ])
   expect(marks).toEqual([{ release: '41', atMs: 600_005 }])
-  const others = await store.read({ worker: 'report', fromMs: 0, toMs: 1e9, unit: 'minute' })
+  const others = await store.read({ worker: 'report', fromMs: 0, toMs: 1e9, marksFromMs: 0, unit: 'minute' })
   expect([...others.kept.values()].flat()).toEqual([{ ...NOTHING_DONE, done: 1, minutes: 1 }])
   // What has not changed is not told again.
   const before = told.length
@@ -187,7 +193,13 @@ it('keeps what could not be told, and drops what is too late', async () => {
   ownMs += 10 * MINUTE_MS
   isAway = false
   await series.stop()
-  const { kept } = await store.read({ worker: 'mailer', fromMs: 0, toMs: 1e9, unit: 'minute' })
+  const { kept } = await store.read({
+    worker: 'mailer',
+    fromMs: 0,
+    toMs: 1e9,
+    marksFromMs: 0,
+    unit: 'minute',
+  })
   expect([...kept].map(([atMs, [sum]]) => [atMs, sum?.done])).toEqual([
     [600_000, 1],
     [720_000, 1],

@@ -3,6 +3,7 @@ import { ASKED_ONCE } from './asking.ts'
 import { addConfig } from './config.ts'
 import { addListen } from './listen.ts'
 import { addLog } from './log.ts'
+import { addMark } from './mark.ts'
 import { addOrderCommands } from './order-commands.ts'
 import { addPools } from './pool-commands.ts'
 import { addQueries } from './queries.ts'
@@ -41,5 +42,6 @@ Exit codes:
   addPools(fleet, ASKED_ONCE)
   addRolls(fleet, ASKED_ONCE)
   addConfig(fleet, ASKED_ONCE)
+  addMark(fleet, ASKED_ONCE)
   addShell(fleet)
 }

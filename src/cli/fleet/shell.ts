@@ -11,6 +11,7 @@ import { colorsOf, EXIT, exitWith, sayError } from '../terminal.ts'
 import { detailsOf } from '../text/table.ts'
 import { addConfig } from './config.ts'
 import { FleetNow } from './fleet-now.ts'
+import { addMark } from './mark.ts'
 import { addOrderCommands } from './order-commands.ts'
 import { addPools } from './pool-commands.ts'
 import { addQueries } from './queries.ts'
@@ -202,6 +203,7 @@ class FleetShell {
     addConfig(program, asking)
     addPools(program, asking)
     addRolls(program, asking)
+    addMark(program, asking)
     for (const command of program.commands.flatMap((one) => [one, ...one.commands])) this.reach(command)
     return program
   }

@@ -1,3 +1,4 @@
+import type { MarkJson } from '../../core/fleet/series-wire.ts'
 import { zone } from '../lib/choices.ts'
 import { serverNowMs } from '../lib/clock.ts'
 import { h, type VNode } from '../lib/preact.js'
@@ -14,7 +15,7 @@ export interface Span {
   readonly toMs: number
   /** Points that lie further apart are not joined. */
   readonly stepMs: number
-  readonly marks: readonly { readonly at: string; readonly release: string }[]
+  readonly marks: readonly MarkJson[]
 }
 
 interface GraphProps {
@@ -39,8 +40,15 @@ export function Graph({ title, lines, span, said, tone = 'accent' }: GraphProps)
         {title} <span class="quiet">{said}</span>
       </figcaption>
       <svg class="graph" viewBox={`0 0 ${WIDTH} ${HEIGHT}`} preserveAspectRatio="none" aria-hidden="true">
-        {span.marks.map(({ at, release }) => (
-          <line key={release} class="mark" x1={x(Date.parse(at))} x2={x(Date.parse(at))} y1={0} y2={HEIGHT} />
+        {span.marks.map(({ at }, index) => (
+          <line
+            key={`${index} ${at}`}
+            class="mark"
+            x1={x(Date.parse(at))}
+            x2={x(Date.parse(at))}
+            y1={0}
+            y2={HEIGHT}
+          />
         ))}
         {lines.flatMap((line, index) =>
           piecesOf(line, span.stepMs).map((piece) => (
@@ -82,15 +90,15 @@ function piecesOf(line: readonly GraphPoint[], stepMs: number): readonly (readon
   return pieces
 }
 
-/** From when to when the graphs above are, and which releases the marks are. */
+/** From when to when the graphs above are, and what the marks are. */
 export function Axis({ span }: { readonly span: Span }): VNode {
   const at = (ms: number) => moment(ms, zone(), serverNowMs())
   return (
     <div class="axis quiet">
       <span>{at(span.fromMs)}</span>
-      {span.marks.map(({ at: first, release }) => (
-        <span key={release} class="deploy">
-          release {release} from {at(Date.parse(first))}
+      {span.marks.map(({ at: first, release, text, actor }, index) => (
+        <span key={`${index} ${first}`} class="deploy" title={actor && `said by ${actor}`}>
+          {release === undefined ? `${text},` : `release ${release} from`} {at(Date.parse(first))}
         </span>
       ))}
       <span>{at(span.toMs)}</span>

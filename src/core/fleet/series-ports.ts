@@ -19,11 +19,23 @@ export interface ReleaseMark {
   readonly release: string
 }
 
+/** What somebody has said of a moment, such as of a campaign that began. */
+export interface SaidMark {
+  readonly atMs: number
+  readonly text: string
+  /** The one that it is said of; missing: all of them. */
+  readonly worker?: string
+  /** Who said it: the key's id, or an address. */
+  readonly actor: string
+}
+
 export interface SeriesRead {
   readonly nowMs: number
   /** By the begin of the minute or the hour; several where some of it is not put together yet. */
   readonly kept: ReadonlyMap<number, readonly WorkSum[]>
   readonly marks: readonly ReleaseMark[]
+  /** Of this worker, and of all. */
+  readonly said: readonly SaidMark[]
 }
 
 export type SeriesUnit = 'minute' | 'hour'
@@ -33,6 +45,8 @@ export interface SeriesQuery {
   readonly fromMs: number
   readonly toMs: number
   readonly unit: SeriesUnit
+  /** Marks are kept for longer than numbers. */
+  readonly marksFromMs: number
 }
 
 /**
@@ -50,6 +64,8 @@ export interface SeriesStore {
   tell(report: MinuteReport): Promise<{ readonly isTaken: boolean; readonly nowMs: number }>
   /** Puts together what is told of minutes of which nothing more can be told; how many. */
   fold(): Promise<number>
+  /** Notes a mark at this moment of the store's. Of more than are kept the oldest are forgotten. */
+  mark(said: Omit<SaidMark, 'atMs'>): Promise<SaidMark>
   read(query: SeriesQuery): Promise<SeriesRead>
 }
 

@@ -12,7 +12,7 @@ import {
   MINUTES_KEPT_MS,
   type WorkSum,
 } from './series.ts'
-import type { SeriesQuery, SeriesRead } from './series-ports.ts'
+import type { ReleaseMark, SaidMark, SeriesQuery, SeriesRead } from './series-ports.ts'
 
 /** Of a time span, in ms: half of them are as long as p50 or shorter, and so on. */
 export interface PercentilesJson {
@@ -34,14 +34,25 @@ export interface SeriesPointJson {
   readonly rssBytes: number
 }
 
+/** A moment: of a release that was first seen, or began again after another; or one of which somebody said something. */
+export interface MarkJson {
+  readonly at: string
+  readonly release?: string
+  readonly text?: string
+  /** Of what somebody said: of which worker alone. */
+  readonly worker?: string
+  /** And who did. */
+  readonly actor?: string
+}
+
 export interface SeriesJson {
   readonly worker: string
   readonly from: string
   readonly to: string
   readonly step: string
   readonly points: readonly SeriesPointJson[]
-  /** Releases, as they were first seen or began again after another. */
-  readonly marks: readonly { readonly at: string; readonly release: string }[]
+  /** Oldest first. */
+  readonly marks: readonly MarkJson[]
   readonly now: string
 }
 
@@ -78,6 +89,7 @@ export function planSeries({ worker, fromMs, toMs, stepMs }: SeriesAsked, nowMs:
     // Nothing older is kept: however far back it begins, there is no more to read.
     fromMs: beginOf(Math.min(until, Math.max(since, nowMs - HOURS_KEPT_MS)), step),
     toMs: until,
+    marksFromMs: beginOf(since, step),
     unit: step < HOUR_MS ? 'minute' : 'hour',
     stepMs: step,
   }
@@ -99,9 +111,13 @@ export function seriesJson({ worker, fromMs, toMs, stepMs }: SeriesPlan, read: S
     to: iso(toMs),
     step: durationText(stepMs),
     points: bySteps(read.kept, stepMs).map(({ atMs, sum }) => pointJson(atMs, sum)),
-    marks: read.marks.map(({ atMs, release }) => ({ at: iso(atMs), release })),
+    marks: [...read.marks, ...read.said].sort((a, b) => a.atMs - b.atMs).map(markJson),
     now: iso(read.nowMs),
   }
+}
+
+export function markJson({ atMs, ...mark }: ReleaseMark | SaidMark): MarkJson {
+  return { at: iso(atMs), ...mark }
 }
 
 function pointJson(atMs: number, sum: WorkSum): SeriesPointJson {

@@ -39,6 +39,9 @@ export const DAY_MS = 86_400_000
 export const CLOSED_AFTER_MS = 120_000
 export const MINUTES_KEPT_MS = 24 * HOUR_MS
 export const HOURS_KEPT_MS = 30 * DAY_MS
+export const MARKS_KEPT_MS = 90 * DAY_MS
+/** Of those that somebody said. */
+export const MOST_MARKS = 1_000
 
 /** The begin of the minute, or the hour, or whatever is so long, that this moment is in. */
 export function beginOf(atMs: number, lengthMs: number): number {

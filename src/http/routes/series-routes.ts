@@ -1,17 +1,20 @@
 import type { FastifyInstance } from 'fastify'
 import { ofText, span } from '../../core/expect.ts'
+import { readMark } from '../../core/fleet/mark-body.ts'
 import { DAY_MS, MINUTE_MS } from '../../core/fleet/series.ts'
 import type { SeriesStore } from '../../core/fleet/series-ports.ts'
-import { planSeries, seriesJson } from '../../core/fleet/series-wire.ts'
+import { markJson, planSeries, seriesJson } from '../../core/fleet/series-wire.ts'
 import { isWorkerName } from '../../core/rounds/job.ts'
+import { iso } from '../../core/rounds/round-wire.ts'
 import { serve } from '../api.ts'
-import { type Endpoint, endpoint } from '../endpoint.ts'
+import { bodyOf, type Endpoint, endpoint } from '../endpoint.ts'
 import { from, invalidParameter, parameter, to } from '../parameters.ts'
 import { sendJson } from '../replies.ts'
-import { SERIES } from '../shapes/series-shapes.ts'
+import { actorOf } from '../requests.ts'
+import { MARK_ANSWER, MARK_BODY, SERIES } from '../shapes/series-shapes.ts'
 
 export interface SeriesRoutesParts {
-  readonly series: Pick<SeriesStore, 'now' | 'read'>
+  readonly series: Pick<SeriesStore, 'now' | 'read' | 'mark'>
 }
 
 const worker = parameter(
@@ -32,6 +35,7 @@ const step = parameter(
 /** What was done for a worker, in the course of time. */
 export function seriesRoutes(app: FastifyInstance, parts: SeriesRoutesParts): void {
   serve(app, seriesEndpoint(parts))
+  serve(app, markEndpoint(parts))
 }
 
 function seriesEndpoint({ series }: SeriesRoutesParts): Endpoint {
@@ -59,6 +63,26 @@ function seriesEndpoint({ series }: SeriesRoutesParts): Endpoint {
       }
       const plan = planSeries(asked, await series.now())
       sendJson(reply, 200, seriesJson(plan, await series.read(plan)))
+    },
+  })
+}
+
+function markEndpoint({ series }: SeriesRoutesParts): Endpoint {
+  return endpoint({
+    name: 'markSeries',
+    path: '/api/v1/fleet/marks',
+    methods: ['POST'],
+    action: 'operate',
+    tag: 'fleet',
+    summary: 'Say something of this moment, which series show beside the releases.',
+    description:
+      'The moment is that of Redis. The last 1,000 are kept, for 90 days; each request makes another one, also where the answer to the one before got lost.',
+    body: bodyOf(MARK_BODY, readMark, { isRequired: true }),
+    replies: { 201: { about: 'It is noted.', json: MARK_ANSWER } },
+    errors: ['STORE_UNAVAILABLE'],
+    async handler({ body, request }, reply) {
+      const mark = await series.mark({ ...body, actor: actorOf(request) })
+      sendJson(reply, 201, { mark: markJson(mark), now: iso(mark.atMs) })
     },
   })
 }

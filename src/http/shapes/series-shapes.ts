@@ -1,4 +1,5 @@
-import type { PercentilesJson, SeriesJson, SeriesPointJson } from '../../core/fleet/series-wire.ts'
+import { MAX_MARK } from '../../core/fleet/mark-body.ts'
+import type { MarkJson, PercentilesJson, SeriesJson, SeriesPointJson } from '../../core/fleet/series-wire.ts'
 import {
   about,
   duration,
@@ -29,6 +30,21 @@ const POINT = objectOf<SeriesPointJson>('SeriesPoint', {
   rssBytes: about('Of the same processes.', integer()),
 })
 
+const MARK = objectOf<MarkJson>('Mark', {
+  at: instant(),
+  release: optional(about('A release that was first seen then, or began again after another.', text(), '42')),
+  text: optional(about('What somebody has said of this moment.', text())),
+  worker: optional(about('Of what somebody said: of which worker alone.', text())),
+  actor: optional(about('And who did: the key, or the address.', text())),
+})
+
+export const MARK_ANSWER = objectOf<{ mark: MarkJson; now: string }>('MarkAnswer', { mark: MARK, ...NOW })
+
+export const MARK_BODY = objectOf<{ readonly text: string; readonly worker?: string }>('MarkBody', {
+  text: about('What is to be read beside graphs.', text({ maxLength: MAX_MARK }), 'campaign begins'),
+  worker: optional(about('Of which worker alone; all of them, unless one is named.', text(), 'mailer')),
+})
+
 /** What was done for a worker, step by step. */
 export const SERIES = objectOf<SeriesJson>('Series', {
   worker: text(),
@@ -36,9 +52,6 @@ export const SERIES = objectOf<SeriesJson>('Series', {
   to: instant(),
   step: about('The length of what a point tells of.', duration(), '5m'),
   points: listOf(POINT),
-  marks: about(
-    'Releases that were first seen in this time, or began again after another.',
-    listOf(objectOf<SeriesJson['marks'][number]>('ReleaseMark', { at: instant(), release: text() })),
-  ),
+  marks: about('Of this time, oldest first.', listOf(MARK)),
   ...NOW,
 })

@@ -10,6 +10,7 @@ import {
 import type {
   MinuteReport,
   ReleaseMark,
+  SaidMark,
   SeriesQuery,
   SeriesRead,
   SeriesStore,
@@ -26,6 +27,7 @@ export class MemorySeries implements SeriesStore {
   private readonly open = new Map<string, Told>()
   private readonly folded = new Map<string, Map<number, WorkSum>>()
   private readonly marks = new Map<string, ReleaseMark[]>()
+  private readonly said: SaidMark[] = []
 
   constructor(private readonly nowMs: () => number) {}
 
@@ -70,7 +72,13 @@ export class MemorySeries implements SeriesStore {
     kept.set(atMs, before ? inTurn([before, sum]) : sum)
   }
 
-  async read({ worker, fromMs, toMs, unit }: SeriesQuery): Promise<SeriesRead> {
+  async mark(said: Omit<SaidMark, 'atMs'>): Promise<SaidMark> {
+    const mark = { atMs: this.nowMs(), ...said }
+    this.said.push(mark)
+    return mark
+  }
+
+  async read({ worker, fromMs, toMs, unit, marksFromMs }: SeriesQuery): Promise<SeriesRead> {
     const kept = new Map<number, WorkSum[]>()
     const add = (atMs: number, sum: WorkSum) => {
       if (atMs >= fromMs && atMs <= toMs) kept.set(atMs, [...(kept.get(atMs) ?? []), sum])
@@ -79,7 +87,9 @@ export class MemorySeries implements SeriesStore {
     for (const { worker: of, minuteMs, sums } of this.open.values())
       if (of === worker)
         add(unit === 'hour' ? beginOf(minuteMs, HOUR_MS) : minuteMs, together([...sums.values()]))
-    const marks = (this.marks.get(worker) ?? []).filter(({ atMs }) => atMs >= fromMs && atMs <= toMs)
-    return { nowMs: this.nowMs(), kept, marks }
+    const isAsked = ({ atMs }: { readonly atMs: number }) => atMs >= marksFromMs && atMs <= toMs
+    const marks = (this.marks.get(worker) ?? []).filter(isAsked)
+    const said = this.said.filter((one) => isAsked(one) && (one.worker ?? worker) === worker)
+    return { nowMs: this.nowMs(), kept, marks, said }
   }
 }

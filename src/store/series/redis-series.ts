@@ -4,14 +4,22 @@ import {
   HOUR_MS,
   HOURS_KEPT_MS,
   inTurn,
+  MARKS_KEPT_MS,
   MINUTE_MS,
   MINUTES_KEPT_MS,
+  MOST_MARKS,
   sumOf,
   sumText,
   together,
   type WorkSum,
 } from '../../core/fleet/series.ts'
-import type { MinuteReport, SeriesQuery, SeriesRead, SeriesStore } from '../../core/fleet/series-ports.ts'
+import type {
+  MinuteReport,
+  SaidMark,
+  SeriesQuery,
+  SeriesRead,
+  SeriesStore,
+} from '../../core/fleet/series-ports.ts'
 import { attempt } from '../../redis/attempt.ts'
 import type { RedisClient } from '../../redis/connections.ts'
 import { redisNowMs } from '../../redis/redis-clock.ts'
@@ -25,10 +33,12 @@ const toldOf = (worker: string, minuteMs: number) => KEY(`minute:${worker}:${min
 const minutesOf = (worker: string, hourMs: number) => KEY(`minutes:${worker}:${hourMs}`)
 const hoursOf = (worker: string) => KEY(`hours:${worker}`)
 const marksOf = (worker: string) => KEY(`marks:${worker}`)
+/** No worker's: theirs have a colon. */
+const SAID = KEY('marks')
 
 const MOST_OPEN = 10_000
 const MOST_INSTANCES = 10_000
-const MOST_MARKS = 100
+const MOST_RELEASES = 100
 /** Minutes that are put together at one go; the rest at the next. */
 const FOLDED_AT_ONCE = 500
 /** An hour longer than they are shown, because an hour's are kept together. */
@@ -43,12 +53,12 @@ export const WANTS_OF_SERIES: readonly Want[] = [wantedBy(OPEN, MINUTE_MS + CLOS
  * is closed some server puts it together.
  */
 export class RedisSeries implements SeriesStore {
-  private readonly steps: Steps<'tell' | 'fold'>
+  private readonly steps: Steps<'tell' | 'fold' | 'mark'>
 
   constructor(private readonly redis: RedisClient) {
     this.steps = defineSteps(redis, {
       beside: import.meta.url,
-      names: ['tell', 'fold'],
+      names: ['tell', 'fold', 'mark'],
       prefix: 'gone_series',
     })
   }
@@ -61,7 +71,7 @@ export class RedisSeries implements SeriesStore {
     return attempt('tell what was done in a minute', async () => {
       const keys = [OPEN, toldOf(worker, minuteMs), marksOf(worker)]
       const own = [worker, minuteMs, MINUTE_MS + CLOSED_AFTER_MS, instance, sumText(sum), release]
-      const bounds = [MOST_OPEN, MOST_INSTANCES, MOST_MARKS, MINUTES_KEPT_S, HOURS_KEPT_S]
+      const bounds = [MOST_OPEN, MOST_INSTANCES, MOST_RELEASES, MINUTES_KEPT_S, HOURS_KEPT_S]
       const all = [...keys, ...own, ...bounds, begins ? 1 : 0]
       const [nowMs, isTaken] = await this.steps.tell(keys.length, ...all)
       return { isTaken: isTaken === 1, nowMs: Number(nowMs) }
@@ -113,9 +123,16 @@ export class RedisSeries implements SeriesStore {
     return isDone === 1
   }
 
+  async mark(said: Omit<SaidMark, 'atMs'>): Promise<SaidMark> {
+    return attempt('note a mark', async () => {
+      const [atMs] = await this.steps.mark(1, SAID, JSON.stringify(said), MARKS_KEPT_MS, MOST_MARKS)
+      return { atMs: Number(atMs), ...said }
+    })
+  }
+
   async read(query: SeriesQuery): Promise<SeriesRead> {
     return attempt('read what was done', async () => {
-      const { worker, fromMs, toMs, unit } = query
+      const { worker, fromMs, toMs, unit, marksFromMs } = query
       const nowMs = await this.now()
       const open = (await this.redis.zrangebyscore(OPEN, fromMs, toMs))
         .map(memberOf)
@@ -126,12 +143,12 @@ export class RedisSeries implements SeriesStore {
       const read = this.redis.multi()
       for (const key of folded) read.hgetall(key)
       for (const { minuteMs } of open) read.hvals(toldOf(worker, minuteMs))
-      read.zrangebyscore(marksOf(worker), fromMs, toMs, 'WITHSCORES')
+      for (const key of [marksOf(worker), SAID]) read.zrangebyscore(key, marksFromMs, toMs, 'WITHSCORES')
       const answers = ((await read.exec()) ?? []).map(([error, answer]) => {
         if (error) throw error
         return answer
       })
-      const marks = answers.pop() as string[]
+      const [marks = [], said = []] = answers.splice(-2) as string[][]
       const kept = new Map<number, WorkSum[]>()
       const add = (atMs: number, sums: readonly WorkSum[]) => {
         if (atMs >= fromMs && atMs <= toMs && sums.length > 0)
@@ -144,7 +161,7 @@ export class RedisSeries implements SeriesStore {
         const atMs = unit === 'hour' ? beginOf(minuteMs, HOUR_MS) : minuteMs
         if (told.length > 0) add(atMs, [together(told.map(sumOf))])
       }
-      return { nowMs, kept, marks: marksIn(marks) }
+      return { nowMs, kept, marks: marksIn(marks), said: saidIn(said, worker, nowMs) }
     })
   }
 }
@@ -170,5 +187,15 @@ function marksIn(flat: readonly string[]) {
   return flat.flatMap((member, index) => {
     const [release = ''] = member.split(' ')
     return index % 2 === 0 ? [{ release, atMs: Number(flat[index + 1]) }] : []
+  })
+}
+
+/** What is said of this worker, or of all. */
+function saidIn(flat: readonly string[], worker: string, nowMs: number): readonly SaidMark[] {
+  return flat.flatMap((member, index) => {
+    const atMs = Number(flat[index + 1])
+    if (index % 2 === 1 || atMs <= nowMs - MARKS_KEPT_MS) return []
+    const said = JSON.parse(member.slice(member.indexOf(' ') + 1)) as Omit<SaidMark, 'atMs'>
+    return said.worker === undefined || said.worker === worker ? [{ atMs, ...said }] : []
   })
 }
