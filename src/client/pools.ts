@@ -15,6 +15,16 @@ export interface PoolCalls {
   get(name: string, options?: CallOptions): Promise<PoolJson | undefined>
   /** Sets it as a whole. Where that changes what it runs, one place after the other gets it. */
   put(name: string, spec: PoolSpecJson, options?: ReasonOptions): Promise<PoolJson>
+  /**
+   * Has so many instances of it, and all else as it is.
+   *
+   * @param options.count how many were shown: where it has another number by now nothing is done
+   */
+  scale(
+    name: string,
+    instances: number,
+    options?: ReasonOptions & { readonly count?: number },
+  ): Promise<PoolJson>
   /** Its instances end when their jobs have. False: there was none. */
   remove(name: string, options?: CallOptions): Promise<boolean>
   /** Has it run another release, one place after the other: look at its `rollout`. */
@@ -44,6 +54,15 @@ export function poolsOn(transport: TransportOptions): PoolCalls {
         method: 'PUT',
         path: pathOf(name),
         body: { ...spec, ...(reason !== undefined && { reason }) },
+        signal,
+      }),
+    scale: (name, instances, { count, reason, signal } = {}) =>
+      asked({
+        method: 'POST',
+        path: `${pathOf(name)}/scale`,
+        body: { instances, ...(count !== undefined && { count }), ...(reason !== undefined && { reason }) },
+        // Where the first was obeyed, and only its answer got lost, the second would be refused.
+        isRepeatable: count === undefined,
         signal,
       }),
     async remove(name, { signal } = {}) {

@@ -144,6 +144,7 @@ describe('what the pages ask', () => {
     ['operate', 'POST', 'fleet/orders', { do: 'unregister', all: true, reason: 'asked' }],
     ['operate', 'POST', 'fleet/pools/none/deploy', { release: '42', reason: 'asked' }],
     ['operate', 'POST', 'fleet/pools/none/rollback', undefined],
+    ['operate', 'POST', 'fleet/pools/none/scale', { instances: 3, reason: 'asked' }],
   ] as const
 
   const ask = (

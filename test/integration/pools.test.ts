@@ -92,9 +92,24 @@ it('a file says how many instances there are, and apply makes it so', async () =
   await client.submit('pooled', 'a', { worker: 'probe' })
   expect(await client.wait('pooled', 'a')).toMatchObject({ state: 'completed' })
 
+  const more = await fleet('scale', 'probes', '4', '--reason', 'more mail')
+  expect([more.code, more.stdout]).toEqual([0, 'probes: 3 -> 4 instances\n'])
+  await expect
+    .poll(async () => (await client.fleet.pools.get('probes'))?.working, { timeout: 60_000 })
+    .toBe(4)
+  expect(await client.fleet.pools.get('probes')).toMatchObject({
+    instances: 4,
+    workers: ['probe'],
+    reason: 'more mail',
+  })
+  expect(await fleet('scale', 'none', '4')).toMatchObject({ code: 1, stdout: 'none: no such pool\n' })
+  expect((await fleet('scale', 'probes', '1001')).stderr).toContain('expected an integer from 0 to 1000')
+  await expect(client.fleet.pools.scale('probes', 5, { count: 3 })).rejects.toMatchObject({
+    code: 'SELECTION_CHANGED',
+  })
   await writeFile(file, 'pools:\n  probes: { instances: 1, workers: [probe], host: "apply-*" }\n')
   const fewer = await fleet('apply', file)
-  expect(fewer.stdout).toBe('~ probes\n    instances: 3 -> 1\n1 changed\n')
+  expect(fewer.stdout).toBe('~ probes\n    instances: 4 -> 1\n1 changed\n')
   await expect.poll(async () => (await registered()).length, SEEN).toBe(1)
   expect((await fleet('apply', file, '--dry-run')).stdout).toBe('nothing to change\n')
 

@@ -108,6 +108,36 @@ describe('places of a pool', () => {
     expect(counts(state)).toEqual({ a: 2, b: 3 })
   })
 
+  it('are as many as somebody scales it to, unless that was meant of another number', async () => {
+    world.host('a')
+    const scale = (instances: number, count?: number) =>
+      world.pools.scale(
+        'mail',
+        { instances, ...(count !== undefined && { count }) },
+        { actor: 'me', reason: 'more' },
+      )
+    await expect(scale(3)).rejects.toMatchObject({ code: 'NO_SUCH_POOL' })
+    await put({ instances: 2, workers: ['mailer'] })
+    await world.pass(2)
+    await expect(scale(4, 3)).rejects.toMatchObject({
+      code: 'SELECTION_CHANGED',
+      message: 'count: mail has 2 instances now, not 3; look again',
+    })
+    await scale(4, 2)
+    const state = await world.pass(2)
+    expect(state.pools).toMatchObject([
+      { spec: { instances: 4, workers: ['mailer'] }, actor: 'me', reason: 'more' },
+    ])
+    expect(counts(state)).toEqual({ a: 4 })
+    await put({ instances: 900 }, 'other')
+    await expect(scale(101)).rejects.toMatchObject({
+      code: 'QUOTA_EXCEEDED',
+      message: 'instances: expected at most 1000 in all pools together, got 1001',
+    })
+    await scale(0)
+    expect((await world.pass(3)).places.filter(({ pool }) => pool === 'mail')).toEqual([])
+  })
+
   it('go from a lost host within 12 s, and come back', async () => {
     for (const id of ['a', 'b', 'c']) world.host(id)
     await put({ instances: 6 })

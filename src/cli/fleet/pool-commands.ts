@@ -2,8 +2,10 @@ import { readFile } from 'node:fs/promises'
 import { text as textOf } from 'node:stream/consumers'
 import type { Command } from 'commander'
 import type { GoneClient } from '../../client/client.ts'
+import { MOST_PLACES } from '../../core/fleet/pool.ts'
 import { GoneError } from '../../errors.ts'
 import { type Answer, type AskOptions, addAskOptions, given, helpText } from '../ask.ts'
+import { between } from '../option-values.ts'
 import type { Colors } from '../terminal.ts'
 import { tableOf } from '../text/table.ts'
 import type { Asking } from './asking.ts'
@@ -13,6 +15,10 @@ import { poolTable, poolText } from './pool-tables.ts'
 interface ApplyOptions extends AskOptions {
   readonly dryRun?: boolean
   readonly prune?: boolean
+  readonly reason?: string
+}
+
+interface ScaleOptions extends AskOptions {
   readonly reason?: string
 }
 
@@ -33,6 +39,7 @@ whose names begin with "x-" are ignored, and hold anchors.`
 export function addPools(fleet: Command, asking: Asking): void {
   addList(fleet, asking)
   addApply(fleet, asking)
+  addScale(fleet, asking)
 }
 
 function addList(fleet: Command, asking: Asking): void {
@@ -88,6 +95,32 @@ function addApply(fleet: Command, asking: Asking): void {
     )
     .action((file: string, options: ApplyOptions) =>
       asking.ask(options, (client, colors) => apply(client, file, options, colors)),
+    )
+}
+
+function addScale(fleet: Command, asking: Asking): void {
+  const command = fleet
+    .command('scale')
+    .description('have another number of instances of a pool, and all else as it is')
+    .argument('<pool>', 'its name, as gone fleet pools lists it')
+    .argument('<instances>', 'how many there shall be', between(0, MOST_PLACES))
+    .option('--reason <text>', 'why, for whoever looks later')
+  addAskOptions(command)
+    .addHelpText(
+      'after',
+      helpText(
+        ['gone fleet scale mail 8', 'gone fleet scale mail 0 --reason "no mail tonight"'],
+        ['there shall be so many', 'there is no such pool, or somebody else changed it meanwhile'],
+      ),
+    )
+    .action((name: string, instances: number, { reason, ...options }: ScaleOptions) =>
+      asking.ask(options, async ({ fleet: { pools } }, colors) => {
+        const before = await pools.get(name)
+        if (!before) return { isDone: false, text: colors.yellow(`${name}: no such pool`), json: null }
+        const { instances: count } = before
+        const pool = await pools.scale(name, instances, { count, ...given({ reason }) })
+        return { isDone: true, text: `${name}: ${count} -> ${pool.instances} instances`, json: pool }
+      }),
     )
 }
 

@@ -25,6 +25,9 @@ export function PoolButtons({ pool, supervisors }: PoolButtonsProps): VNode | nu
       <button type="button" class="main" onClick={() => question(deploying(pool, supervisors))}>
         Deploy
       </button>
+      <button type="button" onClick={() => question(scaling(pool))}>
+        Scale
+      </button>
       {pool.before.length > 0 && (
         <button type="button" class="bad" onClick={() => question(rollingBack(pool))}>
           Roll back
@@ -34,7 +37,7 @@ export function PoolButtons({ pool, supervisors }: PoolButtonsProps): VNode | nu
   )
 }
 
-function apiPath({ name }: PoolJson, verb: 'deploy' | 'rollback', reason?: string): string {
+function apiPath({ name }: PoolJson, verb: 'deploy' | 'rollback' | 'scale', reason?: string): string {
   return pathOf(`fleet/pools/${encodeURIComponent(name)}/${verb}`, { reason })
 }
 
@@ -50,6 +53,27 @@ function deploying(pool: PoolJson, supervisors: readonly PoolSupervisorJson[]) {
     request: ({ reason, said }: Agreed) =>
       [apiPath(pool, 'deploy'), { method: 'POST' as const, body: { release: said, reason } }] as const,
     done: (_: unknown, { said }: Agreed) => ({ text: `deploying ${said} to ${name}`, href: poolPath(name) }),
+  }
+}
+
+function scaling(pool: PoolJson) {
+  const { name, instances: count } = pool
+  return {
+    title: `Scale ${name}`,
+    what: `It has ${count} instances. Those that are more begin where there is room; those that are too many end, once their jobs have.`,
+    verb: 'Scale',
+    asks: { label: 'Instances', likely: [String(count + 1), String(Math.max(0, count - 1))] },
+    needs: 'reason' as const,
+    command: (said: string) => `gone fleet scale ${name} ${said || '…'} --reason '…'`,
+    request: ({ reason, said }: Agreed) =>
+      [
+        apiPath(pool, 'scale'),
+        { method: 'POST' as const, body: { instances: Number(said), count, reason } },
+      ] as const,
+    done: (_: unknown, { said }: Agreed) => ({
+      text: `${name} shall have ${said} instances`,
+      href: poolPath(name),
+    }),
   }
 }
 

@@ -41,6 +41,24 @@ export function readDeploy(body: Members): { readonly release: string; readonly 
   return { release: takeJson('release', RELEASE, body.release, invalid), reason: reasonIn(body) }
 }
 
+/** How many instances a pool shall have. */
+export interface PoolScale {
+  readonly instances: number
+  /** How many the asker was shown. */
+  readonly count?: number
+}
+
+/** How many there shall be, and why. @throws GoneError `INVALID_BODY` */
+export function readScale(body: Members): PoolScale & { readonly reason: string } {
+  const { instances, count } = body
+  const places = (name: string, value: unknown) => takeJson(name, whole(0, MOST_PLACES), value, invalid)
+  return {
+    instances: places('instances', instances),
+    ...(count !== undefined && { count: places('count', count) }),
+    reason: reasonIn(body),
+  }
+}
+
 /** @throws GoneError `INVALID_BODY` */
 export function reasonIn({ reason = '' }: Members): string {
   if (typeof reason === 'string' && reason.length <= MAX_REASON) return reason

@@ -44,6 +44,7 @@ const ASKED: ReadonlySet<string> = new Set([
   'listPools',
   'deploy',
   'rollBackPool',
+  'scalePool',
 ])
 
 const UNDER = '/console/api'

@@ -1,6 +1,6 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { PoolState } from '../../core/fleet/pool.ts'
-import { poolName, readDeploy, readPool } from '../../core/fleet/pool-body.ts'
+import { poolName, readDeploy, readPool, readScale } from '../../core/fleet/pool-body.ts'
 import { poolJson, poolsJson } from '../../core/fleet/pool-wire.ts'
 import { iso } from '../../core/rounds/round-wire.ts'
 import { GoneError } from '../../errors.ts'
@@ -10,7 +10,7 @@ import { bodyOf, type Endpoint, endpoint } from '../endpoint.ts'
 import { purpose } from '../parameters.ts'
 import { sendJson, sendStatus } from '../replies.ts'
 import { actorOf } from '../requests.ts'
-import { DEPLOY_BODY, POOL_ANSWER, POOL_BODY, POOL_LIST } from '../shapes/pool-shapes.ts'
+import { DEPLOY_BODY, POOL_ANSWER, POOL_BODY, POOL_LIST, SCALE_BODY } from '../shapes/pool-shapes.ts'
 
 export interface PoolRoutesParts {
   readonly pools: Pools
@@ -29,6 +29,7 @@ export function poolRoutes(app: FastifyInstance, { pools }: PoolRoutesParts): vo
   serve(app, getEndpoint(pools), putEndpoint(pools), deleteEndpoint(pools))
   serve(app, deployEndpoint(pools))
   serve(app, rollbackEndpoint(pools))
+  serve(app, scaleEndpoint(pools))
 }
 
 function listEndpoint(pools: Pools): Endpoint {
@@ -138,6 +139,26 @@ function rollbackEndpoint(pools: Pools): Endpoint {
     errors: [...NO_POOL, ...NO_ROLLOUT],
     async handler({ id, query, request }, reply) {
       sendPool(reply, 202, id, await pools.rollBack(id, asked(request, query.reason)))
+    },
+  })
+}
+
+function scaleEndpoint(pools: Pools): Endpoint {
+  return endpoint({
+    name: 'scalePool',
+    path: `${PATH}/scale`,
+    methods: ['POST'],
+    action: 'operate',
+    tag: 'fleet',
+    summary: 'Have another number of instances of a pool, and all else as it is.',
+    description:
+      'Those that are more begin where there is room; those that are too many end, once their jobs have. A file of pools that is applied later says it anew.',
+    id,
+    body: bodyOf(SCALE_BODY, readScale, { isRequired: true }),
+    replies: { 200: { about: 'Set; places are given out within seconds.', json: POOL_ANSWER } },
+    errors: [...NO_POOL, 'QUOTA_EXCEEDED', 'SELECTION_CHANGED'],
+    async handler({ id, body: { reason, ...scale }, request }, reply) {
+      sendPool(reply, 200, id, await pools.scale(id, scale, asked(request, reason)))
     },
   })
 }

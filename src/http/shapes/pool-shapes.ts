@@ -1,4 +1,5 @@
 import { ROLLOUT_STATES } from '../../core/fleet/pool.ts'
+import type { PoolScale } from '../../core/fleet/pool-body.ts'
 import {
   type PoolJson,
   type PoolPlaceJson,
@@ -27,6 +28,17 @@ export const POOL_BODY = objectOf<PoolSpecJson & { reason?: string }>('PoolBody'
 
 export const DEPLOY_BODY = objectOf<{ release: string; reason?: string }>('DeployBody', {
   release: about('The name of a folder below the root of releases of each host.', text(), '42'),
+  reason: REASON,
+})
+
+export const SCALE_BODY = objectOf<PoolScale & { reason?: string }>('ScaleBody', {
+  instances: about('How many instances of it there shall be.', integer(0, 1_000), 8),
+  count: optional(
+    about(
+      'How many the asker was shown. Where it has another number by now nothing is done: 409.',
+      integer(0, 1_000),
+    ),
+  ),
   reason: REASON,
 })
 

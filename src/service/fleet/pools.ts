@@ -9,6 +9,7 @@ import {
   runsOf,
   whyNot,
 } from '../../core/fleet/pool.ts'
+import type { PoolScale } from '../../core/fleet/pool-body.ts'
 import type { PoolStore, StoredChanges } from '../../core/fleet/pool-ports.ts'
 import { back, begin, isUnderway } from '../../core/fleet/rollout.ts'
 import { GoneError } from '../../errors.ts'
@@ -41,6 +42,27 @@ export class Pools {
       const pool: Pool = { ...(found ?? { name, before: [] }), ...asked, spec, atMs: state.nowMs }
       if (!found || isSame(found.spec, spec)) return pool
       return changedFrom(runsOf(found.spec), pool, state)
+    })
+  }
+
+  /**
+   * Has so many instances of it, and all else as it is.
+   *
+   * @param count how many the asker was shown; missing: whatever there are
+   * @throws GoneError `NO_SUCH_POOL`, `QUOTA_EXCEEDED`, `SELECTION_CHANGED` where it has another number by now
+   */
+  scale(name: string, { instances, count }: PoolScale, asked: PoolAsked): Promise<PoolState> {
+    return this.change(name, (state, found) => {
+      if (!found) throw noSuch(name)
+      const { spec } = found
+      if (count !== undefined && count !== spec.instances)
+        throw new GoneError(
+          'SELECTION_CHANGED',
+          `count: ${name} has ${spec.instances} instances now, not ${count}; look again`,
+        )
+      if (spec.instances === instances) return found
+      checkRoom(state, name, { ...spec, instances })
+      return { ...found, ...asked, spec: { ...spec, instances }, atMs: state.nowMs }
     })
   }
 
