@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, it, vi } from 'vitest'
 import { GoneError } from '../../src/errors.ts'
 import { FleetFollower } from '../../src/service/fleet/follower.ts'
 import { MemoryFleet } from '../../src/store/fleet/memory-fleet.ts'
@@ -66,4 +66,30 @@ it('reads the next snapshot where one could not be read', async () => {
   await expect.poll(() => fleet.begun.length).toBe(2)
   fleet.begun[1]?.go()
   expect((await next).instances).toEqual([])
+})
+
+it('has those who began to listen at different times hear of a change at the same look', async () => {
+  vi.useFakeTimers()
+  try {
+    const fleet = new MemoryFleet(() => 1_000)
+    const latest = vi.spyOn(fleet, 'latest')
+    const follower = new FleetFollower(fleet, () => Date.now())
+    const { change, epoch } = await fleet.latest()
+    const { signal } = new AbortController()
+    const beganMs = Date.now()
+    const heardMs: number[] = []
+    for (let n = 0; n < 20; n += 1) {
+      void follower.next({ change, epoch }, 10_000, signal).then(() => heardMs.push(Date.now() - beganMs))
+      await vi.advanceTimersByTimeAsync(9)
+    }
+    // The first look is over, and the second is 20 ms away from the last who began.
+    await fleet.pulse([{ id: 'a', facts, known: 0 }], 60_000)
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(heardMs).toHaveLength(20)
+    expect(Math.max(...heardMs)).toBeLessThanOrEqual(201)
+    // Besides that of the test: all of them have looked twice.
+    expect(latest).toHaveBeenCalledTimes(3)
+  } finally {
+    vi.useRealTimers()
+  }
 })

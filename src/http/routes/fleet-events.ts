@@ -24,6 +24,17 @@ export function eventJson({ id, instance }: FleetChange, selection: Selection): 
   return { id, ...(instance && selects(selection, instance) && { instance: instanceJson(instance) }) }
 }
 
+/** Of each change as it is to whoever has it selected: those who listen together are told the same. */
+const texts = new WeakMap<FleetChange, string>()
+
+/** The same as text. */
+export function eventText(change: FleetChange, selection: Selection): string {
+  if (!change.instance || !selects(selection, change.instance)) return JSON.stringify({ id: change.id })
+  const known = texts.get(change) ?? JSON.stringify(eventJson(change, selection))
+  texts.set(change, known)
+  return known
+}
+
 export function textOf({ epoch, change }: FleetMark): string {
   return `${epoch}.${change}`
 }

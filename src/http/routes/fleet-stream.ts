@@ -1,7 +1,7 @@
 import type { Selection } from '../../core/fleet/selection.ts'
 import type { FleetFollower, FleetMark } from '../../service/fleet/follower.ts'
 import { type EventStream, NOTHING_NEW, SAY_SOMETHING_MS } from '../event-stream.ts'
-import { eventJson, textOf } from './fleet-events.ts'
+import { eventText, textOf } from './fleet-events.ts'
 
 interface Told {
   readonly follower: FleetFollower
@@ -24,11 +24,11 @@ export async function streamEvents(stream: EventStream, told: Told): Promise<voi
       continue
     }
     mark = found.mark
-    if (found.changes.length === 0) stream.send(NOTHING_NEW)
-    for (const change of found.changes) {
-      const data = JSON.stringify(eventJson(change, selection))
-      stream.send(`id: ${textOf({ ...mark, change: change.number })}\nevent: change\ndata: ${data}\n\n`)
-    }
+    const events = found.changes.map((change) => {
+      const id = textOf({ ...found.mark, change: change.number })
+      return `id: ${id}\nevent: change\ndata: ${eventText(change, selection)}\n\n`
+    })
+    stream.send(events.length === 0 ? NOTHING_NEW : events.join(''))
   }
   stream.end()
 }

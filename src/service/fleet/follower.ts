@@ -88,7 +88,9 @@ export class FleetFollower {
       if (latest.epoch !== mark.epoch || latest.change !== mark.change) return await this.read(mark)
       const restMs = giveUpMs - this.nowMs()
       if (restMs <= 0 || caller.aborted) return { changes: [], mark }
-      await pause(Math.min(restMs, READ_EVERY_MS), caller)
+      // All wait for the same look: one each would find what another has seen before it, and be late by twice as much.
+      const lookInMs = Math.max(1, this.seenAtMs + READ_EVERY_MS - this.nowMs())
+      await pause(Math.min(restMs, lookInMs), caller)
     }
   }
 
