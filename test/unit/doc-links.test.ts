@@ -39,6 +39,13 @@ describe('the pages', () => {
     }
   })
 
+  it.each(PAGES)('of %s name tests that there are', (page) => {
+    const named = readFileSync(join(ROOT, page), 'utf8').matchAll(/`(test\/[\w./-]+\.test\.ts)`/g)
+    expect([...named].map(([, path = '']) => path).filter((path) => !existsSync(join(ROOT, path)))).toEqual(
+      [],
+    )
+  })
+
   it('are found from the README', () => {
     const readme = textOf('README.md')
     for (const page of PAGES.filter((each) => each.startsWith('docs/')))
