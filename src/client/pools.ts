@@ -8,6 +8,11 @@ interface ReasonOptions extends CallOptions {
   readonly reason?: string
 }
 
+interface RollBackOptions extends ReasonOptions {
+  /** The release that is no good: where the pool has left that already, or is about to, it stays as it is. */
+  readonly from?: string
+}
+
 /** How many instances of which workers there shall be, and what of yours they run. */
 export interface PoolCalls {
   /** By name, with their places; and the supervisors that take these. */
@@ -29,8 +34,8 @@ export interface PoolCalls {
   remove(name: string, options?: CallOptions): Promise<boolean>
   /** Has it run another release, one place after the other: look at its `rollout`. */
   deploy(name: string, release: string, options?: ReasonOptions): Promise<PoolJson>
-  /** Has it run the release before, or calls off the deploy that is on its way. A call whose answer got lost is not repeated. */
-  rollBack(name: string, options?: ReasonOptions): Promise<PoolJson>
+  /** Has it run the release before, or calls off the deploy that is on its way. A call whose answer got lost is repeated only with `from`. */
+  rollBack(name: string, options?: RollBackOptions): Promise<PoolJson>
 }
 
 const PATH = '/api/v1/fleet/pools'
@@ -84,13 +89,13 @@ export function poolsOn(transport: TransportOptions): PoolCalls {
         body: { release, ...(reason !== undefined && { reason }) },
         signal,
       }),
-    rollBack: (name, { reason, signal } = {}) =>
+    rollBack: (name, { reason, from, signal } = {}) =>
       asked({
         method: 'POST',
         path: `${pathOf(name)}/rollback`,
         accepts: [202],
-        query: { reason },
-        isRepeatable: false,
+        query: { reason, from },
+        isRepeatable: from !== undefined,
         signal,
       }),
   }

@@ -146,6 +146,8 @@ describe.concurrent('a release', () => {
     expect(await client.wait('deployed', 'a')).toMatchObject({ completion: { result: '42' } })
     const back = await runCli(['fleet', 'rollback', 'steady', '--detach', '--server', server.url])
     expect([back.code, back.stdout]).toEqual([0, expect.stringContaining('42 -> 41: rolling')])
+    const again = await runCli(['fleet', 'rollback', 'steady', '--from', '42', '--server', server.url])
+    expect([again.code, again.stdout]).toEqual([0, expect.stringContaining('42 -> 41: done')])
     const pool = await settled('steady')
     expect(pool).toMatchObject({ release: '41', before: ['42'], rollout: { state: 'done' } })
     // The instances label what they are, by which series have a mark.

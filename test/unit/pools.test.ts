@@ -275,6 +275,26 @@ describe('a release', () => {
     expect(state.pools[0]).toMatchObject({ before: ['42'], rollout: { state: 'done' } })
   })
 
+  it('is rolled back once, also where that is asked twice or too late', async () => {
+    await world.pools.deploy('mail', '42', BY)
+    await world.pass(20)
+    await world.pools.rollBack('mail', BY, '42')
+    await world.pools.rollBack('mail', BY, '42')
+    let state = await world.pass(20)
+    await world.pools.rollBack('mail', BY, '42')
+    state = await world.pass(20)
+    expect(releases(state)).toEqual(['41', '41', '41', '41'])
+    expect(state.pools[0]).toMatchObject({ before: ['42'], rollout: { state: 'done' } })
+    // It rolls back by itself, and whoever has seen it on its way calls it off.
+    world.broken.add('40')
+    await world.pools.deploy('mail', '40', BY)
+    await world.pass(20)
+    await world.pools.rollBack('mail', BY, '40')
+    state = await world.pass(20)
+    expect(releases(state)).toEqual(['41', '41', '41', '41'])
+    expect(state.pools[0]).toMatchObject({ rollout: { to: { release: '40' }, state: 'rolled-back' } })
+  })
+
   it('is refused where a host does not have it, and where another is on its way', async () => {
     await expect(world.pools.deploy('mail', '43', BY)).rejects.toMatchObject({
       code: 'NO_SUCH_RELEASE',

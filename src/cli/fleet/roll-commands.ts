@@ -11,6 +11,7 @@ import { addSelecting, meantOf, type SelectingOptions } from './selecting.ts'
 
 interface RollOptions extends AskOptions, Pick<SelectingOptions, (typeof FILTERS)[number]> {
   readonly release?: string
+  readonly from?: string
   readonly reason?: string
   readonly detach?: boolean
   readonly all?: boolean
@@ -36,7 +37,10 @@ const EXAMPLES: Readonly<Record<Verb, readonly string[]>> = {
     'gone fleet deploy mail --release 42 --detach',
     'gone fleet deploy --all --release 42 --yes',
   ],
-  rollback: ['gone fleet rollback mail --reason "too many bounces"', 'gone fleet rollback --all --yes'],
+  rollback: [
+    'gone fleet rollback mail --from 42 --reason "too many bounces"',
+    'gone fleet rollback --all --yes',
+  ],
 }
 
 /** What pools run: another release of yours, or the one before. */
@@ -56,6 +60,7 @@ function addRoll(fleet: Command, asking: Asking, verb: Verb): void {
     )
     .argument('[pool]', 'its name, as gone fleet pools lists it; or filters select pools by their instances')
   if (isDeploy) command.requiredOption('--release <release>', 'a folder below the root that the hosts allow')
+  else command.option('--from <release>', 'what is no good: a pool that has left it stays as it is')
   addSelecting(command, FILTERS)
     .option('--all', 'every pool')
     .option('--yes', 'do not ask whether the pools that are selected are meant')
@@ -85,7 +90,7 @@ async function rollAll(
   const { poolTable, poolText } = await import('./pool-tables.ts')
   const { client, colors, question } = told
   if (name !== undefined) {
-    const { isDone, pool } = await roll(told, name, options)
+    const { isDone, pool } = await roll(told, name, await client.fleet.pools.get(name), options)
     return { isDone, text: poolText(pool, colors), json: pool }
   }
   const pools = await poolsMeant(client, options)
@@ -96,7 +101,7 @@ async function rollAll(
   let isDone = true
   // One after the other: what is no good in one is not begun in the next.
   for (const one of pools) {
-    const end = await roll(told, one.name, options)
+    const end = await roll(told, one.name, one, options)
     rolled.push(end.pool)
     isDone = end.isDone
     if (!isDone) break
@@ -130,23 +135,26 @@ async function poolsMeant({ fleet }: GoneClient, options: RollOptions): Promise<
   throw new GoneError('EMPTY_SELECTION', 'expected filters that select instances of a pool, got none of any')
 }
 
+/** @param before as it was when it was looked at: a release that it has left by the time that this is told is not rolled back again */
 async function roll(
   { client, signal }: Told,
   name: string,
-  { release, reason, detach = false }: RollOptions,
+  before: PoolJson | undefined,
+  { release, from = before?.release, reason, detach = false }: RollOptions,
 ): Promise<{ readonly isDone: boolean; readonly pool: PoolJson }> {
   const { pools } = client.fleet
   const why = given({ reason })
-  const before = await pools.get(name)
-  let pool = await (release === undefined ? pools.rollBack(name, why) : pools.deploy(name, release, why))
-  // What was on its way is to end as it is told to: rolled back.
-  const wanted = release === undefined && before?.rollout?.state === 'rolling' ? 'rolled-back' : 'done'
+  let pool = await (release === undefined
+    ? pools.rollBack(name, given({ reason, from }))
+    : pools.deploy(name, release, why))
   while (!detach && !signal.aborted && isUnderway(pool)) {
     await pause(READ_EVERY_MS, signal)
     pool = (await pools.get(name)) ?? pool
   }
-  const state = pool.rollout?.state ?? 'done'
-  return { isDone: detach || state === wanted, pool }
+  const { state = 'done' } = pool.rollout ?? {}
+  // Of a rollback it does not matter who has begun it, or how it is called.
+  const isDone = release === undefined ? !isUnderway(pool) && pool.release !== from : state === 'done'
+  return { isDone: detach || isDone, pool }
 }
 
 function isUnderway({ rollout }: PoolJson): boolean {

@@ -37,8 +37,12 @@ export function PoolButtons({ pool, supervisors }: PoolButtonsProps): VNode | nu
   )
 }
 
-function apiPath({ name }: PoolJson, verb: 'deploy' | 'rollback' | 'scale', reason?: string): string {
-  return pathOf(`fleet/pools/${encodeURIComponent(name)}/${verb}`, { reason })
+function apiPath(
+  { name }: PoolJson,
+  verb: 'deploy' | 'rollback' | 'scale',
+  query: Record<string, string | undefined> = {},
+) {
+  return pathOf(`fleet/pools/${encodeURIComponent(name)}/${verb}`, query)
 }
 
 function deploying(pool: PoolJson, supervisors: readonly PoolSupervisorJson[]) {
@@ -77,17 +81,18 @@ function scaling(pool: PoolJson) {
   }
 }
 
+/** Of the release that is shown: whoever is late, or second, changes nothing. */
 function rollingBack(pool: PoolJson) {
-  const { name, before } = pool
+  const { name, before, release: from } = pool
   return {
     title: `Roll back ${name}`,
     what: `${whereOf(pool)} get ${before[0]} back, one after the other. Each new instance takes jobs before the old one ends.`,
     verb: `Roll back to ${before[0]}`,
     needs: 'reason' as const,
     isBad: true as const,
-    command: `gone fleet rollback ${name} --reason '…'`,
+    command: `gone fleet rollback ${name}${from === undefined ? '' : ` --from ${from}`} --reason '…'`,
     request: ({ reason }: Agreed) =>
-      [apiPath(pool, 'rollback', reason), { method: 'POST' as const }] as const,
+      [apiPath(pool, 'rollback', { reason, from }), { method: 'POST' as const }] as const,
     done: () => ({ text: `rolling ${name} back to ${before[0]}`, href: poolPath(name) }),
   }
 }

@@ -1,13 +1,13 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import type { PoolState } from '../../core/fleet/pool.ts'
-import { poolName, readDeploy, readPool, readScale } from '../../core/fleet/pool-body.ts'
+import { poolName, RELEASE, readDeploy, readPool, readScale } from '../../core/fleet/pool-body.ts'
 import { poolJson, poolsJson } from '../../core/fleet/pool-wire.ts'
 import { iso } from '../../core/rounds/round-wire.ts'
 import { GoneError } from '../../errors.ts'
 import type { Pools } from '../../service/fleet/pools.ts'
 import { serve } from '../api.ts'
 import { bodyOf, type Endpoint, endpoint } from '../endpoint.ts'
-import { purpose } from '../parameters.ts'
+import { parameter, purpose } from '../parameters.ts'
 import { sendJson, sendStatus } from '../replies.ts'
 import { actorOf } from '../requests.ts'
 import { DEPLOY_BODY, POOL_ANSWER, POOL_BODY, POOL_LIST, SCALE_BODY } from '../shapes/pool-shapes.ts'
@@ -19,6 +19,8 @@ export interface PoolRoutesParts {
 const PATH = '/api/v1/fleet/pools/{name}'
 const NO_POOL = ['STORE_UNAVAILABLE', 'NO_SUCH_POOL', 'INVALID_PARAMETER'] as const
 const NO_ROLLOUT = ['NO_SUCH_RELEASE', 'ROLLOUT_UNDERWAY'] as const
+
+const leftRelease = parameter('The release that is no good and to be left.', '42', RELEASE)
 
 const id = ({ name = '' }: Readonly<Record<string, string>>) => poolName(name)
 const asked = (request: FastifyRequest, reason = '') => ({ actor: actorOf(request), reason })
@@ -134,11 +136,16 @@ function rollbackEndpoint(pools: Pools): Endpoint {
     tag: 'fleet',
     summary: 'Have a pool run the release before; one that is on its way is called off.',
     id,
-    query: { reason: purpose },
-    replies: { 202: { about: 'Begun; ask for the pool to see how it goes.', json: POOL_ANSWER } },
+    description:
+      'With from the call is safe to repeat, and to make late: where the pool has left that release already, or is about to, it stays as it is. Without, a ' +
+      'second call calls off what the first has begun.',
+    query: { reason: purpose, from: leftRelease },
+    replies: {
+      202: { about: 'Begun, or as it is; ask for the pool to see how it goes.', json: POOL_ANSWER },
+    },
     errors: [...NO_POOL, ...NO_ROLLOUT],
     async handler({ id, query, request }, reply) {
-      sendPool(reply, 202, id, await pools.rollBack(id, asked(request, query.reason)))
+      sendPool(reply, 202, id, await pools.rollBack(id, asked(request, query.reason), query.from))
     },
   })
 }

@@ -91,11 +91,13 @@ export class Pools {
   /**
    * Has it run the release before; one that is on its way is called off.
    *
+   * @param from the release that is no good: where the pool has left that already, or is about to, it stays as it is. Missing: whatever it runs
    * @throws GoneError `NO_SUCH_POOL`, `NO_SUCH_RELEASE` where it has run none before, `ROLLOUT_UNDERWAY` where it is being rolled back
    */
-  rollBack(name: string, asked: PoolAsked): Promise<PoolState> {
+  rollBack(name: string, asked: PoolAsked, from?: string): Promise<PoolState> {
     return this.change(name, (state, found) => {
       if (!found) throw noSuch(name)
+      if (from !== undefined && from !== found.spec.release) return found
       const pool = { ...found, ...asked, atMs: state.nowMs }
       if (pool.rollout?.state === 'rolling')
         return back(pool, pool.rollout, `called off by ${asked.actor}${asked.reason && `: ${asked.reason}`}`)
