@@ -9,11 +9,26 @@ const ANSWER_WITHIN_MS = 1_000
 /** A shell would read other characters of a name as something else, or even run them. */
 const PLAIN = /^[\w.@:/%+=,~-]+$/
 
-/** Each asks `gone completion words` what may stand where the cursor is, one word a line. Files are offered where nothing is. */
+/**
+ * Each asks `gone completion words` what may stand where the cursor is, one word a line. Files are offered where nothing is. Bash takes
+ * characters such as those of a slot for ends of words: what no blank parts is one, of which it wants what comes after the last such, with an `@`.
+ */
 const SCRIPTS = {
   bash: `_gone() {
-  local IFS=$'\\n'
-  COMPREPLY=($(gone completion words -- "\${COMP_WORDS[@]:1:COMP_CWORD}" 2>/dev/null))
+  local IFS=$'\\n' rest=\${COMP_LINE:0:COMP_POINT} words=() word
+  for word in "\${COMP_WORDS[@]:0:COMP_CWORD+1}"; do
+    if [[ \${#words[@]} -eq 0 || $rest == [[:blank:]]* ]]; then
+      words+=("")
+      rest=\${rest#"\${rest%%[![:blank:]]*}"}
+    fi
+    [[ $rest == "$word"* ]] || word=$rest
+    words[\${#words[@]}-1]+=$word
+    rest=\${rest#"$word"}
+  done
+  word=\${words[\${#words[@]}-1]}
+  COMPREPLY=($(gone completion words -- "\${words[@]:1}" 2>/dev/null))
+  word=\${word%"\${word##*[$COMP_WORDBREAKS]}"}
+  COMPREPLY=("\${COMPREPLY[@]#"\${word%@}"}")
 }
 complete -o default -F _gone gone`,
   zsh: `#compdef gone
@@ -22,7 +37,8 @@ _gone() {
   found=("\${(@f)$(gone completion words -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
   if [[ -n "$found" ]]; then compadd -- $found; else _files; fi
 }
-compdef _gone gone`,
+(( $+functions[compdef] )) || { autoload -Uz compinit && compinit }
+if [[ "$funcstack[1]" == _gone ]]; then _gone "$@"; else compdef _gone gone; fi`,
   fish: `function __gone_words
   set -l words (commandline -opc) (commandline -ct)
   set -l found (gone completion words -- $words[2..-1] 2>/dev/null)
