@@ -222,6 +222,16 @@ it('says that callers may come to one that does not answer, and ends it', async 
   expect((await asked('state')).state).toEqual({})
 })
 
+it('ends one that has not begun within a minute, and starts another', async () => {
+  void processes.start()
+  nth(1).serve()
+  await pass(55_000, nth(2))
+  expect(nth(2).hasEnded).toBe(false)
+  await pass(6_000, nth(2))
+  expect(nth(2).hasEnded).toBe(true)
+  expect(started).toHaveLength(3)
+})
+
 it('says why the Redis of all does not run', async () => {
   await bothServe()
   trouble = 'Redis crashes again and again'
