@@ -10,8 +10,9 @@ local function note(state, score, id)
   notes[#notes + 1] = text
 end
 
--- In the hand of somebody who holds it no more: next of all, as it was before.
-for _, id in ipairs(redis.call('LRANGE', KEYS[3], 0, most - 1)) do
+-- In the hand of somebody who holds it no more: next of all, as it was before. However many others are run is before them in the list.
+for _, id in ipairs(redis.call('LRANGE', KEYS[3], 0, -1)) do
+  if #notes == most then break end
   if redis.call('EXISTS', ARGV[1] .. id .. ':lock') == 0 then
     redis.call('LREM', KEYS[3], 1, id)
     redis.call('SREM', KEYS[4], id)

@@ -165,6 +165,26 @@ it('are moved by whoever goes on where another was cut off, each is run once, an
   expect(await leftOf('cut')).toEqual([])
 }, 120_000)
 
+it('are moved from a worker that has died, however many others run there', async () => {
+  const rounds = Array.from({ length: 25 }, (_, n) => `busy-${n}`)
+  await submitAsOlder('busy', rounds)
+  const taker = new Worker('busy', null, {
+    connection: blocking,
+    prefix: QUEUE_PREFIX,
+    lockDuration: 600_000,
+  })
+  const taken = []
+  while (taken.length < rounds.length) taken.push(await taker.getNextJob('t'))
+  await redis.del(`{gone}:busy:${taken[0]?.id}:lock`)
+  expect(await adopt()).toMatchObject({ code: 1, stdout: expect.stringContaining('1 moved') as string })
+  expect((await newQueue('busy').getWaiting()).map(({ id }) => id)).toEqual([taken[0]?.id])
+  expect(await oldQueue('busy').getActiveCount()).toBe(24)
+  await redis.del(...taken.map((job) => `{gone}:busy:${job?.id}:lock`))
+  expect((await adopt()).code).toBe(0)
+  expect(await newQueue('busy').getWaitingCount()).toBe(25)
+  await taker.close()
+}, 120_000)
+
 it('keep a round from starting twice where an older server and this one were both told of it', async () => {
   await submitAsOlder('twice', ['a'])
   const twin = await oldQueue('twice').getJob('s~a')
