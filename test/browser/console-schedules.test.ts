@@ -2,7 +2,7 @@ import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import type { WorkerContext } from '../../src/client/define-worker.ts'
 import type { RoundListJson } from '../../src/core/rounds/round-wire.ts'
-import type { BackfillJson, ScheduleJson } from '../../src/core/schedules/schedule-wire.ts'
+import type { ScheduleJson } from '../../src/core/schedules/schedule-wire.ts'
 import { Timetable } from '../../src/core/time/timetable.ts'
 import { pause } from '../../src/waiting.ts'
 import { openBrowser } from '../support/browser.ts'
@@ -129,11 +129,6 @@ describe('Schedules', () => {
     const killed = await startServeProcess(env)
     url = killed.url
     const { createdAt } = await ask<ScheduleJson>('schedules/strip/s', jsonBody(body, 'PUT'))
-    const hourAgo = new Date(Date.parse(createdAt) - 3_600_000).toISOString().replace(/\.\d+/, '')
-    const late = await ask<BackfillJson>(
-      'schedules/strip/s/backfill',
-      jsonBody({ from: hourAgo, to: createdAt.replace(/\.\d+/, ''), max: 2 }),
-    )
     await expect.poll(async () => (await counts()).submitted).toBeGreaterThan(1)
     await killed.kill()
     // For three slots to come of which one is made up for.
@@ -151,19 +146,26 @@ describe('Schedules', () => {
     )
     await expect.poll(async () => (await rounds()).every(({ state }) => state === 'completed')).toBe(true)
 
+    const schedule = await ask<ScheduleJson>('schedules/strip/s')
+    const made = schedule.leftOut?.findLast(({ why }) => why === 'missed')
+    // So that it is late by more than what counts as on time.
+    await expect.poll(() => Date.now() - Date.parse(made?.slot ?? '')).toBeGreaterThan(12_000)
+    const at = (made?.slot ?? '').replace('+00:00', 'Z')
+    await ask('schedules/strip/s/backfill', jsonBody({ from: at, to: at }))
+    await expect.poll(async () => (await rounds()).every(({ state }) => state === 'completed')).toBe(true)
+
     const found = new Map((await rounds()).map((round) => [round.round, round]))
-    const { next: _, ...schedule } = await ask<ScheduleJson>('schedules/strip/s')
     const due = new Timetable({ everyMs: 2_000, tz: 'UTC', dst: { gap: 'run-after', overlap: 'first' } })
-      .between(Date.parse(createdAt), Date.parse(schedule.updatedAt), 100)
+      .between(Date.parse(createdAt), Date.parse(schedule.updatedAt), 1_000)
       .map(({ key }) => `s@${key}`)
-    const expected = [...late.rounds.map(({ round }) => round), ...due].slice(-30).map((round) => {
+    const expected = due.slice(-30).map((round) => {
       const came = found.get(round)
       if (came === undefined) return `${round}: left out`
-      const lateMs = Date.parse(came.job?.submittedAt ?? '') - Date.parse(round.slice(2))
       if (came.history) return `${round}: completed, opened again once`
+      const lateMs = Date.parse(came.job?.submittedAt ?? '') - Date.parse(round.slice(2))
       return `${round}: ${lateMs > 10_000 ? 'late' : came.state}`
     })
-    expect(expected.filter((said) => said.endsWith('late')).length).toBeGreaterThan(1)
+    expect(expected).toContain(`${made?.round}: late`)
     const { page, wrong } = await openWindow(browser, url)
     for (const path of ['/schedules', '/schedules/strip/s']) {
       await page.goto(url + path)
@@ -175,7 +177,8 @@ describe('Schedules', () => {
       ).toEqual(expected)
       const of = (why: string) => shown.filter((said) => said.endsWith(`: ${why}`)).length
       const { missed, skipped } = schedule.counts
-      expect([of('missed'), of('skipped')]).toEqual([missed, skipped])
+      // Unless a loaded machine has had more come than are shown; one of the missed was made up for.
+      if (due.length <= 30) expect([of('missed') + 1, of('skipped')]).toEqual([missed, skipped])
     }
     expect(wrong).toEqual([])
     await other.stop()
