@@ -25,9 +25,24 @@ const BASE = {
   connectTimeout: 2_000,
   // A stopped server does not close its end.
   disconnectTimeout: 500,
-  // After a failover the old primary answers READONLY until we look for the new one.
-  reconnectOnError: (error: Error) => error.message.startsWith('READONLY'),
 } satisfies RedisOptions
+
+/** How often a connection is made anew to what turned out to be a replica. */
+const LEAVE_EVERY_MS = 3_000
+
+/**
+ * After a failover the old primary answers READONLY until we look for the new one. Not each command that it refuses has us look: where
+ * there is no other, whoever asks is to hear why, and whoever reads is to be answered.
+ */
+function leavesReplica(): (error: Error) => boolean {
+  let leftAtMs = Number.NEGATIVE_INFINITY
+  return (error) => {
+    const nowMs = performance.now()
+    if (!error.message.startsWith('READONLY') || nowMs - leftAtMs < LEAVE_EVERY_MS) return false
+    leftAtMs = nowMs
+    return true
+  }
+}
 
 function retryDelayMs(attempt: number): number {
   return Math.min(50 * 2 ** Math.min(attempt, 6), 1_000)
@@ -61,7 +76,11 @@ export function connect(
   log: Log,
   isCalm = () => false,
 ): RedisClient {
-  const options = { ...(kind === 'commands' ? COMMANDS : WAITING), connectionName: `gone-${name}` }
+  const options = {
+    ...(kind === 'commands' ? COMMANDS : WAITING),
+    connectionName: `gone-${name}`,
+    reconnectOnError: leavesReplica(),
+  }
   const client = open(target, options)
   if (kind === 'waiting') keepBeating(client, isCalm)
   let last = ''
@@ -79,7 +98,8 @@ export function connect(
   return client
 }
 
-type ClientOptions = (typeof COMMANDS | typeof WAITING) & { readonly connectionName: string }
+type ClientOptions = (typeof COMMANDS | typeof WAITING) &
+  Required<Pick<RedisOptions, 'connectionName' | 'reconnectOnError'>>
 
 function open(target: RedisTarget, options: ClientOptions): RedisClient {
   if (typeof target !== 'string') return new ioredis.Redis({ ...options, ...target })

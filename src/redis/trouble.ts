@@ -7,6 +7,8 @@ export function redisTrouble(error: unknown): string {
   if (text.startsWith('OOM')) return 'Redis has no memory left (maxmemory)'
   if (text.startsWith('MISCONF')) return 'Redis cannot write to its disk'
   if (text.startsWith('READONLY')) return 'Redis is a read-only replica'
+  if (text.startsWith('NOREPLICAS'))
+    return 'Redis has fewer replicas than it is to have (min-replicas-to-write)'
   if (text.startsWith('LOADING')) return 'Redis is loading its data'
   if (text.startsWith('CLUSTERDOWN')) return 'the Redis cluster is down'
   if (isRefusedDatabase(error)) return `Redis does not give us that database (${text})`
@@ -14,7 +16,8 @@ export function redisTrouble(error: unknown): string {
   if (text.startsWith('NOAUTH') || text.startsWith('WRONGPASS')) return 'Redis wants other credentials'
   if (text.startsWith('NOPERM')) return `Redis permits too little (${text})`
   if (/certificate/i.test(text)) return certificateTrouble(text)
-  if (text === 'Failed to refresh slots cache.') return 'no node of the Redis cluster is reachable'
+  if (text === 'Failed to refresh slots cache.' || text.startsWith("Cluster isn't ready"))
+    return 'no node of the Redis cluster is reachable'
   if (text === 'Command timed out' || text.startsWith('Socket timeout')) return 'Redis did not answer in time'
   if (/isn't writeable|Connection is closed|max retries per request|ECONN|EPIPE|Socket closed/.test(text)) {
     return 'Redis is not reachable'

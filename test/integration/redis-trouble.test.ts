@@ -189,6 +189,7 @@ describe('while Redis is', () => {
 
   const refusals: [string, (world: World) => Promise<void>, (world: World) => Promise<void>, RegExp][] = [
     ['out of memory', fillMemory, emptyMemory, /no memory left/],
+    ['without its replicas', wantReplicas, wantNoReplicas, /fewer replicas than it is to have/],
     ['unable to save', breakSnapshots, repairSnapshots, /cannot write to its disk/],
     ['out of disk', fillDisk, emptyDisk, /cannot write to its disk/],
   ]
@@ -223,11 +224,39 @@ describe('while Redis is', () => {
       expect((await api(server, 'complete/known/led?candidate=me')).status).toBe(200)
     },
   )
+
+  it('a replica, whoever would write is told so, however many these are, and who reads is answered', async () => {
+    const { server, admin } = await startWorld()
+    await prepare(server)
+    await admin.replicaof('127.0.0.1', 1)
+    const said: string[] = []
+    const read: number[] = []
+    for (let turn = 0; turn < 20; turn += 1) {
+      const writes = Array.from({ length: 10 }, (_, n) => api(server, `elect/new/${turn}-${n}`))
+      const reads = [api(server, 'completed/known/completed'), history(server, 'rounds')]
+      for (const { text } of await Promise.all(writes)) said.push(JSON.parse(text).detail)
+      for (const { status } of await Promise.all(reads)) read.push(status)
+    }
+    // The rest is told as the connection is made anew, once in a while, because another may be the primary by then.
+    expect(said.filter((text) => text.includes('is a read-only replica')).length).toBeGreaterThan(120)
+    expect(read.filter((status) => status === 200).length).toBeGreaterThan(30)
+    await admin.replicaof('NO', 'ONE')
+    await expectBack(server)
+    await expectDecidedOnce(server)
+  })
 })
 
 async function fillMemory({ admin }: World): Promise<void> {
   const used = Number(/used_memory:(\d+)/.exec(await admin.info('memory'))?.[1])
   await admin.config('SET', 'maxmemory', Math.floor(used / 2))
+}
+
+async function wantReplicas({ admin }: World): Promise<void> {
+  await admin.config('SET', 'min-replicas-to-write', 1)
+}
+
+async function wantNoReplicas({ admin }: World): Promise<void> {
+  await admin.config('SET', 'min-replicas-to-write', 0)
 }
 
 async function emptyMemory({ admin }: World): Promise<void> {
