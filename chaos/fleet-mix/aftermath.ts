@@ -74,9 +74,16 @@ function keptOf({ state, fence, completion }: RoundJson, clockMs: number): Kept 
 /** What was told that is not so: alerts of instances to which nothing was done, and of all else. */
 export async function checkAlerts({ world, sight, marks }: Loaded): Promise<void> {
   const alerts = await sight.ask((client) => client.alerts({ limit: 10_000 }))
-  for (const { kind, name, detail } of alerts) {
+  for (const { kind, name, detail, openedAt, resolution = 'it is open' } of alerts) {
     if (kind === 'unresponsive' && marks.silenced.has(name)) continue
-    world.claim(false, `told of ${kind}, ${name}, which is not so: ${detail}`)
+    const one = sight.ever.get(name)
+    const last = one
+      ? `${one.place} on ${one.host} (${one.pid}), last seen ${one.state}`
+      : 'no instance was seen'
+    world.claim(
+      false,
+      `told of ${kind}, ${name}, at ${openedAt}, which is not so: ${detail}; ${resolution}; ${last}; the harness was late by ${Math.round(sight.latestMs)} ms at most`,
+    )
   }
   const isCalm = async () => (await sight.ask((client) => client.alerts({ state: 'open' }))).length === 0
   await world.until(isCalm, 'all alerts are resolved', CALM_WITHIN_MS)

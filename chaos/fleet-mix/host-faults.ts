@@ -10,6 +10,8 @@ const MOVED_WITHIN_MS = 20_000
 const BACK_WITHIN_MS = 5_000
 /** And what runs there that is too many has ended. */
 const SETTLED_WITHIN_MS = 60_000
+/** As often as the fleet is looked at. */
+const SEEN_EVERY_MS = 100
 
 /** One that nothing is being done to; only one at a time is missing. */
 function hostOf({ hosts, random }: FleetStage): Host | undefined {
@@ -39,10 +41,16 @@ async function partition(stage: FleetStage, what: string, begin: (host: Host) =>
   marks.silence(there)
   marks.harm({ what: `host ${what}`, pids: pidsOf(there), fromMs, untilMs: fromMs + ms + STALL_MS })
   dips.excuse({ fromMs, untilMs: fromMs + Math.max(MOVED_WITHIN_MS, ms + soonMs) })
-  begin(host)
-  await world.pause(ms)
-  host.wire.heal()
-  await isHeard(stage, host, BACK_WITHIN_MS)
+  // One that begins as it is cut off is listed a moment later, and may be ended when it is back.
+  const seeing = setInterval(() => marks.silence(on(stage, host)), SEEN_EVERY_MS)
+  try {
+    begin(host)
+    await world.pause(ms)
+    host.wire.heal()
+    await isHeard(stage, host, BACK_WITHIN_MS)
+  } finally {
+    clearInterval(seeing)
+  }
   // What has begun there meanwhile.
   const since = on(stage, host)
   marks.silence(since)
