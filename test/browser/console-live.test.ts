@@ -35,10 +35,12 @@ function inPage<T>(page: Page, text: string): Promise<T> {
   return page.evaluate(text) as Promise<T>
 }
 
-const live = (page: Page) => page.getByText('live', { exact: true }).waitFor()
+/** A server that was killed takes its time to start again where the machine is loaded. */
+const LIVE_WITHIN = { timeout: 90_000 }
+const live = (page: Page) => page.getByText('live', { exact: true }).waitFor(LIVE_WITHIN)
 
 /** Most of these wait most of the time: beside one another they take no longer than the longest. */
-describe.concurrent('a page that is open', () => {
+describe.concurrent('a page that is open', { timeout: 360_000 }, () => {
   it('moves nothing for a minute in which five rounds a second come, while somebody is at the list', async ({
     expect,
   }) => {
@@ -188,7 +190,7 @@ describe.concurrent('a page that is open', () => {
     await wire.stop()
     await other.stop()
     await redis.stop()
-  }, 240_000)
+  })
 })
 
 /** Changes rounds, one step of a hundred after the other, until it has made so many changes: elections, and ends of those that were led. */
