@@ -23,13 +23,21 @@ import type { assembleRounds } from './rounds.ts'
 /** Who runs workers, and what they are told. */
 export function assembleFleet(
   { config, lines, log }: Ground,
-  { jobs }: Pick<ReturnType<typeof assembleRounds>, 'jobs'>,
+  { jobs, leftJobs }: Pick<ReturnType<typeof assembleRounds>, 'jobs' | 'leftJobs'>,
   { alerts, store }: { readonly alerts: Alerts; readonly store: SeriesStore },
 ) {
   const fleet = new RedisFleet(lines.commands)
   const queues = new BullQueueReader(() => jobs.states())
   const regionJobs = new BullRegionJobs(lines.commands)
-  const watch = new FleetWatch({ fleet, queues, regionJobs, log, alerts, tells: config.alertUrls.length > 0 })
+  const watch = new FleetWatch({
+    fleet,
+    queues,
+    regionJobs,
+    leftJobs,
+    log,
+    alerts,
+    tells: config.alertUrls.length > 0,
+  })
   const pools = new RedisPools(lines.commands)
   const pokes = new RedisPokes(lines.commands)
   const keeper = new PoolKeeper({ pools, pokes, log })

@@ -71,12 +71,12 @@ function openTaker(
   fleet: RedisFleet,
   jobs: BullJobQueues,
   parts: Pick<TakerParts, 'records' | 'rounds' | 'gate' | 'tally'>,
-): Taker {
+): { readonly taker: Taker; readonly takes: BullJobTakes } {
   const client = lines.open('commands', 'takes')
   const takes = new BullJobTakes({ ...config, client, serve: (queue) => jobs.serve(queue) })
   const settings = new SettingsNow(fleet, nowMs)
   const usual = (worker: string, instance?: string) => settings.usualTermsOf(worker, instance)
-  return new Taker({ ...parts, takes, usual, log, nowMs, ...(tracer && { tracer }) })
+  return { taker: new Taker({ ...parts, takes, usual, log, nowMs, ...(tracer && { tracer }) }), takes }
 }
 
 /** Elections, submissions and reports: what a round goes through. */
@@ -112,7 +112,7 @@ export function assembleRounds(
   const retrier = new Retrier({ ...config, ...shared, jobs })
   const news = new RedisNews(lines.open('waiting', 'news'))
   const standby = new Standby({ elector, records, memory, news, nowMs })
-  const taker = openTaker({ config, lines, log, ...traced }, fleet, jobs, {
+  const { taker, takes: leftJobs } = openTaker({ config, lines, log, ...traced }, fleet, jobs, {
     records,
     rounds: queue,
     gate: workGate,
@@ -123,6 +123,7 @@ export function assembleRounds(
   return {
     records,
     jobs,
+    leftJobs,
     dispatcher,
     canceller,
     works: [

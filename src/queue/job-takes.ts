@@ -1,4 +1,5 @@
 import type { Job, JobJson, Queue } from 'bullmq'
+import type { LeftJobs } from '../core/fleet/fleet-ports.ts'
 import type { Backoff, UsualTerms } from '../core/rounds/job.ts'
 import { parseRoundKey, type RoundId, roundKey } from '../core/rounds/round.ts'
 import { attempt } from '../redis/attempt.ts'
@@ -36,7 +37,7 @@ const MAX_QUEUES = 1_000
 const NOT_OURS: readonly unknown[] = [-1, -2, -3, -6]
 
 /** Jobs of BullMQ's queues, taken by hand: as its worker does it, without one. */
-export class BullJobTakes implements JobTakes {
+export class BullJobTakes implements JobTakes, LeftJobs {
   private readonly queues = new OpenQueues(MAX_QUEUES, (name) => this.openOne(name))
   private readonly logs: JobLogs
 
@@ -58,6 +59,12 @@ export class BullJobTakes implements JobTakes {
         const reason = `its id is no round's: expected "system~round", both escaped, got ${JSON.stringify(job.id)}`
         await endJob(job, value, { kind: 'failed', reason, isFinal: true }, this.logs)
       }
+    })
+  }
+
+  async handOn(queue: string): Promise<void> {
+    await attempt(`look for jobs of ${queue} that nobody holds`, async () => {
+      await this.queues.open(queue).getBackend().moveStalledJobsToWait()
     })
   }
 

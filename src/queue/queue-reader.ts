@@ -16,5 +16,12 @@ export class BullQueueReader implements QueueReader {
 function factsOf({ name, counts, due, ended, isHeld }: QueueState): QueueFacts {
   const ready = counts.waiting + counts.prioritized + due
   const pending = counts.waiting + counts.prioritized + counts.delayed + counts.active
-  return { ...ownerOf(name), ready, pending, taken: ended, isHeld: ready > 0 && isHeld }
+  return {
+    ...ownerOf(name),
+    ready,
+    pending,
+    active: counts.active,
+    taken: ended,
+    isHeld: ready > 0 && isHeld,
+  }
 }

@@ -133,6 +133,15 @@ describe('a job that is taken over HTTP', () => {
     expect(await statesOf(worker)).toEqual({ ...NONE, completed: 1 })
   })
 
+  it('waits again once its lease has ended in silence, where nobody else asks for one', async () => {
+    const worker = await submitted()
+    await taken(worker, { lease: '1s' })
+    expect(await statesOf(worker)).toEqual({ ...NONE, active: 1 })
+    await expect.poll(() => statesOf(worker), { interval: 500 }).toEqual({ ...NONE, waiting: 1 })
+    const next = await taken(worker)
+    expect(await next.complete()).toMatchObject({ kind: 'recorded' })
+  })
+
   it('stays with who renews it', async () => {
     const worker = await submitted()
     const job = await taken(worker, { lease: '3s' })

@@ -4,6 +4,7 @@ import {
   marksOf,
   NOTHING_WATCHED,
   type QueueFacts,
+  unattended,
   type Watched,
 } from '../../src/core/fleet/health.ts'
 import type { Instance, WorkerStats } from '../../src/core/fleet/instance.ts'
@@ -37,6 +38,7 @@ const queue = (more: Partial<QueueFacts> = {}): QueueFacts => ({
   worker: 'mailer',
   ready: 5,
   pending: 5,
+  active: 0,
   isHeld: false,
   taken: 0,
   ...more,
@@ -230,6 +232,17 @@ describe('what is told of the fleet', () => {
     expect(whyOver({ kind: 'unresponsive', name: 'a' }, [instance('a')], none)).toMatch('heard again')
     expect(whyOver({ kind: 'unresponsive', name: 'a' }, [], none)).toMatch('forgotten')
   })
+})
+
+it.each([
+  ['nobody is there', []],
+  ['all who serve it take no jobs', [instance('a', {}, { mode: 'unregistered' })]],
+  ['they have ended', [instance('a', {}, { end: { kind: 'died', atMs: 9 } })]],
+  ['others are there', [instance('a', {}, { workers: [{ name: 'other', slots: 1 }] })]],
+])('looks after jobs that somebody has in hand where %s', (_, instances) => {
+  expect(unattended(instances, [queue({ active: 1 })])).toEqual(['mailer'])
+  expect(unattended(instances, [queue({ active: 0 }), queue({ active: 1, region: 'eu' })])).toEqual([])
+  expect(unattended([...instances, instance('z')], [queue({ active: 1 })])).toEqual([])
 })
 
 function withoutStats({ stats: _, ...rest }: Instance): Instance {

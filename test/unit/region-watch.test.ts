@@ -9,6 +9,7 @@ const QUEUE: QueueFacts = {
   region: 'eu',
   ready: 1,
   pending: 1,
+  active: 0,
   isHeld: false,
   taken: 0,
 }
@@ -61,7 +62,7 @@ it.each([
   ['it has no jobs', () => ({ queue: { ...QUEUE, pending: 0 } })],
   [
     'it is the common queue',
-    () => ({ queue: { worker: 'mailer', ready: 1, pending: 1, isHeld: false, taken: 0 } }),
+    () => ({ queue: { worker: 'mailer', ready: 1, pending: 1, active: 0, isHeld: false, taken: 0 } }),
   ],
 ])('does nothing where %s', async (_, at) => {
   expect(await movedAt(at)).toEqual([])

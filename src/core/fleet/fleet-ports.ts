@@ -176,6 +176,16 @@ export interface RegionJobs {
   moveOn(worker: string, region: string): Promise<number>
 }
 
+/** Jobs that were taken over HTTP, or by who is gone. */
+export interface LeftJobs {
+  /**
+   * Has the worker's jobs wait again whose lease has ended; at the second look, because at the first it may be renewed just then.
+   *
+   * @throws GoneError `STORE_UNAVAILABLE`
+   */
+  handOn(worker: string): Promise<void>
+}
+
 /** Puts what a dead instance ran back into its queues. */
 export interface HandBack {
   /**

@@ -7,6 +7,8 @@ export interface QueueFacts {
   readonly region?: string
   /** Jobs that have not ended, whatever they wait for. */
   readonly pending: number
+  /** Jobs that somebody has in hand, or had when he was gone. */
+  readonly active: number
   /** Jobs that somebody could take now: waiting, prioritized, or delayed and due for a second. */
   readonly ready: number
   /** Paused, limited by rate, or at the most that it may run at once: then nobody is to take any. */
@@ -73,6 +75,17 @@ export function judge(
     since.size > 0 ? [[id, Math.min(...since.values())] as const] : [],
   )
   return { watched: { idle, unserved, taken }, stuck: lasting(longest), noWorker: lasting(unserved) }
+}
+
+/**
+ * Workers of whose jobs some are in a hand, and that no registered instance serves: where that hand is gone, nobody else would
+ * look. Those that are for a region are moved on by whoever looks after regions.
+ */
+export function unattended(instances: readonly Instance[], queues: readonly QueueFacts[]): readonly string[] {
+  const serving = instances.filter((one) => !one.end && one.mode === 'registered')
+  return queues.flatMap(({ worker, region, active }) =>
+    region === undefined && active > 0 && !serving.some((one) => serves(one, worker)) ? [worker] : [],
+  )
 }
 
 /** Since when each of its workers has had room, and jobs to take, and has taken none. */

@@ -1,6 +1,13 @@
 import type { Alerts } from '../../core/alerts/alert-ports.ts'
-import type { Fleet, QueueReader, RegionJobs } from '../../core/fleet/fleet-ports.ts'
-import { type Judgement, judge, marksOf, NOTHING_WATCHED, type Watched } from '../../core/fleet/health.ts'
+import type { Fleet, LeftJobs, QueueReader, RegionJobs } from '../../core/fleet/fleet-ports.ts'
+import {
+  type Judgement,
+  judge,
+  marksOf,
+  NOTHING_WATCHED,
+  unattended,
+  type Watched,
+} from '../../core/fleet/health.ts'
 import type { Instance } from '../../core/fleet/instance.ts'
 import { KEPT_ENDED_MS } from '../../core/fleet/instance.ts'
 import { type Wrong, whyOver, wrongsOf } from '../../core/fleet/wrongs.ts'
@@ -12,6 +19,7 @@ export interface FleetWatchParts {
   readonly fleet: Fleet
   readonly queues: QueueReader
   readonly regionJobs: RegionJobs
+  readonly leftJobs: LeftJobs
   readonly log: Log
   readonly alerts: Pick<Alerts, 'note' | 'noted'>
   /** Whether somebody is told of alerts. */
@@ -57,6 +65,7 @@ export class FleetWatch {
     for (const { id, stuckSinceMs } of marksOf(instances, judgement)) await fleet.judge(id, stuckSinceMs)
     await this.tell(instances, judgement, nowMs)
     await this.regions.check(instances, facts, nowMs)
+    for (const worker of unattended(instances, facts)) await this.parts.leftJobs.handOn(worker)
   }
 
   /** Opens alerts of what is wrong, and resolves those of what is not any more, whoever has opened them. */
