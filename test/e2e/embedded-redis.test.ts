@@ -81,7 +81,7 @@ async function redisPid(): Promise<number> {
 
 /** Those of the rounds that this server lets somebody lead. */
 async function leads({ url }: Process, rounds: readonly string[]): Promise<string[]> {
-  const client = createClient({ url, timeoutMs: 500 })
+  const client = createClient({ url, timeoutMs: 5_000 })
   const led = await Promise.all(
     rounds.map((round) =>
       client.elect('report', round).then(

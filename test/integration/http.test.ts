@@ -30,12 +30,14 @@ const PATHS = [
   '/api/v1/fleet/instances',
   '/api/v1/fleet/instances/{id}',
   '/api/v1/fleet/log',
+  '/api/v1/fleet/marks',
   '/api/v1/fleet/orders',
   '/api/v1/fleet/orders/{id}',
   '/api/v1/fleet/pools',
   '/api/v1/fleet/pools/{name}',
   '/api/v1/fleet/pools/{name}/deploy',
   '/api/v1/fleet/pools/{name}/rollback',
+  '/api/v1/fleet/pools/{name}/scale',
   '/api/v1/fleet/pulse',
   '/api/v1/fleet/series',
   '/api/v1/give-back/{system}/{round}',
@@ -747,8 +749,8 @@ describe('OpenAPI', () => {
         const body = path.endsWith('/preview') ? said({ every: '1d' }) : {}
         const answer = await send(server.url, { method, path: `${await pathOf(path)}?${query}`, ...body })
         expect([method, path, query, answer.text]).not.toContain('INVALID')
-        // There is no such revision of it.
-        const others = name === 'to' ? [404] : []
+        // There is no such revision of it; and a pool that has left a release already stays as it is.
+        const others = name === 'to' ? [404] : path.endsWith('/pools/{name}/rollback') ? [202] : []
         expect(answer.status, `${method} ${path}?${query}: ${answer.text}`).toBeOneOf([
           200,
           204,
@@ -776,9 +778,10 @@ describe('OpenAPI', () => {
     for (const { path, method, documented } of operations()) {
       if (method !== 'POST' && method !== 'PUT') continue
       const properties = bodyMembersOf(documented)
-      // A backfill, an order, a pulse, a preview and a deploy are those that cannot do without, of what is not put.
+      // Of what is not put, a backfill and these cannot do without.
       const isWhole =
-        method === 'PUT' || ['/orders', '/pulse', '/preview', '/deploy'].some((end) => path.endsWith(end))
+        method === 'PUT' ||
+        ['/orders', '/pulse', '/preview', '/deploy', '/scale', '/marks'].some((end) => path.endsWith(end))
       const isRequired = isWhole || path.endsWith('/backfill')
       expect(documented.requestBody?.required ?? false).toBe(isRequired)
       const all = Object.fromEntries(
