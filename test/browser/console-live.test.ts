@@ -143,6 +143,7 @@ describe.concurrent('a page that is open', { timeout: 360_000 }, () => {
     const tooks: { readonly told: number; readonly live: number }[] = []
     for (let turn = 0; turn < 3; turn += 1) {
       await changes.until((turn * 10_000) / 3 + 1_000)
+      await page.locator('tbody tr').first().waitFor()
       const killedMs = performance.now()
       await redis.kill()
       await trouble.waitFor()
