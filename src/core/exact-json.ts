@@ -138,16 +138,28 @@ function pathText(name: string, path: readonly { readonly key: string | number }
  * @returns undefined for what JSON has no word for at all, such as undefined itself
  */
 export function exactJson(value: unknown, name = ''): string | undefined {
-  const paths = new Map<unknown, readonly { readonly key: string | number }[]>()
+  const places: Places = new Map()
   return JSON.stringify(value, function (this: unknown, key, member: unknown) {
-    // The first holder is one that JSON.stringify puts around the value.
-    const above = paths.get(this)
-    const path = above === undefined ? [] : [...above, { key: Array.isArray(this) ? Number(key) : key }]
     if (typeof member === 'bigint' || (typeof member === 'number' && !Number.isFinite(member)))
       throw new RangeError(
-        `${pathText(name, path)}: ${typeof member === 'bigint' ? 'the BigInt ' : ''}${member} cannot be written as JSON; expected a text or null`,
+        `${pathText(name, pathTo(this, key, places))}: ${typeof member === 'bigint' ? 'the BigInt ' : ''}${member} cannot be written as JSON; expected a text or null`,
       )
-    if (typeof member === 'object' && member !== null) paths.set(member, path)
+    if (typeof member === 'object' && member !== null) places.set(member, { holder: this, key })
     return member
   })
+}
+
+/** Of what is in what, under which name: a path of its own for each would be as long as it is deep. */
+type Places = Map<unknown, { readonly holder: unknown; readonly key: string }>
+
+/** The names that lead to a member. */
+function pathTo(holder: unknown, key: string, places: Places): readonly { readonly key: string | number }[] {
+  const path: { readonly key: string | number }[] = []
+  let member = { holder, key }
+  // The outermost holder is one that JSON.stringify puts around the value.
+  for (let above = places.get(holder); above !== undefined; above = places.get(above.holder)) {
+    path.push({ key: Array.isArray(member.holder) ? Number(member.key) : member.key })
+    member = above
+  }
+  return path.reverse()
 }

@@ -120,6 +120,12 @@ describe('JSON of a value', () => {
     expect(() => exactJson(value)).toThrow(message)
   })
 
+  it('names what is deep in it by the whole way there', () => {
+    let value: unknown = { last: Number.NaN }
+    for (let level = 0; level < 1_000; level += 1) value = level % 2 ? { in: value } : [value]
+    expect(() => exactJson(value, 'result')).toThrow(`result${'.in[0]'.repeat(500)}.last: NaN cannot`)
+  })
+
   it('is what JSON.stringify writes', () => {
     const shared = { at: new Date(0) }
     const value = { one: shared, other: shared, list: [undefined, 'x', -0], none: undefined }
