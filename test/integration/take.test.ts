@@ -101,6 +101,20 @@ describe('a job that is taken over HTTP', () => {
     expect(await client.round('taken', worker)).toMatchObject({ completion: { reason: 'twice' } })
   })
 
+  it('that has failed and is said to once more, because that was not heard, has failed once', async () => {
+    for (const attempts of [2, 3]) {
+      const worker = await submitted({ attempts, backoff: { type: 'fixed', delay: '300ms' } })
+      const first = await taken(worker)
+      const told = [await first.fail('once'), await first.fail('once')]
+      expect(told).toMatchObject([{ kind: 'recorded' }, { kind: 'recorded', round: { state: 'led' } }])
+      const round = await client.round('taken', worker)
+      expect(round?.events?.filter(({ what }) => what === 'failed')).toHaveLength(1)
+      const second = await taken(worker, {}, elsewhere)
+      expect(second.attempt).toBe(2)
+      expect(await second.complete()).toMatchObject({ kind: 'recorded', round: { state: 'completed' } })
+    }
+  })
+
   it('that fails for good has no further attempt', async () => {
     const worker = await submitted({ attempts: 5 })
     const job = await taken(worker)

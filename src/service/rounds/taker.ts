@@ -205,13 +205,22 @@ export class Taker {
   ): Promise<boolean> {
     const out = outOf(seen)
     if (out === undefined || seen.record?.completion) return false
+    if (isFinal || out.runTerms.ifExecutorDies === 'fail') return false
+    if (!(await this.isHeld(id, out))) {
+      if (hasFailed(seen)) return true
+      throw leaseEnded(id)
+    }
     const job = await this.parts.takes.find(out.queue, id)
-    const isLast = isFinal || (job?.number ?? 1) >= (job?.attempts ?? out.hold.usual.attempts ?? 1)
-    if (isLast || out.runTerms.ifExecutorDies === 'fail') return false
+    if ((job?.number ?? 1) >= (job?.attempts ?? out.hold.usual.attempts ?? 1)) return false
     const why = reason || 'failed without a reason'
     if (seen.record) await this.record.noteFailure(id, seen.record.fence, why)
     await this.endHeld(id, out, { kind: 'failed', reason: why, isFinal: false })
     return true
+  }
+
+  /** Whether its taker still has it: what the queue says of a job that has left his hand is of the next attempt. */
+  private isHeld(id: RoundId, { queue, hold }: Out): Promise<boolean> {
+    return this.parts.takes.hold(queue, id, hold.value, hold.leaseMs)
   }
 
   /**
@@ -352,10 +361,7 @@ export class Taker {
   /** @throws GoneError `SUPERSEDED` if the job is in another hand */
   private async endHeld(id: RoundId, out: Out, end: AttemptEnd): Promise<void> {
     if (await this.end(id, out, end)) return
-    throw new GoneError(
-      'SUPERSEDED',
-      `${formatRound(id)}: its lease has ended, and another may have taken it`,
-    )
+    throw leaseEnded(id)
   }
 
   private async end(
@@ -374,6 +380,15 @@ export class Taker {
     if (end.kind === 'failed') tally.ended(worker, 'failed', ranMs)
     return true
   }
+}
+
+/** The attempt under this fence has failed before: whoever says so has not heard the answer. */
+function hasFailed({ record, events = [] }: Sighting): boolean {
+  return events.some(({ kind, fence }) => kind === 'failed' && fence === record?.fence)
+}
+
+function leaseEnded(id: RoundId): GoneError {
+  return new GoneError('SUPERSEDED', `${formatRound(id)}: its lease has ended, and another may have taken it`)
 }
 
 function traceOf(
