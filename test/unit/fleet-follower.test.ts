@@ -68,6 +68,32 @@ it('reads the next snapshot where one could not be read', async () => {
   expect((await next).instances).toEqual([])
 })
 
+it('has who is ahead of the look wait for the next one, and says nothing meanwhile', async () => {
+  vi.useFakeTimers()
+  try {
+    const fleet = new MemoryFleet(() => 1_000)
+    const follower = new FleetFollower(fleet, () => Date.now())
+    const { change, epoch } = await fleet.latest()
+    const { signal } = new AbortController()
+    const first = follower.next({ change, epoch }, 0, signal)
+    await fleet.pulse([{ id: 'a', facts, known: 0 }], 60_000)
+    // The look was before it, so whoever has read it since knows more than that.
+    const ahead = (await fleet.latest()).change
+    expect(await first).toMatchObject({ changes: [] })
+    let isTold = false
+    const next = follower.next({ change: ahead, epoch }, 10_000, signal).finally(() => {
+      isTold = true
+    })
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(isTold).toBe(false)
+    await fleet.pulse([{ id: 'b', facts: { ...facts, id: 'b' }, known: 0 }], 60_000)
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect((await next)?.changes.map(({ id }) => id)).toEqual(['b'])
+  } finally {
+    vi.useRealTimers()
+  }
+})
+
 it('has those who began to listen at different times hear of a change at the same look', async () => {
   vi.useFakeTimers()
   try {

@@ -85,7 +85,11 @@ export class FleetFollower {
     const giveUpMs = this.nowMs() + waitMs
     for (;;) {
       const latest = await this.readLatest()
-      if (latest.epoch !== mark.epoch || latest.change !== mark.change) return await this.read(mark)
+      if (latest.epoch !== mark.epoch || latest.change !== mark.change) {
+        const found = await this.read(mark)
+        // Nothing: what was read for another has been told already, and is newer than the look.
+        if (found === undefined || found.changes.length > 0) return found
+      }
       const restMs = giveUpMs - this.nowMs()
       if (restMs <= 0 || caller.aborted) return { changes: [], mark }
       // All wait for the same look: one each would find what another has seen before it, and be late by twice as much.
