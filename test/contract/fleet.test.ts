@@ -93,6 +93,9 @@ describe.each(Object.entries(worlds))('the registry %s', (_, makeWorld) => {
 
   const register = (id: string, more: Partial<InstanceFacts> = {}) =>
     fleet.pulse([{ id, facts: factsOf(id, more), known: 0 }], LEASE_MS)
+  /** For longer than a test takes. */
+  const settle = (id: string, more: Partial<InstanceFacts> = {}) =>
+    fleet.pulse([{ id, facts: factsOf(id, more), known: 0 }], HOUR_MS)
   const found = async (id: string) => (await fleet.instance(id)).instance as Instance
   const states = async () =>
     Object.fromEntries((await fleet.snapshot()).instances.map((one) => [one.id, stateOf(one)]))
@@ -157,9 +160,9 @@ describe.each(Object.entries(worlds))('the registry %s', (_, makeWorld) => {
     ]
     const out = (id: string, more: Partial<InstanceFacts> = {}) =>
       factsOf(id, { ...more, mode: 'unregistered', pressure: 'cpu' })
-    await register('a', { workers: both })
-    await register('b')
-    await register('c')
+    await settle('a', { workers: both })
+    await settle('b')
+    await settle('c')
     expect(await fleet.spare(factsOf('a', { workers: both }), 1, false)).toBe(false)
     expect(await fleet.spare(factsOf('b'), 3, false)).toBe(false)
     expect(await fleet.spare(factsOf('b'), 0, false)).toBe(true)
@@ -172,8 +175,24 @@ describe.each(Object.entries(worlds))('the registry %s', (_, makeWorld) => {
     expect(await states()).toEqual({ a: 'registered', b: 'unregistered', c: 'unregistered' })
     await fleet.leave('a')
     expect(await fleet.spare(out('b'), 1, false)).toBe(false)
-    await register('d', { workers: [{ name: 'mail', slots: 1 }] })
+    await settle('d', { workers: [{ name: 'mail', slots: 1 }] })
     expect(await fleet.spare(out('b'), 1, false)).toBe(false)
+  })
+
+  it('spares nobody for who is silent, or of another region', async () => {
+    const out = (id: string, more: Partial<InstanceFacts> = {}) =>
+      factsOf(id, { ...more, mode: 'unregistered', pressure: 'cpu' })
+    await settle('a', { regional: true, region: 'eu' })
+    await settle('b', { regional: true, region: 'us' })
+    expect(await fleet.spare(out('a', { regional: true, region: 'eu' }), 1, false)).toBe(false)
+    expect(await fleet.spare(out('a', { region: 'eu' }), 1, false)).toBe(true)
+    await settle('c', { regional: true, region: 'eu' })
+    expect(await fleet.spare(out('a', { regional: true, region: 'eu' }), 1, false)).toBe(true)
+    // It is silent, and nobody has looked who is lost.
+    await register('c', { regional: true, region: 'eu' })
+    await world.passTime(LEASE_MS + 1)
+    expect(await fleet.spare(out('a', { regional: true, region: 'eu' }), 1, false)).toBe(false)
+    expect(await found('c')).toMatchObject({ mode: 'registered' })
   })
 
   it('takes an instance for lost when its lease has ended, and back when it says that it lives', async () => {

@@ -172,6 +172,30 @@ describe('a supervisor', () => {
     expect(pressed(0)).toEqual([{ kind: 'press', cause: 'load' }, { kind: 'press' }])
   })
 
+  it('has one that was registered by hand take jobs for as long again', async () => {
+    await start(2)
+    spare.mockImplementation(async ({ place }) => place === 1)
+    hostLoad = 3
+    await pass(40_000)
+    expect(pressed(0)).toHaveLength(1)
+    await pass(20_000)
+    // By an order, which it obeys as it does this.
+    at(0).told.push({ kind: 'press' })
+    await pass(25_000)
+    expect(pressed(0)).toHaveLength(2)
+    await pass(15_000)
+    expect(pressed(0)).toHaveLength(3)
+  })
+
+  it('has one say anew how it is where it is not known whether it was taken out', async () => {
+    await start(2)
+    spare.mockRejectedValue(new Error('the answer is lost'))
+    at(0).busy = { cpu: 100, loop: 0 }
+    await pass(40_000)
+    expect(pressed(0)).toEqual([])
+    expect(at(0).told).toContainEqual({ kind: 'retell' })
+  })
+
   it('replaces one after the other', async () => {
     await start(2)
     for (const one of [at(0), at(1)]) one.listener.onWord({ kind: 'ordered', how: 'restart' })

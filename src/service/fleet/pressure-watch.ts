@@ -28,9 +28,16 @@ const HEARD_WITHIN_MS = 10_000
 /** What stood still for longer was not under pressure. */
 const MOST_MS = 10_000
 
+interface Known {
+  readonly strains: readonly Strain[]
+  readonly atMs: number
+  readonly toldAtMs: number
+  readonly isOut: boolean
+}
+
 /** Has instances take no jobs as long as they, or their host, have too much to do: as far as others are there. */
 export class PressureWatch {
-  private readonly known = new WeakMap<Life, { strains: readonly Strain[]; atMs: number; toldAtMs: number }>()
+  private readonly known = new WeakMap<Life, Known>()
 
   constructor(private readonly parts: PressureParts) {}
 
@@ -38,16 +45,16 @@ export class PressureWatch {
   note(life: Life): void {
     const { limits, lastMs, hostLoad } = this.parts
     if (Object.keys(limits).length === 0 || !life.strain) return
-    const { strains, atMs, toldAtMs } = this.known.get(life) ?? {
-      strains: [],
-      atMs: life.heardAtMs,
-      toldAtMs: 0,
-    }
+    const before = this.known.get(life)
+    const { strains, atMs, toldAtMs } = before ?? { strains: [], atMs: life.heardAtMs, toldAtMs: 0 }
     const forMs = life.heardAtMs - atMs
-    if (forMs === 0 && this.known.has(life)) return
+    if (forMs === 0 && before) return
+    const isOut = isOutOf(life)
     const strain = { ...life.strain, load: hostLoad(), forMs }
-    const next = forMs > MOST_MS ? [] : strainsToKeep([...strains, strain], lastMs)
-    this.known.set(life, { strains: next, atMs: life.heardAtMs, toldAtMs })
+    // One that was registered by an order, or put out, is looked at anew.
+    const isNew = forMs > MOST_MS || before?.isOut !== isOut
+    const next = isNew ? [] : strainsToKeep([...strains, strain], lastMs)
+    this.known.set(life, { strains: next, atMs: life.heardAtMs, toldAtMs, isOut })
   }
 
   /** @throws GoneError `STORE_UNAVAILABLE`: then it goes on as it was */
@@ -55,25 +62,36 @@ export class PressureWatch {
     const { limits, lastMs, spare, log } = this.parts
     const known = this.known.get(life)
     if (known === undefined) return
-    const isTold = nowMs - known.toldAtMs < HEARD_WITHIN_MS
-    // Somebody may have registered it by an order: then it is looked at anew.
-    const isOut = life.facts?.pressure !== undefined
+    if (nowMs - known.toldAtMs < HEARD_WITHIN_MS) return
+    const isOut = isOutOf(life)
     const verdict = judgePressure(limits, known.strains, { isOut, lastMs })
     const tell = (cause: Pressure | undefined) => {
-      known.strains = []
-      known.toldAtMs = nowMs
+      this.known.set(life, { ...(this.known.get(life) ?? known), strains: [], toldAtMs: nowMs })
       life.process.tell({ kind: 'press', ...(cause && { cause }) })
     }
-    if (isTold) return
     if (isOut && (verdict?.act === 'return' || !(await spare(life)))) {
       log.info(
         { place, why: verdict ? 'it is over' : 'too few others take jobs' },
         'an instance takes jobs again',
       )
       tell(undefined)
-    } else if (verdict?.act === 'leave' && (await spare(life, verdict.cause))) {
+    } else if (verdict?.act === 'leave' && (await this.spared(life, verdict.cause))) {
       log.warn({ place, cause: verdict.cause }, 'an instance takes no jobs as long as it is under pressure')
       tell(verdict.cause)
     }
   }
+
+  /** Where the answer is lost the fleet may know already that it takes none: then it says anew how it is. */
+  private async spared(life: Life, cause: Pressure): Promise<boolean> {
+    try {
+      return await this.parts.spare(life, cause)
+    } catch (error) {
+      life.process.tell({ kind: 'retell' })
+      throw error
+    }
+  }
+}
+
+function isOutOf({ facts }: Life): boolean {
+  return facts?.pressure !== undefined
 }

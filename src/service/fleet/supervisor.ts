@@ -194,7 +194,8 @@ export class Supervisor implements Work {
       life.process.kill()
     } else if (isDue && !isSilent && !life.isLeaving && (await isStuck(life)) && (await mayRecycle(life)))
       this.replaceInTurn(place, life, 'stuck')
-    else if (isDue && !isSilent && !life.isLeaving) await this.pressure.heed(place.name, life, nowMs)
+    // Also of one that is to be replaced: until then it comes back where others are missing.
+    else if (isDue && !isSilent) await this.pressure.heed(place.name, life, nowMs)
   }
 
   /** Many that begin at once would all take long. */

@@ -112,9 +112,15 @@ export class MemoryFleet implements Fleet {
 
   async spare(facts: InstanceFacts, least: number, isNoted: boolean): Promise<boolean> {
     this.touch()
-    const { id, workers } = facts
+    const { id, workers, regional, region } = facts
+    const nowMs = this.nowMs()
+    const lives = (one: string) => nowMs < this.graceUntilMs || (this.leases.get(one) ?? 0) >= nowMs
     const others = [...this.rows.values()].filter(
-      (row) => row.id !== id && stateOf(instanceOf(row)) === 'registered',
+      (row) =>
+        row.id !== id &&
+        lives(row.id) &&
+        stateOf(instanceOf(row)) === 'registered' &&
+        (!regional || (row.facts.regional && row.facts.region === region)),
     )
     const isEnough = workers.every(({ name }) => {
       return others.filter((row) => row.facts.workers.some((one) => one.name === name)).length >= least

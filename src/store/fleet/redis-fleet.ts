@@ -139,7 +139,8 @@ export class RedisFleet implements Fleet {
     const names = facts.workers.map(({ name }) => name)
     return attempt('ask whether others take its jobs', async () => {
       const text = isNoted ? JSON.stringify(facts) : ''
-      return (await this.step('spare', [facts.id, least, text, ...names]))[0] === 1
+      const region = facts.regional ? `"region":${JSON.stringify(facts.region)}` : ''
+      return (await this.step('spare', [facts.id, least, text, region, ...names]))[0] === 1
     })
   }
 

@@ -1,8 +1,14 @@
 -- Do others take the jobs of an instance? ARGV: 1 its id  2 how many of each worker there must be  3 its facts ('' = it is only asked)
---   then its workers. Returns 1 if so; then it is listed as these facts say.
+--   4 what the facts of those have in them who take jobs of its region ('' = it takes none of its region alone)  then its workers. Returns 1 if so; then it is listed as these facts say.
 local now, least, left, missing, seen = nowMs(), tonumber(ARGV[2]), {}, 0, {}
 touch(now)
-for index = 4, #ARGV do
+local region = ARGV[4]
+-- Servers take the silent for lost, and there may be none. After an outage everybody is silent.
+local isGrace = now < tonumber(redis.call('ZSCORE', LEASES, '~grace') or 0)
+local function lives(id)
+  return isGrace or tonumber(redis.call('ZSCORE', LEASES, id) or 0) >= now
+end
+for index = 5, #ARGV do
   if least > 0 then left[ARGV[index]], missing = least, missing + 1 end
 end
 -- Page by page: mostly the first has enough.
@@ -16,7 +22,9 @@ repeat
     -- A scan may tell one row twice.
     local isOther = id ~= ARGV[1] and not seen[id]
     seen[id] = true
-    if isOther and facts and string.find(facts, '"mode":"registered"', 1, true) then
+    local takes = isOther and facts and string.find(facts, '"mode":"registered"', 1, true)
+      and (region == '' or string.find(facts, '"regional":true', 1, true) and string.find(facts, region, 1, true))
+    if takes and lives(id) then
       for worker, count in pairs(left) do
         if string.find(facts, '{"name":"' .. worker .. '",', 1, true) then
           left[worker] = count > 1 and count - 1 or nil
