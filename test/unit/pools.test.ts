@@ -285,6 +285,13 @@ describe('a release', () => {
     state = await world.pass(20)
     expect(releases(state)).toEqual(['41', '41', '41', '41'])
     expect(state.pools[0]).toMatchObject({ before: ['42'], rollout: { state: 'done' } })
+    // Other workers of one release are called off by the name of that, too, and it is not left for it.
+    await world.pools.put('mail', { instances: 4, release: '41', workers: ['other'] }, BY)
+    for (const seconds of [1, 0, 20, 5]) {
+      await world.pools.rollBack('mail', BY, '41')
+      state = await world.pass(seconds)
+    }
+    expect(state.pools[0]).toMatchObject({ spec: { release: '41' }, rollout: { state: 'rolled-back' } })
     // It rolls back by itself, and whoever has seen it on its way calls it off.
     world.broken.add('40')
     await world.pools.deploy('mail', '40', BY)

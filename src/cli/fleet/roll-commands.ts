@@ -152,8 +152,9 @@ async function roll(
     pool = (await pools.get(name)) ?? pool
   }
   const { state = 'done' } = pool.rollout ?? {}
-  // Of a rollback it does not matter who has begun it, or how it is called.
-  const isDone = release === undefined ? !isUnderway(pool) && pool.release !== from : state === 'done'
+  // Of a rollback it does not matter who has begun it, or how it is called; of one between workers of one release the release stays.
+  const isBack = pool.release !== from || state === 'rolled-back'
+  const isDone = release === undefined ? !isUnderway(pool) && isBack : state === 'done'
   return { isDone: detach || isDone, pool }
 }
 

@@ -97,7 +97,7 @@ export class Pools {
   rollBack(name: string, asked: PoolAsked, from?: string): Promise<PoolState> {
     return this.change(name, (state, found) => {
       if (!found) throw noSuch(name)
-      if (from !== undefined && from !== found.spec.release) return found
+      if (from !== undefined && (from !== found.spec.release || isBackFrom(found, from))) return found
       const pool = { ...found, ...asked, atMs: state.nowMs }
       if (pool.rollout?.state === 'rolling')
         return back(pool, pool.rollout, `called off by ${asked.actor}${asked.reason && `: ${asked.reason}`}`)
@@ -123,6 +123,12 @@ export class Pools {
     }
     throw new GoneError('STORE_UNAVAILABLE', `${name}: changed by others all the time; safe to retry`)
   }
+}
+
+/** Other workers of the same release were called off, or came to nothing: it has that release still, and is rid of what was no good. */
+function isBackFrom({ rollout }: Pool, release: string): boolean {
+  if (rollout?.from.release !== release || rollout.to.release !== release) return false
+  return rollout.state === 'rolling-back' || rollout.state === 'rolled-back'
 }
 
 function storedOf(name: string, pool: Pool | undefined): StoredChanges {
