@@ -25,6 +25,7 @@ const BASE = {
   connectTimeout: 2_000,
   // A stopped server does not close its end.
   disconnectTimeout: 500,
+  reconnectOnError: leavesReplica,
 } satisfies RedisOptions
 
 /** How often a connection is made anew to what turned out to be a replica. */
@@ -34,15 +35,18 @@ const LEAVE_EVERY_MS = 3_000
  * After a failover the old primary answers READONLY until we look for the new one. Not each command that it refuses has us look: where
  * there is no other, whoever asks is to hear why, and whoever reads is to be answered.
  */
-function leavesReplica(): (error: Error) => boolean {
-  let leftAtMs = Number.NEGATIVE_INFINITY
-  return (error) => {
-    const nowMs = performance.now()
-    if (!error.message.startsWith('READONLY') || nowMs - leftAtMs < LEAVE_EVERY_MS) return false
-    leftAtMs = nowMs
-    return true
-  }
+function leavesReplica(this: unknown, error: Error): boolean {
+  if (!error.message.startsWith('READONLY')) return false
+  const nowMs = performance.now()
+  // ioredis calls it as a part of the options, of which each connection has its own, also where it was made as another one is.
+  const own = this as object
+  if (nowMs - (leftAtMs.get(own) ?? Number.NEGATIVE_INFINITY) < LEAVE_EVERY_MS) return false
+  leftAtMs.set(own, nowMs)
+  return true
 }
+
+/** When each connection was last made anew so, by its options. */
+const leftAtMs = new WeakMap<object, number>()
 
 function retryDelayMs(attempt: number): number {
   return Math.min(50 * 2 ** Math.min(attempt, 6), 1_000)
@@ -76,11 +80,7 @@ export function connect(
   log: Log,
   isCalm = () => false,
 ): RedisClient {
-  const options = {
-    ...(kind === 'commands' ? COMMANDS : WAITING),
-    connectionName: `gone-${name}`,
-    reconnectOnError: leavesReplica(),
-  }
+  const options = { ...(kind === 'commands' ? COMMANDS : WAITING), connectionName: `gone-${name}` }
   const client = open(target, options)
   if (kind === 'waiting') keepBeating(client, isCalm)
   let last = ''
@@ -98,8 +98,7 @@ export function connect(
   return client
 }
 
-type ClientOptions = (typeof COMMANDS | typeof WAITING) &
-  Required<Pick<RedisOptions, 'connectionName' | 'reconnectOnError'>>
+type ClientOptions = (typeof COMMANDS | typeof WAITING) & { readonly connectionName: string }
 
 function open(target: RedisTarget, options: ClientOptions): RedisClient {
   if (typeof target !== 'string') return new ioredis.Redis({ ...options, ...target })
