@@ -12,6 +12,7 @@ import type { Instance } from '../../core/fleet/instance.ts'
 import { KEPT_ENDED_MS } from '../../core/fleet/instance.ts'
 import { type Wrong, whyOver, wrongsOf } from '../../core/fleet/wrongs.ts'
 import type { Log } from '../../core/rounds/round-ports.ts'
+import { eachAtOnce } from '../../waiting.ts'
 import { Loop } from '../loop.ts'
 import { RegionWatch } from './region-watch.ts'
 
@@ -30,6 +31,8 @@ const TURN_EVERY_MS = 1_000
 const JUDGED_EACH = 5
 /** How much is told of at one look; the rest is at the next. */
 const MAX_TOLD = 100
+/** Of how many queues it is looked at one turn for jobs that nobody holds. */
+const MAX_HANDED_ON = 200
 
 /**
  * Takes silent instances for lost, ends orders whose time is over, and judges by what is consumed who is stuck. Runs in
@@ -38,6 +41,7 @@ const MAX_TOLD = 100
 export class FleetWatch {
   private watched: Watched = NOTHING_WATCHED
   private turns = 0
+  private handedOn = 0
   readonly loop: Loop
   private readonly regions: RegionWatch
 
@@ -65,7 +69,19 @@ export class FleetWatch {
     for (const { id, stuckSinceMs } of marksOf(instances, judgement)) await fleet.judge(id, stuckSinceMs)
     await this.tell(instances, judgement, nowMs)
     await this.regions.check(instances, facts, nowMs)
-    for (const worker of unattended(instances, facts)) await this.parts.leftJobs.handOn(worker)
+    await this.handOn(unattended(instances, facts))
+  }
+
+  /** One whose look fails keeps nobody else waiting; of many the rest is at the next turn. */
+  private async handOn(workers: readonly string[]): Promise<void> {
+    const from = this.handedOn % Math.max(1, workers.length)
+    const some = [...workers.slice(from), ...workers.slice(0, from)].slice(0, MAX_HANDED_ON)
+    this.handedOn = from + some.length
+    await eachAtOnce(10, some, async (worker) => {
+      const failed = (error: unknown) =>
+        this.parts.log.debug({ worker, cause: String(error) }, 'jobs that nobody holds were not looked for')
+      await this.parts.leftJobs.handOn(worker).catch(failed)
+    })
   }
 
   /** Opens alerts of what is wrong, and resolves those of what is not any more, whoever has opened them. */
