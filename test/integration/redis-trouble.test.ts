@@ -4,6 +4,7 @@ import { Redis } from 'ioredis'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { RoundJson } from '../../src/core/rounds/round-wire.ts'
 import { GoneError } from '../../src/errors.ts'
+import { pause } from '../../src/waiting.ts'
 import { lookAtBoard } from '../support/board.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { startRedisProxy } from '../support/redis-proxy.ts'
@@ -231,15 +232,16 @@ describe('while Redis is', () => {
     await admin.replicaof('127.0.0.1', 1)
     const said: string[] = []
     const read: number[] = []
-    for (let turn = 0; turn < 20; turn += 1) {
+    for (let turn = 0; turn < 40; turn += 1) {
+      await pause(100) // so that all of it lasts for longer than from one look for another primary to the next
       const writes = Array.from({ length: 10 }, (_, n) => api(server, `elect/new/${turn}-${n}`))
       const reads = [api(server, 'completed/known/completed'), history(server, 'rounds')]
       for (const { text } of await Promise.all(writes)) said.push(JSON.parse(text).detail)
       for (const { status } of await Promise.all(reads)) read.push(status)
     }
     // The rest is told as the connection is made anew, once in a while, because another may be the primary by then.
-    expect(said.filter((text) => text.includes('is a read-only replica')).length).toBeGreaterThan(120)
-    expect(read.filter((status) => status === 200).length).toBeGreaterThan(30)
+    expect(said.filter((text) => text.includes('is a read-only replica')).length).toBeGreaterThan(280)
+    expect(read.filter((status) => status === 200).length).toBeGreaterThan(40)
     await admin.replicaof('NO', 'ONE')
     await expectBack(server)
     await expectDecidedOnce(server)
