@@ -275,7 +275,10 @@ export class JobRunner {
       if (hold.lock) await hold.rest()
       await this.record.fail(id, reporter, terms, failure.reason, hold.lock)
       if (hold.lock) hold.letGo()
-    } else await this.record.noteFailure(id, reporter.fence, failure.reason)
+    } else {
+      // Nobody waits for it: the lock that the queue looks at may be about to end.
+      void this.record.noteFailure(id, reporter.fence, failure.reason)
+    }
     return { kind: 'failed', ...failure, isFinal }
   }
 }
