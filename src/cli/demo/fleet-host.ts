@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { limitsIn } from '../work-limits.ts'
 import { liveAsChild } from './child.ts'
 import { HOST_LIMITS, type Orders, RELEASES } from './protocol.ts'
 
@@ -27,8 +28,6 @@ async function begin({ redisUrl }: Orders): Promise<void> {
     instances: 0,
     pools: HOST_LIMITS.most,
     releases: join(dataDir, RELEASES),
-    limits: { memoryBytes: HOST_LIMITS.memoryBytes },
-    hungMs: HOST_LIMITS.hungMs,
-    pressure: { limits: {}, lastMs: 30_000, minRegistered: 1 },
+    ...limitsIn({ memory: HOST_LIMITS.memoryBytes, hung: HOST_LIMITS.hungMs }),
   })
 }

@@ -53,7 +53,7 @@ export function judge(
   afterMs = STUCK_AFTER_MS,
 ): Judgement {
   const waiting = queues.filter(({ ready, isHeld }) => ready > 0 && !isHeld)
-  const serving = instances.filter((one) => !one.end && one.mode === 'registered')
+  const serving = servingIn(instances)
   const idle = new Map(
     serving.map((one) => [one.id, idleOf(one, waiting, before.idle.get(one.id) ?? new Map(), nowMs)]),
   )
@@ -82,7 +82,7 @@ export function judge(
  * look. Those that are for a region are moved on by whoever looks after regions.
  */
 export function unattended(instances: readonly Instance[], queues: readonly QueueFacts[]): readonly string[] {
-  const serving = instances.filter((one) => !one.end && one.mode === 'registered')
+  const serving = servingIn(instances)
   return queues.flatMap(({ worker, region, active }) =>
     region === undefined && active > 0 && !serving.some((one) => serves(one, worker)) ? [worker] : [],
   )
@@ -111,6 +111,10 @@ function idleOf(
 
 function isFor({ worker, region }: QueueFacts, name: string, instance: Instance): boolean {
   return worker === name && (region === undefined || takesIn(instance, name, region))
+}
+
+function servingIn(instances: readonly Instance[]): readonly Instance[] {
+  return instances.filter((one) => !one.end && one.mode === 'registered')
 }
 
 function serves({ workers }: Instance, worker: string): boolean {

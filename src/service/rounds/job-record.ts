@@ -153,7 +153,7 @@ export class JobRecord {
     )
   }
 
-  /** For the story of the round alone: what fails here is not told. */
+  /** What fails here is a line of the log alone: the attempt has failed all the same. */
   noteFailure(id: RoundId, fence: number, reason: string): Promise<void> {
     const about = { round: roundKey(id), fence }
     return orLater(this.parts.log, about, 'failure of an attempt not noted', () =>
