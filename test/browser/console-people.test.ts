@@ -257,7 +257,8 @@ describe('whoever logs in', () => {
       const found = await page.locator('main .side :is(button, summary, a.button):visible').allInnerTexts()
       return found.filter((word) => !['CSV', 'JSON'].includes(word)).toSorted()
     }
-    const all = ['Cancel', 'Deploy', 'Edit', 'Fail', 'New schedule', 'Order…', 'Pause', 'Remove', 'Trigger']
+    const operate = ['Deploy', 'Order…', 'Scale']
+    const all = ['Cancel', 'Edit', 'Fail', 'New schedule', 'Pause', 'Remove', 'Trigger', ...operate]
     const shown: Record<string, string[]> = {}
     for (const [name, key] of Object.entries(keys)) {
       const { page, wrong } = await openWindow(browser, locked.url)
@@ -289,8 +290,8 @@ describe('whoever logs in', () => {
       read: [],
       submit: ['Edit', 'New schedule', 'Pause', 'Remove', 'Trigger', 'job: Cancel'],
       elect: ['Cancel', 'Fail'],
-      operate: ['Deploy', 'Order…'],
-      admin: [...all, 'job: Cancel'],
+      operate,
+      admin: [...all, 'job: Cancel'].toSorted(),
     })
     await locked.stop()
     await redis.stop()

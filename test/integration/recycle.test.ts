@@ -53,7 +53,11 @@ async function supervise(instances: number, only: string, ...options: readonly s
     await supervisor.kill()
     for (const { pid } of left) signal(pid, 'SIGKILL')
   })
-  return { host, lines, all: await seenOn(client, host, registered(instances)) }
+  const seen = (areThey: Parameters<typeof seenOn>[2]) =>
+    seenOn(client, host, areThey).catch((error: Error) => {
+      throw new Error(`${error.message}; its supervisor: ${lines.slice(-20).join(' ')}`)
+    })
+  return { host, lines, seen, all: await seen(registered(instances)) }
 }
 
 function signal(pid: number, name: NodeJS.Signals): void {
@@ -65,33 +69,33 @@ function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 it('an instance that stands still is unresponsive, is ended, and another runs what it ran', async () => {
-  const { host, all } = await supervise(1, 'sleeper', '--hung', '8s')
+  const { seen, all } = await supervise(1, 'sleeper', '--hung', '8s')
   const [victim] = all as [InstanceJson]
   await client.submit('still', 'a', { worker: 'sleeper' })
   await expect.poll(async () => (await client.round('still', 'a'))?.state, { interval: 20 }).toBe('led')
   signal(victim.pid, 'SIGSTOP')
-  await seenOn(client, host, ([one]) => one?.state === 'unresponsive')
+  await seen(([one]) => one?.state === 'unresponsive')
   await expect
     .poll(async () => (await client.fleet.instance(victim.id))?.death?.cause, { timeout: 45_000 })
     .toBe('unresponsive')
   expect(await client.wait('still', 'a', { timeout: '20s' })).toMatchObject({ state: 'completed' })
-  await seenOn(client, host, registered(1))
+  await seen(registered(1))
   // Servers judge it every five seconds.
   await expect.poll(() => client.alerts({ state: 'open' }), { timeout: 45_000 }).toEqual([])
 })
 
 it('one that goes on before is well again, and is not restarted', async () => {
-  const { host, all } = await supervise(1, 'sleeper')
+  const { seen, all } = await supervise(1, 'sleeper')
   const [one] = all as [InstanceJson]
   signal(one.pid, 'SIGSTOP')
-  await seenOn(client, host, ([found]) => found?.state === 'unresponsive')
+  await seen(([found]) => found?.state === 'unresponsive')
   signal(one.pid, 'SIGCONT')
-  const [after] = await seenOn(client, host, registered(1))
+  const [after] = await seen(registered(1))
   expect([after?.id, after?.pid]).toEqual([one.id, one.pid])
 })
 
 it('one that leaks is replaced before it has all the memory that it may have, and no job fails', async () => {
-  const { host, all, lines } = await supervise(1, 'leaker', '--memory', '160m')
+  const { lines, seen, all } = await supervise(1, 'leaker', '--memory', '160m')
   const rounds = Array.from({ length: 60 }, (_, n) => `r${n}`)
   for (const round of rounds) {
     await client.submit('leak', round, { worker: 'leaker', data: { mib: 4 } })
@@ -99,16 +103,18 @@ it('one that leaks is replaced before it has all the memory that it may have, an
   }
   for (const round of rounds)
     expect(await client.wait('leak', round, { timeout: '30s' })).toMatchObject({ state: 'completed' })
-  const [now] = await seenOn(client, host, (found) => found.some(({ state }) => state === 'registered'))
+  const [now] = await seen((found) => found.some(({ state }) => state === 'registered'))
   expect(now?.id).not.toBe(all[0]?.id)
   expect(lines.some((line) => line.includes('"cause":"memory"'))).toBe(true)
 })
 
 it('one that is stuck is replaced, of a worker one at a time, and then it is only told', async () => {
-  const { host, all, lines } = await supervise(2, 'sleeper')
+  const { host, lines, all } = await supervise(2, 'sleeper')
   const redis = connect(server.redis.url, 'commands', 'test', silentLog)
   closers.push(() => disconnect(redis))
   await new Promise((resolve) => redis.once('ready', resolve))
+  // The tests before have had one ended of the same worker, some seconds ago.
+  await redis.del(KEY_OF_RECYCLES)
   const fleet = new RedisFleet(redis)
   const first = new Set(all.map(({ id }) => id))
   // Servers find that out by what waits for 30 s, and the harness by a worker that is wedged; here they are told.
@@ -145,19 +151,19 @@ it('one that is stuck is replaced, of a worker one at a time, and then it is onl
 })
 
 it('a limit below what an instance begins with is told, and not looped', async () => {
-  const { host, all, lines } = await supervise(1, 'sleeper', '--memory', '50m')
+  const { lines, seen, all } = await supervise(1, 'sleeper', '--memory', '50m')
   await expect.poll(() => lines.filter((line) => line.includes('it is not applied')).length).toBe(1)
   await new Promise((resolve) => setTimeout(resolve, 2_000))
-  const [now] = await seenOn(client, host, registered(1))
+  const [now] = await seen(registered(1))
   expect(now?.id).toBe(all[0]?.id)
   expect(lines.filter((line) => line.includes('it is not applied'))).toHaveLength(1)
 })
 
 it('one that has run so many jobs is replaced', async () => {
-  const { host, all } = await supervise(1, 'sleeper', '--max-jobs', '2')
+  const { seen, all } = await supervise(1, 'sleeper', '--max-jobs', '2')
   for (const round of ['a', 'b']) await client.submit('many', round, { worker: 'sleeper' })
   const isOther = ([one]: readonly InstanceJson[]) => one?.state === 'registered' && one.id !== all[0]?.id
-  await seenOn(client, host, (found) => found.length === 1 && isOther(found))
+  await seen((found) => found.length === 1 && isOther(found))
   for (const round of ['a', 'b'])
     expect(await client.wait('many', round, { timeout: '20s' })).toMatchObject({ state: 'completed' })
 })

@@ -59,7 +59,9 @@ export function startDemo(...args: string[]): Demo {
           ({ pid, command }) => command !== '' && (seen.get(pid) === command || command.includes(folder)),
         )
       expect(left).toEqual([])
-      expect(readdirSync(folder).filter((name) => name.startsWith('gone-'))).toEqual([])
+      // With all that is in it, which tells who has put it there.
+      const names = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+      expect(names.filter((name) => name.startsWith('gone-'))).toEqual([])
     },
   }
 }

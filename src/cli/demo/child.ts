@@ -1,4 +1,4 @@
-import { rmSync } from 'node:fs'
+import { removeDataDir } from './data-dir.ts'
 import type { Order, Orders, Told } from './protocol.ts'
 
 /** What a forked process of the demo does whatever its part is: begins when told to, and ends with the demo. */
@@ -7,7 +7,7 @@ export function liveAsChild(dataDir: string, begin: (orders: Orders) => void): v
   process.on('SIGINT', () => {})
   process.on('disconnect', () => {
     // The demo was killed. What it would have removed is removed by those that are left.
-    rmSync(dataDir, { recursive: true, force: true, maxRetries: 10 })
+    removeDataDir(dataDir)
     process.exit()
   })
   process.on('message', (order: Order) => {

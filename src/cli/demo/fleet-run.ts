@@ -1,7 +1,5 @@
 import type { ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { GoneServer } from '../../app/server.ts'
 import { createClient, type GoneClient } from '../../client/client.ts'
@@ -10,6 +8,7 @@ import { GoneError } from '../../errors.ts'
 import { endsOrIsKilled, forkProgram } from '../../process/program.ts'
 import { endsWithin, pause } from '../../waiting.ts'
 import { EXIT } from '../terminal.ts'
+import { makeDataDir } from './data-dir.ts'
 import { Faults } from './fleet-faults.ts'
 import { FleetJournal } from './fleet-journal.ts'
 import { FleetScreen, type FleetView, fleetSummary } from './fleet-screen.ts'
@@ -46,7 +45,7 @@ interface Running {
 
 class FleetDemo {
   private readonly screen = new FleetScreen(process.stdout)
-  private readonly dataDir = mkdtempSync(join(tmpdir(), 'gone-demo-'))
+  private readonly dataDir = makeDataDir()
   private readonly hosts: ChildProcess[] = []
   private status: string | undefined = 'starting Redis, the server and two hosts ...'
   private running: Running | undefined
@@ -63,7 +62,6 @@ class FleetDemo {
         resolve(ending)
       }
     })
-    process.once('exit', () => rmSync(this.dataDir, { recursive: true, force: true }))
   }
 
   async run(): Promise<number> {

@@ -1,6 +1,4 @@
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { readFileSync } from 'node:fs'
 import type { GoneServer } from '../../app/server.ts'
 import { createClient, type GoneClient } from '../../client/client.ts'
 import { lockFileIn } from '../../embedded/data-folder.ts'
@@ -8,6 +6,7 @@ import { GoneError } from '../../errors.ts'
 import { endsWithin, pause } from '../../waiting.ts'
 import { EXIT } from '../terminal.ts'
 import { Children } from './children.ts'
+import { makeDataDir } from './data-dir.ts'
 import { DemoFleet } from './demo-fleet.ts'
 import { jobSummaryOf } from './job-ledger.ts'
 import { summaryOf } from './ledger.ts'
@@ -48,7 +47,7 @@ export function runDemo(options: DemoOptions): Promise<number> {
 class Demo {
   private readonly referee: Referee
   private readonly screen = screenOn(process.stdout)
-  private readonly dataDir = mkdtempSync(join(tmpdir(), 'gone-demo-'))
+  private readonly dataDir = makeDataDir()
   private readonly replicas: Children
   private readonly workers: Children
   private status: string | undefined =
@@ -68,8 +67,6 @@ class Demo {
       }
     })
     this.stopWatching = watchForTheEnd(() => this.finish('interrupted'))
-    // Should the end be a hard one: the folder goes here, Redis and the children end by themselves.
-    process.once('exit', () => rmSync(this.dataDir, { recursive: true, force: true }))
     this.referee = new Referee({
       max: options.rounds ?? Number.POSITIVE_INFINITY,
       killReplica: (replica) => this.replicas.kill(replica),
