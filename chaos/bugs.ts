@@ -1118,6 +1118,19 @@ export const BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: 'end-told-once',
+    about: 'how a handler has ended is told to the record once, and given up where that does not answer',
+    caughtBy: 'worker-cut',
+    isShort: true,
+    patches: [
+      {
+        file: 'src/service/rounds/job-runner.ts',
+        find: "error.code === 'STORE_UNAVAILABLE') || !goesOn()",
+        replace: "error.code === 'STORE_UNAVAILABLE') || goesOn()",
+      },
+    ],
+  },
+  {
     name: 'held-is-waiting',
     about: 'jobs that nobody is to take, of a paused queue or one at its limit, count as waiting',
     caughtBy: 'no-false-alarm',

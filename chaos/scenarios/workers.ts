@@ -255,6 +255,46 @@ export const WORKERS: readonly Scenario[] = [
     },
   },
   {
+    name: 'worker-cut',
+    proves:
+      'connections of a worker to Redis that break again and again as handlers begin and end fail no job that may be started only once',
+    isShort: true,
+    async run(world) {
+      const redis = await world.redis()
+      const wire = await world.proxy(redis.port)
+      const facade = await world.facade(redis)
+      await world.worker(wire.redisUrl)
+      const rounds = names('round', 60)
+      const submitting = each(
+        rounds,
+        async (round) => {
+          await world.submit(
+            facade,
+            round,
+            { sleepMs: world.random.int(50, 250) },
+            { ifExecutorDies: 'fail' },
+          )
+          await world.pause(world.random.int(0, 150))
+        },
+        3,
+      )
+      for (let cut = 0; cut < 8; cut += 1) {
+        await world.pause(world.random.int(200, 500))
+        world.fault('all connections of the worker to Redis are cut')
+        wire.cut()
+      }
+      await submitting
+      for (const round of rounds) {
+        let state: string | undefined
+        await world.until(async () => {
+          state = await stateOf(world, facade, round)
+          return state === 'completed' || state === 'failed'
+        }, `${round} has ended`)
+        world.claim(state === 'completed', `${round}: nothing was done to who ran it, and it is ${state}`)
+      }
+    },
+  },
+  {
     name: 'gate-outlived',
     proves:
       'Redis hangs for longer than the gate lasts, under jobs that have one attempt: they are run again, and end',

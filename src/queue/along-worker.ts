@@ -2,6 +2,7 @@ import type { Job } from 'bullmq'
 import type { FinishRuling } from '../core/rounds/round-ports.ts'
 import type { Along, Completion } from './along.ts'
 import { bullmq } from './bullmq.ts'
+import { isEndOfAttempt } from './job-ends.ts'
 import { PunctualWorker } from './redis-time.ts'
 
 /** What a processor returns where its job ends with the completion of its round, in one step. */
@@ -55,6 +56,18 @@ export class AlongWorker extends PunctualWorker {
     const otherwise = await settled(() => conclude(ruling ?? (told.error as Error)))
     if (otherwise.error !== undefined) return this.handleFailed(otherwise.error, job, token, ...rest)
     return super.handleCompleted(otherwise.value, job, token, ...rest)
+  }
+
+  /**
+   * What is no end of an attempt is trouble of Redis or of BullMQ, which would fail the job by it: it is left to be found without a lock,
+   * and run again.
+   */
+  protected override async handleFailed(
+    ...[error, job, ...rest]: Parameters<PunctualWorker['handleFailed']>
+  ): ReturnType<PunctualWorker['handleFailed']> {
+    if (isEndOfAttempt(error)) return super.handleFailed(error, job, ...rest)
+    this.emit('error', error)
+    return super.handleFailed(new bullmq.DelayedError(), job, ...rest)
   }
 
   /** Whether what the queue has too much of is removed with this end, which takes Redis as long as a tenth of the end itself. */

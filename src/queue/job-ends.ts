@@ -38,6 +38,12 @@ export function failedAs(end: Failure & { readonly isFinal: boolean }): Error {
   return end.isFinal ? new JobOver(end) : new AttemptFailed(end)
 }
 
+/** True of what BullMQ is to be told, or has found by itself, of how an attempt ended. */
+export function isEndOfAttempt(error: Error): boolean {
+  const { UnrecoverableError, DelayedError, WaitingError } = bullmq
+  return [AttemptFailed, UnrecoverableError, DelayedError, WaitingError].some((one) => error instanceof one)
+}
+
 /** BullMQ puts a job back for ever whose error says this. */
 function messageFor({ reason }: Failure): string {
   return reason === bullmq.RATE_LIMIT_ERROR ? `it threw "${reason}"` : reason

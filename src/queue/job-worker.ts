@@ -287,7 +287,7 @@ export class JobWorker {
     }
     const completion = { id, fence: end.fence, result: end.result, lock: end.lock.value }
     return new EndAlong(keptOf(end.result), completion, async (ruling) => {
-      const how = ruling instanceof Error ? await notKnown(end, ruling) : await end.ended(ruling)
+      const how = ruling instanceof Error ? await toldApart(end) : await end.ended(ruling)
       tell(how)
       return this.conclude(job, token, how, ranMs)
     })
@@ -398,9 +398,13 @@ interface Attempted {
 }
 
 /** A store that cannot answer must not spend an attempt. */
-async function notKnown(ending: Ending, { message }: Error): Promise<AttemptEnd> {
-  await ending.release()
-  return { kind: 'putOff', ms: PUT_OFF_MS, why: message }
+async function toldApart({ tellApart, release }: Ending): Promise<AttemptEnd> {
+  try {
+    return await tellApart()
+  } catch (error) {
+    await release()
+    return { kind: 'putOff', ms: PUT_OFF_MS, why: error instanceof GoneError ? error.message : String(error) }
+  }
 }
 
 /** How an attempt ended, without what the handler returned. */

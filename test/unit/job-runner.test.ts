@@ -6,7 +6,7 @@ import type { FinishRuling } from '../../src/core/rounds/round-ports.ts'
 import { GoneError } from '../../src/errors.ts'
 import { MemoryGate } from '../../src/gate/memory-gate.ts'
 import type { Attempt } from '../../src/service/rounds/job-record.ts'
-import { JobRunner, type Run } from '../../src/service/rounds/job-runner.ts'
+import { JobRunner, type Run, WorkerStop } from '../../src/service/rounds/job-runner.ts'
 import { MemoryRecords } from '../../src/store/records/memory-records.ts'
 import { notedLog } from '../support/noted-log.ts'
 import { notedRounds } from '../support/noted-rounds.ts'
@@ -308,20 +308,39 @@ describe.each([
       expect(lines).toContain('warn completion under fence 1 refused: led under fence 2 now')
     })
 
-    it.each([
-      ['done', async () => 'done'],
-      ['failed for good', fails],
-    ])(
-      'that has %s is not told of, where that cannot be recorded: it is not known how the round ended',
-      async (_, handler) => {
-        const { submit, run, records, record, gate } = world()
+    describe.each([
+      ['done', 'completed', async () => 'done'],
+      ['failed for good', 'failed', fails],
+    ])('that has %s, where that cannot be recorded', (_, outcome, handler) => {
+      it('is recorded when it can be, and is not run again', async () => {
+        const { submit, run, records, record } = world()
+        await submit({ ifExecutorDies: 'fail' })
+        records.isDown = true
+        const handled = vi.fn(handler)
+        const end = run(handled, { isLast: true })
+        await vi.advanceTimersByTimeAsync(3 * GATE_TTL_MS)
+        expect((await record())?.completion).toBeUndefined()
+        records.isDown = false
+        await vi.advanceTimersByTimeAsync(1_000)
+        expect(await end).toMatchObject({ kind: outcome })
+        expect((await record())?.completion).toMatchObject({ outcome })
+        expect(handled).toHaveBeenCalledTimes(1)
+      })
+
+      it('is not known how it ended, where the worker stops meanwhile', async () => {
+        const { submit, run, records, record, gate, stopping } = world()
         await submit()
         records.isDown = true
-        await expect(run(handler, { isLast: true })).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+        const end = run(handler, { isLast: true })
+        end.catch(() => {})
+        await vi.advanceTimersByTimeAsync(2_000)
+        stopping.abort(new WorkerStop(1_000))
+        await vi.advanceTimersByTimeAsync(2_000)
+        await expect(end).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
         expect((await record())?.completion).toBeUndefined()
         expect(gate.holder(id)).toBeUndefined()
-      },
-    )
+      })
+    })
   })
 
   describe('the deadline of a submission', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it, vi } from 'vitest'
 import { JOB_IDENTITY, MAX_DEATHS, type RunTerms, SUSPECT_DEATHS } from '../../src/core/rounds/job.ts'
 import type { GateLock } from '../../src/core/rounds/round-ports.ts'
+import { GoneError } from '../../src/errors.ts'
 import { MemoryGate } from '../../src/gate/memory-gate.ts'
 import type { Attempt, Ending } from '../../src/service/rounds/job-record.ts'
 import { JobRunner, type Run, WorkerStop } from '../../src/service/rounds/job-runner.ts'
@@ -145,6 +146,17 @@ describe('a start that was taken along with its job', () => {
     })
   })
 
+  it('is recorded in a step of its own where nobody knows what came of the other, also where that came to something', async () => {
+    for (const isRecorded of [false, true]) {
+      const here = await taken()
+      const ending = (await here.runner.run(here.attempt, ends, going)) as Ending
+      if (isRecorded) await finish(here, ending)
+      expect(await ending.tellApart()).toEqual({ kind: 'completed', result: '"done"' })
+      expect((await here.records.read(id)).record?.completion).toMatchObject({ outcome: 'completed' })
+      expect(here.gate.holder(id)).toBeUndefined()
+    }
+  })
+
   it('lets go of the gate where nobody knows whether it was recorded', async () => {
     const here = await taken()
     const ending = (await here.runner.run(here.attempt, ends, going)) as Ending
@@ -157,6 +169,32 @@ describe('a start that was taken along with its job', () => {
     expect(await here.runner.run(here.attempt, ends, going)).toEqual({ kind: 'completed', result: '"done"' })
     expect((await here.records.read(id)).record?.completion).toMatchObject({ outcome: 'completed' })
     expect(here.told).toHaveLength(1)
+  })
+
+  it('is asked for again behind the same lock where its answer was lost: it is the one start that a job may have', async () => {
+    const here = await taken()
+    const again = { system: 's', round: 'again' }
+    await here.records.submit(again, {
+      queue: 'mailer',
+      data: null,
+      queueTerms: {},
+      runTerms: { ifExecutorDies: 'fail' },
+    })
+    const start = here.records.start.bind(here.records)
+    let lost = 2
+    here.records.start = async (...asked) => {
+      const ruling = await start(...asked)
+      lost -= 1
+      if (lost >= 0) throw new GoneError('STORE_UNAVAILABLE', 'no answer')
+      return ruling
+    }
+    const { taken: _, ...attempt } = here.attempt
+    const handler = vi.fn(ends)
+    expect(await here.runner.run({ ...attempt, id: again }, handler, going)).toMatchObject({
+      kind: 'completed',
+    })
+    expect(handler).toHaveBeenCalledTimes(1)
+    expect((await here.records.read(again)).record?.fence).toBe(1)
   })
 
   it('is no death, and leaves the gate, where its job is not run here after all', async () => {

@@ -50,7 +50,9 @@ export interface Ending {
   readonly lock: GateLock
   /** How the attempt has ended, by what the step answered. */
   readonly ended: (ruling: FinishRuling) => Promise<AttemptEnd>
-  /** Gives the gate up, where it is not known what came of the step. */
+  /** Records it in a step of its own, where it is not known what came of the other; as often as that takes. */
+  readonly tellApart: () => Promise<AttemptEnd>
+  /** Gives the gate up, where nobody can be told. */
   readonly release: () => Promise<void>
 }
 

@@ -2,8 +2,9 @@ import type { Reporter } from '../../core/rounds/candidate.ts'
 import { failureOf, resultText } from '../../core/rounds/handler-end.ts'
 import { JOB_IDENTITY, type RunTerms, SUSPECT_DEATHS } from '../../core/rounds/job.ts'
 import { formatRound, type RoundId, roundKey } from '../../core/rounds/round.ts'
-import type { Gate, GateLock, Log, Records, RoundQueue } from '../../core/rounds/round-ports.ts'
+import type { FinishRuling, Gate, Log, Records, RoundQueue } from '../../core/rounds/round-ports.ts'
 import { GoneError } from '../../errors.ts'
+import { pause } from '../../waiting.ts'
 import { GateHold } from './gate-hold.ts'
 import {
   type Attempt,
@@ -129,7 +130,7 @@ export class JobRunner {
     const { lock } = hold
     const started = taken
       ? await this.record.started(attempt, taken.ruling)
-      : await this.record.start(attempt, lock && { lock })
+      : await this.startApart(attempt, hold, stop)
     if (started.verdict !== 'started') {
       if (lock) hold.letGo()
       return started
@@ -146,6 +147,17 @@ export class JobRunner {
     const reporter = { address, identity: JOB_IDENTITY, fence }
     const run = () => this.execute({ ...attempt, isLast }, runTerms, reporter, hold, handler, stop)
     return isSuspect ? this.runSuspect(id, run) : run()
+  }
+
+  /**
+   * Starts it in a step of its own. Sent again behind the same lock it answers as at first: else a start whose answer was lost would be
+   * one that came to no end, and of a job that may be started only once the only one.
+   */
+  private async startApart(attempt: Attempt, hold: GateHold, stop: AbortSignal) {
+    const { lock } = hold
+    if (!lock) return this.record.start(attempt)
+    const goesOn = () => hold.isHeld() && !stop.aborted
+    return untilAnswered(() => this.record.start(attempt, { lock }), goesOn)
   }
 
   /** Looked at in the moment in which the handler would begin. */
@@ -216,7 +228,7 @@ export class JobRunner {
         return await this.cutOff(attempt, terms, reporter, end, false)
       }
       if (endedByOther) return endedByOther
-      return await this.failed(attempt, reporter, terms, hold, error)
+      return await this.failed(attempt, reporter, terms, hold, error, stop)
     } finally {
       callOff()
       limits.lift()
@@ -224,32 +236,19 @@ export class JobRunner {
     // What fails from here on is not the handler's failure.
     const { lock } = hold
     if (lock) await hold.rest()
-    if (lock && attempt.taken && isPlainEnd(terms, result))
-      return this.ending(id, terms, reporter.fence, result, hold, lock)
-    const end = await this.record.complete(id, reporter, terms, result, lock)
-    if (lock) hold.letGo()
-    return end
-  }
-
-  private ending(
-    id: RoundId,
-    terms: RunTerms,
-    fence: number,
-    result: string,
-    hold: GateHold,
-    lock: GateLock,
-  ): Ending {
-    return {
-      kind: 'ending',
-      result,
-      fence,
-      lock,
-      ended: (ruling) => {
-        hold.letGo()
-        return this.record.completed(id, { fence }, terms, result, ruling)
-      },
-      release: () => hold.release(),
+    const tellApart = async () => {
+      const tell = () => this.record.complete(id, reporter, terms, result, lock)
+      const end = await untilAnswered(tell, () => !stop.aborted)
+      if (lock) hold.letGo()
+      return end
     }
+    if (!(lock && attempt.taken && isPlainEnd(terms, result))) return tellApart()
+    const { fence } = reporter
+    const ended = (ruling: FinishRuling) => {
+      hold.letGo()
+      return this.record.completed(id, { fence }, terms, result, ruling)
+    }
+    return { kind: 'ending', result, fence, lock, ended, tellApart, release: () => hold.release() }
   }
 
   /** How the round has ended while its handler runs: a schedule may cancel it. */
@@ -268,18 +267,37 @@ export class JobRunner {
     terms: RunTerms,
     hold: GateHold,
     thrown: unknown,
+    stop: AbortSignal,
   ): Promise<AttemptEnd> {
     const failure = failureOf(thrown)
     const isFinal = isLast || failure.isFinal
     if (isFinal) {
       if (hold.lock) await hold.rest()
-      await this.record.fail(id, reporter, terms, failure.reason, hold.lock)
+      const tell = () => this.record.fail(id, reporter, terms, failure.reason, hold.lock)
+      await untilAnswered(tell, () => !stop.aborted)
       if (hold.lock) hold.letGo()
     } else {
       // Nobody waits for it: the lock that the queue looks at may be about to end.
       void this.record.noteFailure(id, reporter.fence, failure.reason)
     }
     return { kind: 'failed', ...failure, isFinal }
+  }
+}
+
+const ASK_AGAIN_MS = 250
+
+/**
+ * Asks the record again and again while it cannot answer, and this goes on. Only who ran a handler knows how it ended: were that given
+ * up, it would be run again, or be taken to have come to no end. Whoever has started it since has another fence, and a report is refused.
+ */
+async function untilAnswered<T>(ask: () => Promise<T>, goesOn: () => boolean): Promise<T> {
+  for (;;) {
+    try {
+      return await ask()
+    } catch (error) {
+      if (!(error instanceof GoneError && error.code === 'STORE_UNAVAILABLE') || !goesOn()) throw error
+      await pause(ASK_AGAIN_MS * (0.5 + Math.random()))
+    }
   }
 }
 

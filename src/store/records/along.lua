@@ -76,10 +76,11 @@ function completeOf(id, address, fence, result, value)
     })
   end
   local took = string.format('%d', now - found[4])
+  -- First, for the reason that record.lua gives.
+  redis.call('ZREM', all .. 'deadlines', round)
   if result == '' then redis.call('HSET', key, 'c', 'c', 'a', took)
   else redis.call('HSET', key, 'c', 'c', 'a', took, 'r', result) end
   keep(key, now, found[7] or 0)
-  redis.call('ZREM', all .. 'deadlines', round)
   redis.call('PUBLISH', CHANNEL_PREFIX .. id, '')
   local gate = GATE_PREFIX .. id
   if redis.call('GET', gate) == value then redis.call('DEL', gate) end

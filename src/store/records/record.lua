@@ -206,12 +206,13 @@ local function judgeEnd(outcome)
   local anybodys = string.sub(record.i, 1, 1) == '~' and fence == ''
   if not proven and not anybodys then return 'refused', now end
 
+  -- First, because it is never refused, and behind a first write nothing is: so an end is recorded also where memory is full.
+  redis.call('ZREM', DEADLINES, ROUND)
   redis.call('HSET', RECORD, 'c', outcome, 'a', now - record.e)
   if address ~= record.l then redis.call('HSET', RECORD, 'b', besides(record.l, address)) end
   if not proven then redis.call('HSET', RECORD, 'w', identity) end
   if ARGV[6] ~= '' then redis.call('HSET', RECORD, 'r', ARGV[6]) end
   keepRecord(record.o)
-  redis.call('ZREM', DEADLINES, ROUND)
   -- A job's first start, within its time and with no deadline of its submission: it cannot have been overdue.
   if record.n ~= '1' or record.o or now >= record.e + record.d then redis.call('ZREM', OVERDUE, ROUND) end
   if hasRoundJob(record) then redis.call('ZADD', OUTBOX, now, ROUND .. '~') end
