@@ -383,6 +383,8 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     it('is taken back: whoever asks next leads, on terms and under a fence of its own', async () => {
       await records.decide(id, nobody, { ...terms, leaseMs: 60_000 }, 'gate-value')
       expect(await records.vacate(id, { ...nobody, fence: 1 })).toBe(true)
+      // Who leads next gives it up.
+      expect((await records.read(id)).record).toMatchObject({ gate: 'gate-value' })
       expect(await records.vacate(id, { ...nobody, fence: 1 })).toBe(false)
       const rulings = await Promise.all(Array.from({ length: 9 }, () => records.decide(id, caller(), terms)))
       const next = rulings.filter(({ verdict }) => verdict === 'takenOver')

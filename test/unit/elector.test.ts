@@ -240,6 +240,7 @@ describe('the elector', () => {
 
 describe('the elector behind a gate', () => {
   function gatedWorld() {
+    let nowMs = 0
     const steps: string[] = []
     const gate: Gate = {
       async pass(_, ttlMs) {
@@ -268,9 +269,13 @@ describe('the elector behind a gate', () => {
       memory: new RoundMemory(3, RETENTION_MS, () => 0),
       gate,
       log: silentLog,
-      nowMs: () => 0,
+      nowMs: () => {
+        // Patience ends, one way or the other.
+        nowMs += 100
+        return nowMs
+      },
     })
-    return { elector, records, steps }
+    return { elector, records, gate, steps }
   }
 
   it('holds the gate for a moment until the record is written, so that a facade that dies there keeps nobody out', async () => {
@@ -302,5 +307,25 @@ describe('the elector behind a gate', () => {
     steps.length = 0
     expect((await elector.elect(id, anna, terms)).verdict).toBe('alreadyLeader')
     expect(steps).toEqual(['decide', 'extend v to 3600000'])
+  })
+
+  it('is given up by who leads next, where whoever took the lead back died before that', async () => {
+    const { elector, records, steps } = gatedWorld()
+    await elector.elect(id, anna, terms)
+    await records.vacate(id, { ...anna, fence: 1 })
+    steps.length = 0
+    expect((await elector.elect(id, nobody(), terms)).verdict).toBe('takenOver')
+    expect(steps.slice(0, 2)).toEqual(['release v', 'pass for 1000'])
+    expect((await records.read(id)).record).toMatchObject({ gate: 'v', fence: 2 })
+  })
+
+  it('that nobody gives up of a round that is led by nobody is trouble, and no loss', async () => {
+    const { elector, records, gate } = gatedWorld()
+    await elector.elect(id, anna, terms)
+    await records.vacate(id, { ...anna, fence: 1 })
+    gate.pass = async () => ({ kind: 'held' })
+    await expect(elector.elect(id, nobody(), terms)).rejects.toMatchObject({ code: 'GATE_NO_MAJORITY' })
+    const unknown = { ...id, round: 'unknown' }
+    expect((await elector.elect(unknown, nobody(), terms)).verdict).toBe('lost')
   })
 })

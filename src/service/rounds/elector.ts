@@ -1,7 +1,7 @@
 import { LRUCache } from 'lru-cache'
 import { type Candidate, callIdentity, hasToken, type Reporter } from '../../core/rounds/candidate.ts'
 import { type ElectionVerdict, judgeElection } from '../../core/rounds/election.ts'
-import type { SeenRecord, Terms } from '../../core/rounds/record.ts'
+import { isVacant, type SeenRecord, type Terms } from '../../core/rounds/record.ts'
 import { type RoundId, roundKey } from '../../core/rounds/round.ts'
 import type { ElectionRuling, Gate, Log, Records, RenewalRuling } from '../../core/rounds/round-ports.ts'
 import { GoneError } from '../../errors.ts'
@@ -154,6 +154,8 @@ export class Elector {
         return ruling
       }
 
+      // Whoever took the lead back may have died before the gate was given up.
+      if (seen.record?.gate !== undefined && isVacant(seen.record)) await gate.release(id, seen.record.gate)
       const pass = await gate.pass(id, Math.min(WRITE_WITHIN_MS, terms.leaseMs ?? GATE_TTL_MS))
       switch (pass.kind) {
         case 'passed':
@@ -167,10 +169,11 @@ export class Elector {
         case 'held':
           // Either another is about to write the record, or candidates have split the nodes between them. Both pass.
           if (this.parts.nowMs() < giveUpMs) break
-          if (pass.kind === 'held') return { verdict: 'lost' }
+          // Without a record it is held for one that was lost; with one, nobody can be said to lead.
+          if (pass.kind === 'held' && seen.record === undefined) return { verdict: 'lost' }
           throw new GoneError(
             'GATE_NO_MAJORITY',
-            `cannot pass the gate of ${roundKey(id)}: ${pass.detail}; safe to retry`,
+            `cannot pass the gate of ${roundKey(id)}: ${pass.kind === 'held' ? 'it is held for a lead that has ended' : pass.detail}; safe to retry`,
           )
       }
       await pause(20 + Math.random() * 80)

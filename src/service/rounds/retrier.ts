@@ -86,6 +86,9 @@ export class Retrier {
     log.info(about, 'round opened again')
     memory.forget(id)
     const { record, submission } = opened
+    // Of a leader who may be silent, but whom nobody is to wait for any more.
+    const isOver = before?.fence !== record?.fence
+    if (before?.gate !== undefined && isOver) await gate?.release(id, before.gate)
     if (submission)
       await orLater(log, about, 'job not queued anew yet; the sweeper will', async () => {
         await queueJob(jobs, id, submission)
@@ -95,9 +98,6 @@ export class Retrier {
       deadlines.expect(record.deadlineMs)
       await board.tell({ id, ...opened }, 'led')
     }
-    // Of a leader who may be silent, but whom nobody is to wait for any more.
-    const isOver = before?.fence !== record?.fence
-    if (before?.gate !== undefined && isOver) await gate?.release(id, before.gate)
   }
 }
 

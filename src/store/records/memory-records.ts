@@ -323,6 +323,7 @@ export class MemoryRecords implements Records, RoundNews {
     this.records.set(key, {
       ...record,
       lease: { ms: 0, expiresAtMs: record.electedAtMs },
+      ...(before?.gate !== undefined && { gate: before.gate }),
       ...(isJob && { starts: 0 }),
       reopened: { fence: record.fence, ...(identity !== undefined && { identity }) },
     })
@@ -343,7 +344,7 @@ export class MemoryRecords implements Records, RoundNews {
     const record = this.records.get(key)
     if (record?.identity !== identity || record.fence !== fence) return false
     if (record.completion || this.toldAgain.has(key)) return false
-    const { gate: _, leaderName: __, ...rest } = record
+    const { leaderName: _, ...rest } = record
     this.records.set(key, { ...rest, identity: '', lease: { ms: 0, expiresAtMs: record.electedAtMs } })
     return true
   }
