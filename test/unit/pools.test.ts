@@ -1,4 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest'
+import { arrange } from '../../src/core/fleet/arrange.ts'
 import {
   type KnownSupervisor,
   type PlaceReport,
@@ -106,6 +107,44 @@ describe('places of a pool', () => {
     world.host('b')
     state = await world.pass(20)
     expect(counts(state)).toEqual({ a: 2, b: 3 })
+  })
+
+  it('are given out with few looks at each, however many pools and supervisors there are', () => {
+    let looks = 0
+    const places = Array.from({ length: 1_000 }, (_, index) => ({
+      pool: `pool-${index % 20}`,
+      number: Math.floor(index / 20) + 1,
+      runs: {},
+      epoch: 1,
+      sinceMs: 0,
+      get supervisor() {
+        looks += 1
+        return `host-${index % 100}`
+      },
+    }))
+    const supervisors = Array.from({ length: 100 }, (_, index) => ({
+      id: `host-${index}`,
+      host: `host-${index}`,
+      region: 'eu',
+      most: 20,
+      workers: [],
+      isLost: false,
+      reports: Object.fromEntries(
+        places
+          .filter((_, at) => at % 100 === index)
+          .map((place) => [placeName(place), { epoch: 1, state: 'works' as const }]),
+      ),
+    }))
+    const pools = Array.from({ length: 20 }, (_, index) => ({
+      name: `pool-${index}`,
+      spec: { instances: 50 },
+      before: [],
+      actor: 'ops',
+      reason: '',
+      atMs: 0,
+    }))
+    arrange({ nowMs: 1, revision: 1, pools, places, supervisors })
+    expect(looks).toBeLessThan(places.length * supervisors.length)
   })
 
   it('are as many as somebody scales it to, unless that was meant of another number', async () => {

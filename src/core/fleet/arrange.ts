@@ -24,17 +24,23 @@ export function arrange(state: PoolState): PoolChanges {
 }
 
 class Arrangement {
-  private readonly places: Map<string, PoolPlace>
+  private readonly places = new Map<string, PoolPlace>()
   private readonly gone: PoolPlace[]
-  private readonly there: readonly KnownSupervisor[]
+  /** By host. */
+  private readonly there: ReadonlyMap<string, KnownSupervisor>
+  /** How many places each supervisor has, those too that are about to leave it. */
+  private readonly used = new Map<string, number>()
+  /** How many of a pool each is to have. */
+  private readonly counts = new Map<string, number>()
 
   constructor(private readonly state: PoolState) {
     const { places, pools, supervisors } = state
-    const isWanted = ({ pool, number }: PoolPlace) =>
-      pools.some(({ name, spec }) => name === pool && number <= spec.instances)
+    const wanted = new Map(pools.map(({ name, spec }) => [name, spec.instances]))
+    const isWanted = ({ pool, number }: PoolPlace) => number <= (wanted.get(pool) ?? 0)
     this.gone = places.filter((place) => !isWanted(place))
-    this.places = new Map(places.filter(isWanted).map((place) => [placeName(place), place]))
-    this.there = supervisors.filter(({ isLost }) => !isLost)
+    for (const place of places.filter(isWanted)) this.set(place)
+    const there = supervisors.filter(({ isLost }) => !isLost).sort(compare)
+    this.there = new Map(there.map((one) => [one.id, one]))
   }
 
   /** Has each place of the pool somewhere. */
@@ -70,7 +76,7 @@ class Arrangement {
     const before = this.find(from)
     if (holder && takes(holder, pool.spec, place.runs)) {
       const hasMoved = !before || reportOf(place, this.state.supervisors)?.state === 'works'
-      if (from !== undefined && hasMoved) this.places.set(placeName(place), rest)
+      if (from !== undefined && hasMoved) this.set(rest)
       return
     }
     // Who has it yet needs no more room for it.
@@ -81,48 +87,44 @@ class Arrangement {
 
   /** One place at a time goes from who has most to who has fewest. */
   private balance(pool: Pool): void {
-    const own = this.placesOf(pool)
+    if (pool.rollout && isUnderway(pool.rollout)) return
+    const own = [...this.places.values()].filter((place) => place.pool === pool.name)
     const isSettled = own.every(
       (place) => place.from === undefined && reportOf(place, this.state.supervisors)?.state === 'works',
     )
-    if (!isSettled || (pool.rollout && isUnderway(pool.rollout))) return
-    const counts = this.there.map((one) => ({ one, count: this.countOf(pool, one) }))
-    const [most] = counts.toSorted((a, b) => b.count - a.count || compare(a.one, b.one))
-    const place = own.findLast(({ supervisor }) => supervisor === most?.one.id)
+    if (!isSettled) return
+    const most = firstOf([...this.there.values()], (one) => [-this.countOf(pool, one)])
+    const place = own.findLast(({ supervisor }) => supervisor === most?.id)
     if (most === undefined || place === undefined) return
     const taker = this.taker(pool, place)
-    if (taker === undefined || this.countOf(pool, taker) + 1 >= most.count) return
-    this.put(place, taker, most.one)
+    if (taker === undefined || this.countOf(pool, taker) + 1 >= this.countOf(pool, most)) return
+    this.put(place, taker, most)
   }
 
   /** Who is to have it: who has it already, for all that it says, or has fewest of its pool, or most room. */
   private taker(pool: Pool, place: Pick<PoolPlace, 'pool' | 'number' | 'runs'>): KnownSupervisor | undefined {
     const name = placeName(place)
     const isNobodys = !this.places.has(name)
-    const rankOf = (one: KnownSupervisor) => [
+    const able = [...this.there.values()].filter(
+      (one) => this.roomOf(one) > 0 && takes(one, pool.spec, place.runs),
+    )
+    return firstOf(able, (one) => [
       isNobodys && one.reports[name] ? 0 : 1,
       this.countOf(pool, one),
       -this.roomOf(one),
-    ]
-    return this.there
-      .filter((one) => this.roomOf(one) > 0 && takes(one, pool.spec, place.runs))
-      .toSorted((a, b) => firstDifference(rankOf(a), rankOf(b)) || compare(a, b))[0]
+    ])
   }
 
   private roomOf({ id, most }: KnownSupervisor): number {
-    return most - [...this.places.values()].filter((one) => one.supervisor === id || one.from === id).length
+    return most - (this.used.get(id) ?? 0)
   }
 
-  private countOf(pool: Pool, { id }: KnownSupervisor): number {
-    return this.placesOf(pool).filter(({ supervisor }) => supervisor === id).length
-  }
-
-  private placesOf({ name }: Pool): readonly PoolPlace[] {
-    return [...this.places.values()].filter(({ pool }) => pool === name)
+  private countOf({ name }: Pool, { id }: KnownSupervisor): number {
+    return this.counts.get(countName(name, id)) ?? 0
   }
 
   private find(id: string | undefined): KnownSupervisor | undefined {
-    return this.there.find((one) => one.id === id)
+    return id === undefined ? undefined : this.there.get(id)
   }
 
   /** @param from who has it until it works there */
@@ -140,8 +142,41 @@ class Arrangement {
       ...(from && from.id !== taker.id && { from: from.id }),
       sinceMs: this.state.nowMs,
     }
-    this.places.set(placeName(place), place)
+    this.set(place)
   }
+
+  private set(place: PoolPlace): void {
+    const name = placeName(place)
+    const before = this.places.get(name)
+    if (before) this.tally(before, -1)
+    this.tally(place, 1)
+    this.places.set(name, place)
+  }
+
+  private tally({ pool, supervisor, from }: PoolPlace, by: 1 | -1): void {
+    add(this.counts, countName(pool, supervisor), by)
+    add(this.used, supervisor, by)
+    if (from !== undefined && from !== supervisor) add(this.used, from, by)
+  }
+}
+
+function countName(pool: string, supervisor: string): string {
+  return `${pool} ${supervisor}`
+}
+
+function add(counts: Map<string, number>, name: string, by: number): void {
+  counts.set(name, (counts.get(name) ?? 0) + by)
+}
+
+/** The one of the lowest rank, the first of several such. */
+function firstOf(
+  all: readonly KnownSupervisor[],
+  rankOf: (one: KnownSupervisor) => readonly number[],
+): KnownSupervisor | undefined {
+  const ranked = all.map((one) => ({ one, rank: rankOf(one) }))
+  const [first, ...others] = ranked
+  if (first === undefined) return undefined
+  return others.reduce((best, next) => (firstDifference(next.rank, best.rank) < 0 ? next : best), first).one
 }
 
 function firstDifference(left: readonly number[], right: readonly number[]): number {
