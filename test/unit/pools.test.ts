@@ -364,6 +364,21 @@ describe('a release', () => {
     expect(counts(state)).toEqual({ a: 0, b: 4 })
   })
 
+  it('does not keep what a lost host had from moving at once', async () => {
+    await put({ instances: 4, release: '41' }, 'steady')
+    await world.pass(2)
+    world.cutOff.add('b')
+    await world.pass(LEASE_MS / 1_000 - 1)
+    const before = await world.pass(0)
+    expect(counts(before, 'steady').b).toBeGreaterThan(0)
+    // Each turn has a step of one of these.
+    for (const name of ['one', 'two', 'three']) await put({ instances: 1, release: '41', host: ['a'] }, name)
+    await world.pools.deploy('mail', '42', BY)
+    const state = await world.pass(1)
+    expect(state.places.some(({ runs }) => runs.release === '42')).toBe(true)
+    expect(counts(state, 'steady').b).toBe(0)
+  })
+
   it('is rolled out, too, where the workers of the pool change', async () => {
     await put({ instances: 4, release: '41', workers: ['mailer'] })
     const state = await world.pass(20)

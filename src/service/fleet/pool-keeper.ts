@@ -1,8 +1,7 @@
-import { arrange } from '../../core/fleet/arrange.ts'
 import type { Pokes } from '../../core/fleet/fleet-ports.ts'
-import type { PoolChanges, PoolState } from '../../core/fleet/pool.ts'
+import { type PoolChanges, type PoolState, placeName } from '../../core/fleet/pool.ts'
 import type { PoolStore } from '../../core/fleet/pool-ports.ts'
-import { rollOn } from '../../core/fleet/rollout.ts'
+import { turnOf } from '../../core/fleet/pool-turn.ts'
 import type { Log } from '../../core/rounds/round-ports.ts'
 import { Loop } from '../loop.ts'
 
@@ -29,9 +28,7 @@ export class PoolKeeper {
   async turn(): Promise<void> {
     const { pools, pokes, log } = this.parts
     const state = await pools.read()
-    const rolled = rollOn(state)
-    // One after the other: places are arranged by what a change of what they run has come to.
-    const changes = isNothing(rolled) ? arrange(state) : rolled
+    const changes = turnOf(state)
     if (isNothing(changes) || !(await pools.change(changes, state.revision))) return
     tell(changes, log)
     // Who does not hear of it asks within two seconds.
@@ -54,9 +51,8 @@ function tell({ pools, places, gone }: PoolChanges, log: Log): void {
 
 /** Who has now a place that has changed, or had it. */
 function whom({ places, gone }: PoolChanges, state: PoolState): readonly string[] {
-  const isOf = (place: { pool: string; number: number }) =>
-    state.places.filter(({ pool, number }) => pool === place.pool && number === place.number)
-  const all = [...places, ...[...places, ...gone].flatMap(isOf)]
+  const names = new Set([...places, ...gone].map(placeName))
+  const all = [...places, ...state.places.filter((place) => names.has(placeName(place)))]
   return [
     ...new Set(
       all.flatMap(({ supervisor, from }) => (from === undefined ? [supervisor] : [supervisor, from])),
