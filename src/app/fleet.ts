@@ -17,6 +17,7 @@ import { RedisFleet } from '../store/fleet/redis-fleet.ts'
 import { RedisPokes } from '../store/fleet/redis-pokes.ts'
 import { RedisLogs } from '../store/logs/redis-logs.ts'
 import { RedisPools } from '../store/pools/redis-pools.ts'
+import { VERSION } from '../version.ts'
 import { type Ground, nowMs } from './assembly.ts'
 import type { assembleRounds } from './rounds.ts'
 
@@ -48,7 +49,7 @@ export function assembleFleet(
     http: {
       configs: new WorkerConfigs(fleet, pokes),
       served: new ServedWorkers({ fleet, consumers: (worker) => jobs.consumers(worker), nowMs }),
-      pulses: new OutsidePulses({ fleet, series: store, log, nowMs }),
+      pulses: new OutsidePulses({ fleet, series: store, log, version: VERSION, nowMs }),
       follower,
       logReader: new LogReader({ follower, logs: new RedisLogs(lines.commands), pokes, nowMs }),
       inHand: new BullJobsInHand(lines.commands),

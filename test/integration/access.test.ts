@@ -2,6 +2,8 @@ import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createClient } from '../../src/client/client.ts'
 import type { ErrorCode } from '../../src/errors.ts'
+import { RedisFleet } from '../../src/store/fleet/redis-fleet.ts'
+import { VERSION } from '../../src/version.ts'
 import { runCli } from '../support/cli.ts'
 import { makeKey, revokeKey, type TestKey } from '../support/keys.ts'
 import { startRedis } from '../support/redis.ts'
@@ -356,6 +358,65 @@ describe('a rate limit', () => {
     for (const path of ['/', '/nothing', '/board', '/docs', '/login', '/metrics'])
       expect([path, (await from('10.0.0.1', {}, path)).status]).toEqual([path, 429])
     await limited.stop()
+    await redis.stop()
+  })
+})
+
+describe('a key that may work for one worker', () => {
+  it('speaks for no instance of another worker, and for none that is a process of gone', async () => {
+    const redis = await startRedis()
+    const mine = await makeKey(redis, { actions: ['work'], workers: ['a'] })
+    const others = await makeKey(redis, { actions: ['work'], workers: ['b'] })
+    const at = await startTestServer({ redis })
+    const pulse = (id: string, worker: string, more: object, key: TestKey) =>
+      send(at.url, {
+        method: 'POST',
+        path: '/api/v1/fleet/pulse',
+        headers: { ...JSON_TYPE, ...key.headers },
+        body: JSON.stringify({ id, host: 'x', workers: [{ name: worker }], ...more }),
+      })
+    const client = new Redis(redis.url)
+    const fleet = new RedisFleet(client)
+    const facts = {
+      id: 'process-of-a',
+      workers: [{ name: 'a', slots: 1 }],
+      release: '41',
+      region: 'eu',
+      host: 'eu-a',
+      pid: 1,
+      version: VERSION,
+      mode: 'registered',
+    } as const
+    await fleet.pulse([{ id: facts.id, facts, known: 0 }], 60_000)
+    expect((await pulse('http-of-b', 'b', { version: VERSION }, others)).status).toBe(200)
+    const { nowMs } = await fleet.latest()
+    const task = { verb: 'unregister' } as const
+    const waiting = { kind: 'waiting', atMs: nowMs, detail: '' } as const
+    await fleet.order(
+      {
+        id: 'order-1',
+        task,
+        actor: 'ops',
+        reason: '',
+        selection: '',
+        givenAtMs: nowMs,
+        untilMs: nowMs + 60_000,
+        outcomes: { 'process-of-a': waiting, 'http-of-b': waiting },
+      },
+      60_000,
+    )
+    const reports = [{ order: 'order-1', outcome: 'done' }]
+    for (const id of ['process-of-a', 'http-of-b'])
+      for (const more of [{}, { mode: 'ended' }, { reports }])
+        expectProblem(await pulse(id, 'a', more, mine), 'FORBIDDEN')
+    expect((await fleet.instance('process-of-a')).instance).toMatchObject({ host: 'eu-a' })
+    expect((await fleet.instance('http-of-b')).instance?.workers).toMatchObject([{ name: 'b' }])
+    const { order } = await fleet.orderRecord('order-1')
+    expect(Object.values(order?.outcomes ?? {}).map(({ kind }) => kind)).toEqual(['waiting', 'waiting'])
+    expect((await pulse('http-of-b', 'b', { mode: 'ended', reports }, others)).status).toBe(200)
+    expect((await fleet.instance('http-of-b')).instance?.end).toMatchObject({ kind: 'ended' })
+    client.disconnect()
+    await at.stop()
     await redis.stop()
   })
 })

@@ -34,6 +34,8 @@ export interface InstanceFacts {
   readonly pressure?: Pressure
   /** It takes jobs that are for its region, besides those that are for none. */
   readonly regional?: true
+  /** It speaks HTTP alone, and anybody whose key may work for its workers could speak for it. */
+  readonly overHttp?: true
   /** Of each worker of which anything is set. */
   readonly settings?: Readonly<Record<string, SettingsTaken>>
 }

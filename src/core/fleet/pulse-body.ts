@@ -77,6 +77,7 @@ export function readPulse(body: Members): OutsidePulse {
       pid: take('pid', whole(0, MANY), body.pid ?? 0),
       version: take('version', label, body.version ?? 'http'),
       mode: said === 'ended' ? 'stopping' : (said as OwnMode),
+      overHttp: true,
       ...(isRegional(body) && { regional: true as const }),
       ...(settings.length > 0 && { settings: Object.fromEntries(settings) }),
     },

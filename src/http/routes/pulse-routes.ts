@@ -32,8 +32,9 @@ function pulseEndpoint({ pulses }: PulseRoutesParts): Endpoint {
     replies: { 200: { about: 'Heard.', json: PULSE_ANSWER } },
     errors: ['STORE_UNAVAILABLE'],
     async handler({ body, request }, reply) {
-      for (const { name } of body.workers) request.server.access.checkWorker(request, name, 'work for')
-      const { nowMs, tasks, settings } = await pulses.take(body)
+      const { access } = request.server
+      const mayWorkFor = (worker: string) => access.checkWorker(request, worker, 'work for')
+      const { nowMs, tasks, settings } = await pulses.take(body, mayWorkFor)
       const orders = tasks.map(({ order, verb, worker, slots }) => ({
         id: order,
         do: verb,

@@ -1,6 +1,6 @@
 import { LRUCache } from 'lru-cache'
 import type { Fleet } from '../../core/fleet/fleet-ports.ts'
-import { NO_RELEASE, type WorkerStats } from '../../core/fleet/instance.ts'
+import { type Instance, NO_RELEASE, type WorkerStats } from '../../core/fleet/instance.ts'
 import type { OrderTask } from '../../core/fleet/order.ts'
 import type { OutsidePulse } from '../../core/fleet/pulse-body.ts'
 import type { PulseJson } from '../../core/fleet/pulse-wire.ts'
@@ -8,6 +8,7 @@ import { beginOf, MINUTE_MS, NOTHING_DONE } from '../../core/fleet/series.ts'
 import type { SeriesStore } from '../../core/fleet/series-ports.ts'
 import { settingsFor, type TargetSettings } from '../../core/fleet/worker-settings.ts'
 import type { Log } from '../../core/rounds/round-ports.ts'
+import { GoneError } from '../../errors.ts'
 
 /** Four pulses may fail. */
 const LEASE_MS = 10_000
@@ -21,6 +22,8 @@ export interface OutsidePulsesParts {
   readonly fleet: Fleet
   readonly series: Pick<SeriesStore, 'tell'>
   readonly log: Log
+  /** Of this server. */
+  readonly version: string
   /** A clock that never goes back. */
   readonly nowMs: () => number
 }
@@ -44,15 +47,19 @@ export class OutsidePulses {
   /**
    * Lists the instance for ten seconds, or takes it off.
    *
+   * @param mayWorkFor throws where who says it may not work for this worker
    * @returns what it is to obey now, and is to be configured with; the same again until it has reported
-   * @throws GoneError `STORE_UNAVAILABLE`
+   * @throws GoneError `STORE_UNAVAILABLE`, `FORBIDDEN` where another instance has its id, and what `mayWorkFor` throws
    */
-  async take(pulse: OutsidePulse): Promise<OutsideReply> {
+  async take(pulse: OutsidePulse, mayWorkFor: (worker: string) => void): Promise<OutsideReply> {
     const { facts, isEnd, reports, workers, cpuPercent, rssBytes, loopDelayMs } = pulse
     const { id } = facts
     const { fleet } = this.parts
+    for (const { name } of workers) mayWorkFor(name)
+    const { instance, nowMs } = await fleet.instance(id)
+    // Ids are random, and what has one stays what it is: who is refused now would be refused in any step that follows.
+    if (instance) this.refuseForeign(instance, mayWorkFor)
     for (const { order, outcome, detail } of reports) await fleet.report(order, id, outcome, detail)
-    const { nowMs } = await fleet.latest()
     if (isEnd) {
       await fleet.leave(id)
       return { nowMs, tasks: [], settings: [] }
@@ -109,5 +116,14 @@ export class OutsidePulses {
     )
     for (const one of await Promise.allSettled(told))
       if (one.status === 'rejected') log.debug({ instance, cause: String(one.reason) }, 'not in the series')
+  }
+
+  /** Who may work for one worker says nothing in the name of another's instance, nor of one that is a process of gone. */
+  private refuseForeign(instance: Instance, mayWorkFor: (worker: string) => void): void {
+    const { id, workers, overHttp, place, version } = instance
+    // What an older server has listed has no mark.
+    const isOurs = !overHttp && (place !== undefined || version === this.parts.version)
+    if (isOurs) throw new GoneError('FORBIDDEN', `id: ${id} is an instance that does not speak HTTP`)
+    for (const { name } of workers) mayWorkFor(name)
   }
 }
