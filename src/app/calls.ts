@@ -3,6 +3,7 @@ import type { Calls } from '../client/define-worker.ts'
 import { callJson, type EndedCallJson } from '../core/rounds/call-wire.ts'
 import type { HandlerContext } from '../queue/handler-context.ts'
 import { BullJobQueues } from '../queue/job-queues.ts'
+import { KnownFleet } from '../service/fleet/known-fleet.ts'
 import { RegionsServed } from '../service/fleet/regions-served.ts'
 import { ServedWorkers } from '../service/fleet/served-workers.ts'
 import { Caller } from '../service/rounds/caller.ts'
@@ -44,8 +45,8 @@ export function handlerCalls(
 }
 
 function openCaller({ config, lines, closing, log, tracer }: Ground, records: RedisRecords): Caller {
-  const fleet = new RedisFleet(lines.commands)
-  const regions = new RegionsServed(fleet, nowMs)
+  const fleet = new KnownFleet(new RedisFleet(lines.commands), nowMs)
+  const regions = new RegionsServed(fleet)
   const isServedIn = (worker: string, region: string) => regions.serves(worker, region)
   const client = lines.open('commands', 'calls')
   const jobs = new BullJobQueues(client, config.jobRetentionMs, undefined, isServedIn)

@@ -24,7 +24,7 @@ import type { assembleRounds } from './rounds.ts'
 /** Who runs workers, and what they are told. */
 export function assembleFleet(
   { config, lines, log }: Ground,
-  { jobs, leftJobs }: Pick<ReturnType<typeof assembleRounds>, 'jobs' | 'leftJobs'>,
+  { jobs, leftJobs, knownFleet }: Pick<ReturnType<typeof assembleRounds>, 'jobs' | 'leftJobs' | 'knownFleet'>,
   { alerts, store }: { readonly alerts: Alerts; readonly store: SeriesStore },
 ) {
   const fleet = new RedisFleet(lines.commands)
@@ -48,7 +48,7 @@ export function assembleFleet(
     metrics: { fleet: follower },
     http: {
       configs: new WorkerConfigs(fleet, pokes),
-      served: new ServedWorkers({ fleet, consumers: (worker) => jobs.consumers(worker), nowMs }),
+      served: new ServedWorkers({ fleet: knownFleet, consumers: (worker) => jobs.consumers(worker), nowMs }),
       pulses: new OutsidePulses({ fleet, series: store, log, version: VERSION, nowMs }),
       follower,
       logReader: new LogReader({ follower, logs: new RedisLogs(lines.commands), pokes, nowMs }),

@@ -6,6 +6,7 @@ import { BullJobTakes } from '../queue/job-takes.ts'
 import { BullRoundQueue } from '../queue/round-queue.ts'
 import { SettleWorker } from '../queue/settle-worker.ts'
 import { isOneServer } from '../redis/connections.ts'
+import { KnownFleet } from '../service/fleet/known-fleet.ts'
 import { RegionsServed } from '../service/fleet/regions-served.ts'
 import { SettingsNow } from '../service/fleet/settings-now.ts'
 import { Loop } from '../service/loop.ts'
@@ -48,8 +49,10 @@ function forgetting(jobs: BullJobQueues, log: Log): Loop {
 /** Records, and the queues that are told of their submissions in the same step where both are on one server. */
 function openRecords(
   { config, lines, closing }: Pick<Ground, 'config' | 'lines' | 'closing'>,
-  regions: RegionsServed,
+  fleet: RedisFleet,
 ) {
+  const knownFleet = new KnownFleet(fleet, nowMs)
+  const regions = new RegionsServed(knownFleet)
   const client = lines.open('commands', 'jobs')
   // In a Cluster a record and its queue are in different slots.
   const isAlong = isOneServer(client)
@@ -62,7 +65,7 @@ function openRecords(
   closing.add('queues', () => jobs.stop())
   const along: SubmitAlong = (id, submission, step) => jobs.addRecorded(id, submission, step)
   const records = new RedisRecords(lines.commands, config.retentionMs, isAlong ? along : undefined)
-  return { records, jobs }
+  return { records, jobs, knownFleet }
 }
 
 /** Hands out jobs over HTTP. */
@@ -85,7 +88,8 @@ export function assembleRounds(
   { tally }: Pick<ReturnType<typeof assembleSeries>, 'tally'>,
 ) {
   const fleet = new RedisFleet(lines.commands)
-  const { records, jobs } = openRecords({ config, lines, closing }, new RegionsServed(fleet, nowMs))
+  const opened = openRecords({ config, lines, closing }, fleet)
+  const { records, jobs } = opened
   const queue = new BullRoundQueue(lines.open('commands', 'queue'), config)
   const board = new Board({ records, queue, log })
   closing.add('queues', async () => {
@@ -121,8 +125,7 @@ export function assembleRounds(
   const reader = new Reader(records, memory, nowMs)
   const settling = lines.open('waiting', 'settle')
   return {
-    records,
-    jobs,
+    ...opened,
     leftJobs,
     dispatcher,
     canceller,

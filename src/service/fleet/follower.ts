@@ -1,5 +1,6 @@
 import type { Fleet, FleetChange, FleetTally, Snapshot } from '../../core/fleet/fleet-ports.ts'
 import { pause } from '../../waiting.ts'
+import { SharedRead } from '../shared-read.ts'
 
 /** Up to where one has listened. */
 export interface FleetMark {
@@ -25,10 +26,7 @@ export class FleetFollower {
   private seen: Promise<FleetMark> | undefined
   /** What those who are at the same mark have asked for together, at one look. */
   private reads = new Map<string, Promise<FleetChanges | undefined>>()
-  /** Settles with the snapshot that is being read, whatever comes of it. */
-  private reading: Promise<void> | undefined
-  /** The one after it, not begun yet. */
-  private upcoming: Promise<Snapshot> | undefined
+  private readonly snapshots = new SharedRead(() => this.fleet.snapshot())
 
   /** @param nowMs a clock that never goes back */
   constructor(
@@ -36,25 +34,9 @@ export class FleetFollower {
     private readonly nowMs: () => number,
   ) {}
 
-  /**
-   * The registry as it is now or later. However many ask, one snapshot is read at a time, and those who ask meanwhile share the
-   * next: one each would keep this process from hearing Redis' answers in time, and what has begun before may miss what they know.
-   */
+  /** The registry as it is now or later. */
   snapshot(): Promise<Snapshot> {
-    if (this.upcoming) return this.upcoming
-    if (!this.reading) return this.begin()
-    this.upcoming = this.reading.then(() => this.begin())
-    return this.upcoming
-  }
-
-  private begin(): Promise<Snapshot> {
-    this.upcoming = undefined
-    const snapshot = this.fleet.snapshot()
-    const over = () => {
-      this.reading = undefined
-    }
-    this.reading = snapshot.then(over, over)
-    return snapshot
+    return this.snapshots.next()
   }
 
   tally(): Promise<FleetTally> {

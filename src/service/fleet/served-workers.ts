@@ -1,9 +1,9 @@
 import { LRUCache } from 'lru-cache'
-import type { Fleet } from '../../core/fleet/fleet-ports.ts'
 import { type InstanceState, stateOf } from '../../core/fleet/instance.ts'
+import type { KnownFleet } from './known-fleet.ts'
 
 export interface ServedWorkersParts {
-  readonly fleet: Pick<Fleet, 'snapshot'>
+  readonly fleet: Pick<KnownFleet, 'instances'>
   /** How many take jobs of this queue in Redis itself, whether the fleet knows them or not. */
   readonly consumers: (worker: string) => Promise<number>
   /** A clock that never goes back. */
@@ -54,7 +54,7 @@ export class ServedWorkers {
   }
 
   private async slotsInFleet(worker: string, states: ReadonlySet<InstanceState>): Promise<readonly number[]> {
-    const { instances } = await this.parts.fleet.snapshot()
+    const instances = await this.parts.fleet.instances()
     return instances
       .filter((one) => states.has(stateOf(one)))
       .flatMap(({ workers }) => workers.filter(({ name }) => name === worker).map(({ slots }) => slots))
