@@ -3,7 +3,7 @@ import { beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import type { Death } from '../../src/core/fleet/death.ts'
 import type { Fleet } from '../../src/core/fleet/fleet-ports.ts'
 import { type Instance, type InstanceFacts, stateOf } from '../../src/core/fleet/instance.ts'
-import type { OrderRecord } from '../../src/core/fleet/order.ts'
+import type { OrderRecord, OrderVerb } from '../../src/core/fleet/order.ts'
 import type { RedisClient } from '../../src/redis/connections.ts'
 import { MemoryFleet } from '../../src/store/fleet/memory-fleet.ts'
 import { RedisFleet } from '../../src/store/fleet/redis-fleet.ts'
@@ -279,6 +279,26 @@ describe.each(Object.entries(worlds))('the registry %s', (_, makeWorld) => {
   })
 
   describe('an order', () => {
+    it('leaves half of what serves a worker, also of several that are given at once', async () => {
+      const ids = ['a', 'b', 'c', 'd', 'e', 'f']
+      await fleet.pulse(
+        ids.map((id) => ({ id, facts: factsOf(id), known: 0 })),
+        60_000,
+      )
+      const [worker = ''] = factsOf('a').workers.map(({ name }) => name)
+      const give = (id: string, told: readonly string[], verb: OrderVerb = 'unregister') =>
+        fleet.order({ ...orderOf(id, told), task: { verb } }, HOUR_MS, [worker])
+      const given = await Promise.all([give('1', ['a', 'b', 'c']), give('2', ['d', 'e', 'f'], 'restart')])
+      expect(given.filter((tooFew) => tooFew === undefined)).toHaveLength(1)
+      expect(given.find((tooFew) => tooFew !== undefined)).toEqual({ worker, left: 0, serving: 3 })
+      const rest = given[0] === undefined ? ['d', 'e'] : ['a', 'b']
+      expect(await give('3', rest, 'stop')).toEqual({ worker, left: 1, serving: 3 })
+      expect((await fleet.orderRecord('3')).order).toBeUndefined()
+      expect(await give('4', rest.slice(1))).toBeUndefined()
+      // Who is told to register is not taken away.
+      expect(await give('5', ids, 'register')).toBeUndefined()
+    })
+
     const outcomeAt = async (order: string, id: string) =>
       (await fleet.orderRecord(order)).order?.outcomes[id]?.kind
     const tasksFor = async (id: string, known = 0) =>

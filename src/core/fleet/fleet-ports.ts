@@ -28,6 +28,13 @@ export interface PulseReply {
   readonly orders?: { readonly revision: number; readonly tasks: readonly OrderTask[] }
 }
 
+/** How many instances of a worker an order would leave, of those that take its jobs. */
+export interface TooFew {
+  readonly worker: string
+  readonly left: number
+  readonly serving: number
+}
+
 /** What has happened since the store was empty. */
 export interface FleetTally {
   readonly nowMs: number
@@ -126,8 +133,13 @@ export interface Fleet {
     limit: number,
   ): Promise<{ readonly isReset: boolean; readonly changes: readonly FleetChange[] }>
   tally(): Promise<FleetTally>
-  /** Gives the order to the instances, each of which is to obey it once before `untilMs`. */
-  order(order: OrderRecord, keepMs: number): Promise<void>
+  /**
+   * Gives the order to the instances, each of which is to obey it once before `untilMs`.
+   *
+   * @param halved workers of which half must be left; who is told to go already counts as gone
+   * @returns what would be left of one of them, where that is less; then nobody is told
+   */
+  order(order: OrderRecord, keepMs: number, halved?: readonly string[]): Promise<TooFew | undefined>
   /** True if the instance may obey now: it is in time, and has not obeyed before. */
   claim(order: string, id: string): Promise<boolean>
   report(order: string, id: string, outcome: OutcomeKind, detail: string): Promise<void>

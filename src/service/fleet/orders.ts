@@ -1,5 +1,5 @@
-import type { Fleet, Pokes } from '../../core/fleet/fleet-ports.ts'
-import { compareInstances, type Instance, stateOf } from '../../core/fleet/instance.ts'
+import type { Fleet, Pokes, TooFew } from '../../core/fleet/fleet-ports.ts'
+import { compareInstances, type Instance } from '../../core/fleet/instance.ts'
 import { type OrderRecord, type OrderTask, takesAway } from '../../core/fleet/order.ts'
 import { isEmpty, type Selection, selectionText, selects } from '../../core/fleet/selection.ts'
 import { GoneError } from '../../errors.ts'
@@ -72,8 +72,8 @@ export class Orders {
         'SELECTION_CHANGED',
         `count: ${instances.length} instances are selected now, not ${asked.count ?? 'unknown'}; look again`,
       )
-    const taken = instances.filter((one) => takesAway(asked.task.verb, one))
-    if (taken.length > 0 && !asked.isAtOnce) await this.refuseMost(taken)
+    const taken = instances.filter((one) => !asked.isAtOnce && takesAway(asked.task.verb, one))
+    const halved = [...new Set(taken.flatMap(({ workers }) => workers.map(({ name }) => name)))]
     const { task, selection, reason, actor, withinMs } = asked
     const order: OrderRecord = {
       id: `${Math.floor(nowMs).toString(36)}-${this.freshText()}`,
@@ -87,7 +87,8 @@ export class Orders {
         instances.map(({ id }) => [id, { kind: 'waiting', atMs: nowMs, detail: '' }] as const),
       ),
     }
-    await this.fleet.order(order, KEEP_MS)
+    const tooFew = await this.fleet.order(order, KEEP_MS, halved)
+    if (tooFew) throw minRegistered(tooFew)
     // Who does not hear of it asks within two seconds.
     await this.pokes.poke(instances.map(({ id }) => id)).catch(() => undefined)
     return order
@@ -100,19 +101,11 @@ export class Orders {
   list(query: Parameters<Fleet['orders']>[0]): ReturnType<Fleet['orders']> {
     return this.fleet.orders(query)
   }
+}
 
-  private async refuseMost(taken: readonly Instance[]): Promise<void> {
-    const ids = new Set(taken.map(({ id }) => id))
-    const registered = (await this.fleet.snapshot()).instances.filter((one) => stateOf(one) === 'registered')
-    const names = new Set(taken.flatMap(({ workers }) => workers.map(({ name }) => name)))
-    for (const name of names) {
-      const serving = registered.filter(({ workers }) => workers.some((worker) => worker.name === name))
-      const left = serving.filter(({ id }) => !ids.has(id)).length
-      if (left * 2 >= serving.length) continue
-      throw new GoneError(
-        'MIN_REGISTERED',
-        `${name}: ${left} of its ${serving.length} registered instances would be left; order it at once (atOnce: true, --at-once) if that is meant`,
-      )
-    }
-  }
+function minRegistered({ worker, left, serving }: TooFew): GoneError {
+  return new GoneError(
+    'MIN_REGISTERED',
+    `${worker}: ${left} of its ${serving} registered instances would be left; order it at once (atOnce: true, --at-once) if that is meant`,
+  )
 }

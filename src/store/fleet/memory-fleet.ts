@@ -7,7 +7,13 @@ import {
   type InstanceStats,
   stateOf,
 } from '../../core/fleet/instance.ts'
-import type { OrderOutcome, OrderRecord, OrderTask, OutcomeKind } from '../../core/fleet/order.ts'
+import {
+  type OrderOutcome,
+  type OrderRecord,
+  type OrderTask,
+  type OutcomeKind,
+  takesAway,
+} from '../../core/fleet/order.ts'
 import { RECYCLING } from '../../core/fleet/restart.ts'
 import { KEPT_REVISIONS, type SettingsTarget, type TargetSettings } from '../../core/fleet/worker-settings.ts'
 import { byTarget, tallyOf, targetText } from './fleet-text.ts'
@@ -186,10 +192,14 @@ export class MemoryFleet implements Fleet {
     return changes[0]?.number === after.change + 1 ? { isReset: false, changes } : isReset
   }
 
-  async order(order: OrderRecord): Promise<void> {
+  async order(order: OrderRecord, _keepMs?: number, halved: readonly string[] = []) {
     const nowMs = this.touch()
     const { id, outcomes, ...rest } = order
-    if (this.kept.has(id)) return
+    if (this.kept.has(id)) return undefined
+    const tooFew = halved
+      .map((worker) => this.leftOf(worker, order))
+      .find(({ left, serving }) => left * 2 < serving)
+    if (tooFew) return tooFew
     const untilMs = nowMs + rest.untilMs - rest.givenAtMs
     this.kept.set(id, { ...rest, id, givenAtMs: nowMs, untilMs })
     this.outcomes.set(id, new Map())
@@ -200,6 +210,18 @@ export class MemoryFleet implements Fleet {
       const detail = isThere ? '' : 'the instance has ended'
       this.note(id, instance, isThere ? 'waiting' : 'failed', detail)
     }
+    return undefined
+  }
+
+  private leftOf(worker: string, { task, outcomes }: OrderRecord) {
+    const serving = [...this.rows.values()].filter(
+      (row) =>
+        stateOf(instanceOf(row)) === 'registered' &&
+        row.facts.workers.some(({ name }) => name === worker) &&
+        !this.tasksOf(row.id).some(({ verb }) => takesAway(verb, row.facts)),
+    )
+    const left = serving.filter(({ id, facts }) => !(id in outcomes && takesAway(task.verb, facts)))
+    return { worker, left: left.length, serving: serving.length }
   }
 
   async claim(order: string, id: string): Promise<boolean> {

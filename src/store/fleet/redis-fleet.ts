@@ -237,19 +237,22 @@ export class RedisFleet implements Fleet {
     }
   }
 
-  async order(order: OrderRecord, keepMs: number): Promise<void> {
+  async order(order: OrderRecord, keepMs: number, halved: readonly string[] = []) {
     const { id, outcomes, untilMs, givenAtMs } = order
-    await attempt('give an order', () =>
-      this.step('order', [
+    return attempt('give an order', async () => {
+      const [, worker, left, serving] = await this.step('order', [
         id,
         JSON.stringify(keptOrderOf(order)),
         JSON.stringify({ ...order.task, order: id }),
         untilMs - givenAtMs,
         keepMs,
         MOST_ORDERS,
+        JSON.stringify(halved),
         ...Object.keys(outcomes),
-      ]),
-    )
+      ])
+      if (worker === undefined) return undefined
+      return { worker: String(worker), left: Number(left), serving: Number(serving) }
+    })
   }
 
   async claim(order: string, id: string): Promise<boolean> {
