@@ -153,6 +153,25 @@ describe('a worker', () => {
     expect(watch(scenes).noWorker).toEqual([])
   })
 
+  it('is not missed while somebody who is not registered has one of its jobs in hand, however long', () => {
+    const scenes = always({ instances: [], queues: [queue({ active: 1 })] }, 120)
+    expect(watch(scenes).noWorker).toEqual([])
+    expect(watch([...scenes, ...always({ instances: [], queues: [queue()] }, 30)]).noWorker).toEqual([])
+    expect(watch([...scenes, ...always({ instances: [], queues: [queue()] })]).noWorker).toEqual(['mailer'])
+  })
+
+  it('is found as soon as somebody takes a job, though others wait', () => {
+    const missing = judge([], [queue()], NOTHING_WATCHED, 0)
+    const found = judge([], [queue({ active: 1 })], missing.watched, 1_000)
+    const wrong = { kind: 'no-worker', name: 'mailer' } as const
+    expect(whyOver(wrong, [], missing)).toBeUndefined()
+    expect(whyOver(wrong, [], found)).toMatch('serves it')
+    const taken = judge([], [queue({ taken: 1 })], missing.watched, 1_000)
+    expect(whyOver(wrong, [], taken)).toMatch('serves it')
+    // A server that has just begun to look does not know since when.
+    expect(whyOver(wrong, [], judge([], [queue({ taken: 1 })], NOTHING_WATCHED, 1_000))).toBeUndefined()
+  })
+
   it('is not missed where the queue is paused', () => {
     expect(watch(always({ instances: [], queues: [queue({ isHeld: true })] }, 300)).noWorker).toEqual([])
   })

@@ -13,7 +13,7 @@ export interface QueueFacts {
   readonly ready: number
   /** Paused, limited by rate, or at the most that it may run at once: then nobody is to take any. */
   readonly isHeld: boolean
-  /** How many jobs were ever taken from it, as far as the store counts; only its growth matters. */
+  /** How many jobs of it have ended, as far as the store counts; only its growth matters. */
   readonly taken: number
 }
 
@@ -58,13 +58,13 @@ export function judge(
     serving.map((one) => [one.id, idleOf(one, waiting, before.idle.get(one.id) ?? new Map(), nowMs)]),
   )
   const unserved = new Map<string, number>()
-  for (const { worker, taken, region } of waiting) {
-    // What nobody takes in its region is moved on.
-    if (region !== undefined) continue
+  for (const { worker, taken, region, active } of waiting) {
+    // What nobody takes in its region is moved on. What is in a hand that is gone waits again before long.
+    if (region !== undefined || active > 0) continue
     if (serving.some((one) => serves(one, worker))) continue
     // Somebody who is not registered serves it: an older build, or a client in another language.
-    const isTaken = taken > (before.taken.get(worker) ?? taken)
-    unserved.set(worker, isTaken ? nowMs : (before.unserved.get(worker) ?? nowMs))
+    if (taken > (before.taken.get(worker) ?? taken)) continue
+    unserved.set(worker, before.unserved.get(worker) ?? nowMs)
   }
   const taken = new Map(
     queues.flatMap(({ worker, region, taken }) => (region === undefined ? [[worker, taken] as const] : [])),

@@ -51,7 +51,7 @@ export function whyOver(
   const instance = instances.find(({ id }) => id === name)
   switch (kind) {
     case 'no-worker':
-      return watched.unserved.has(name) ? undefined : 'an instance serves it, or none of its jobs waits'
+      return watched.unserved.has(name) ? undefined : 'somebody serves it, or none of its jobs waits'
     case 'stuck':
       if (!instance || instance.end) return 'the instance has ended'
       return (watched.idle.get(name)?.size ?? 0) > 0 ? undefined : 'it takes jobs, or none waits for it'
