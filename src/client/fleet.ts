@@ -27,6 +27,8 @@ export interface OrderOptions extends CallOptions {
   readonly select: FleetSelection | 'all'
   /** How many instances were shown: where others are selected by now, nobody is told. */
   readonly count: number
+  /** Which those were, by their ids: then it is not given where another is selected in the place of one, either. */
+  readonly instances?: readonly string[]
   /** For `concurrency`: how many jobs at once, and of which worker where an instance has several. */
   readonly slots?: number
   readonly worker?: string

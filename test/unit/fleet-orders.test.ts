@@ -99,6 +99,14 @@ describe('an order', () => {
     expect(await told()).toEqual([])
   })
 
+  it('is refused where as many are selected as were shown, and one of them is another', async () => {
+    const both = asked({ region: 'eu' }, { isAtOnce: true, count: 2 })
+    await expect(orders.give({ ...both, shown: ['a', 'gone'] })).rejects.toThrow('b was not shown')
+    expect(await told()).toEqual([])
+    await orders.give({ ...both, shown: ['b', 'a'] })
+    expect(await told()).toEqual(['a', 'b'])
+  })
+
   it.each(['unregister', 'restart', 'stop'] as const)(
     'to %s most of a worker is refused unless that is said',
     async (verb) => {

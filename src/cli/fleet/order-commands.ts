@@ -126,7 +126,8 @@ async function order(
     return { isDone: false, text: colors.yellow('nothing was done'), json: null }
   const { reason, within, atOnce, of } = options
   const given_ = given({ slots, reason, within, atOnce, worker: of })
-  const { id } = await client.fleet.order({ ...given_, do: verb, select, count: instances.length } as never)
+  const shown = { count: instances.length, instances: instances.map(({ id }) => id) }
+  const { id } = await client.fleet.order({ ...given_, do: verb, select, ...shown } as never)
   const ended = await untilSettled(client, id, verb, signal)
   const isDone = ended.instances.every(({ outcome }) => outcome === 'done')
   return { isDone, text: orderText(ended, colors), json: ended }

@@ -44,7 +44,7 @@ export function orderMenu(selection: Selection): VNode {
   )
 }
 
-/** Asks whom it would reach first: the same count is sent with the order, and nobody is told if it has changed. */
+/** Asks whom it would reach first: these are sent with the order, and nobody is told where they are others by then. */
 async function plan(verb: OrderVerb, given: Selection, button: Element): Promise<void> {
   button.closest('details')?.removeAttribute('open')
   const select = Object.fromEntries(
@@ -99,7 +99,13 @@ function telling(planned: Planned, instances: readonly InstanceJson[]): Question
       'fleet/orders',
       {
         method: 'POST',
-        body: { ...bodyOf(planned, said), count, reason, ...(insists && { atOnce: true }) },
+        body: {
+          ...bodyOf(planned, said),
+          count,
+          instances: instances.map(({ id }) => id),
+          reason,
+          ...(insists && { atOnce: true }),
+        },
       },
     ],
     done: (answer) => {

@@ -10,6 +10,8 @@ export interface OrderAsk {
   readonly selection: Selection
   readonly isAll: boolean
   readonly count?: number
+  /** Which instances were shown, by their ids. */
+  readonly shown?: readonly string[]
   readonly isAtOnce: boolean
   readonly isDryRun: boolean
   readonly reason: string
@@ -38,11 +40,17 @@ export function readOrder(body: Readonly<Record<string, unknown>>): OrderAsk {
     selection: selectionIn(body.select),
     isAll: truth('all', body.all),
     ...(count !== undefined && { count: takeJson('count', whole(1, 1_000_000), count, invalid) }),
+    ...(body.instances !== undefined && { shown: idsIn(body.instances) }),
     isAtOnce: truth('atOnce', body.atOnce),
     isDryRun: truth('dryRun', body.dryRun),
     reason,
     withinMs: within === undefined ? WITHIN_MS : takeJson('within', span(1_000, 3_600_000), within, invalid),
   }
+}
+
+function idsIn(value: unknown): readonly string[] {
+  if (Array.isArray(value) && value.every((id) => typeof id === 'string')) return value
+  throw invalid('instances: expected a list of the ids of those that were shown')
 }
 
 function selectionIn(value: unknown): Selection {

@@ -16,6 +16,8 @@ export interface OrderRoutesParts {
 }
 
 const PAGE_SIZE = 100
+/** The ids of as many instances as there may be, as long as they may be. */
+const MAX_ORDER_BYTES = 1_048_576
 
 /** What instances are told to do, and how it went. */
 export function orderRoutes(app: FastifyInstance, parts: OrderRoutesParts): void {
@@ -33,9 +35,9 @@ function giveEndpoint({ orders }: OrderRoutesParts): Endpoint {
     tag: 'fleet',
     summary: 'Tell instances to register, unregister, run more or fewer jobs, restart or stop.',
     description:
-      'Whom it reaches is told by select, or by all: true; nothing selected is nothing done. count is how many instances were shown: where others ' +
-      'are selected by now, nobody is told. An instance obeys within a second, or not at all after `within`.',
-    body: bodyOf(ORDER_BODY, readOrder, { isRequired: true }),
+      'Whom it reaches is told by select, or by all: true; nothing selected is nothing done. count is how many instances were shown, instances which: ' +
+      'where others are selected by now, nobody is told. An instance obeys within a second, or not at all after `within`.',
+    body: bodyOf(ORDER_BODY, readOrder, { isRequired: true, maxBytes: MAX_ORDER_BYTES }),
     replies: {
       200: { about: 'A dry run: whom it would reach.', json: ORDER_PLAN },
       202: { about: 'Given; ask for the order to see how it goes.', json: ORDER_ANSWER },

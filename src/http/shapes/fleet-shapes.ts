@@ -215,6 +215,7 @@ export interface OrderBody {
   readonly select?: object
   readonly all?: boolean
   readonly count?: number
+  readonly instances?: readonly string[]
   readonly worker?: string
   readonly slots?: number
   readonly reason?: string
@@ -236,6 +237,12 @@ export const ORDER_BODY = objectOf<OrderBody>('OrderBody', {
   ),
   all: optional(about('In place of select: all that there are.', truth())),
   count: optional(about('How many instances the asker was shown. Others are not told: 409.', integer(1))),
+  instances: optional(
+    about(
+      'Which those were, by their ids. Where another is selected by now, nobody is told: 409.',
+      listOf(text()),
+    ),
+  ),
   worker: optional(about('For concurrency: of which worker; default the only one.', text())),
   slots: optional(about('For concurrency: how many jobs at once.', integer(1))),
   reason: optional(text({ maxLength: 1_000 })),

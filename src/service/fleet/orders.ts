@@ -12,6 +12,8 @@ export interface OrderAsked {
   readonly isAll: boolean
   /** How many instances the asker was shown; missing: it has seen none, and only looks. */
   readonly count?: number
+  /** And which; missing: it says only how many. */
+  readonly shown?: readonly string[]
   /** True where it may take away more than half of what serves a worker. */
   readonly isAtOnce: boolean
   readonly reason: string
@@ -72,6 +74,7 @@ export class Orders {
         'SELECTION_CHANGED',
         `count: ${instances.length} instances are selected now, not ${asked.count ?? 'unknown'}; look again`,
       )
+    refuseOthers(instances, asked.shown)
     const taken = instances.filter((one) => !asked.isAtOnce && takesAway(asked.task.verb, one))
     const halved = [...new Set(taken.flatMap(({ workers }) => workers.map(({ name }) => name)))]
     const { task, selection, reason, actor, withinMs } = asked
@@ -101,6 +104,13 @@ export class Orders {
   list(query: Parameters<Fleet['orders']>[0]): ReturnType<Fleet['orders']> {
     return this.fleet.orders(query)
   }
+}
+
+function refuseOthers(instances: readonly Instance[], shown: readonly string[] | undefined): void {
+  if (shown === undefined) return
+  const ids = new Set(shown)
+  const other = instances.find(({ id }) => !ids.has(id))
+  if (other) throw new GoneError('SELECTION_CHANGED', `instances: ${other.id} was not shown; look again`)
 }
 
 function minRegistered({ worker, left, serving }: TooFew): GoneError {
