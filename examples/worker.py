@@ -120,21 +120,17 @@ class Worker:
         self.done = self.failed = 0
         self.taken = None
         self.config, self.settings, self.usual_slots = None, {"revision": 0}, slots
-        self.mode, self.code = "registered", 0
+        self.mode, self.code, self.reports = "registered", 0, []
         self.stopping, self.pulse_now = threading.Event(), threading.Event()
 
     def run(self):
         """Runs jobs until it is told to stop; the exit code."""
-        reports = []
         while not self.stopping.is_set():
             self.fill()
-            try:
-                reports = self.pulse(reports)
-            except (Unanswered, Refused) as error:
-                print(f"worker: not heard: {error}", file=sys.stderr)
+            self.say()
             self.pulse_now.wait(2)
             self.pulse_now.clear()
-        self.end(reports)
+        self.end()
         return self.code
 
     def stop(self, code=0):
@@ -205,6 +201,17 @@ class Worker:
         except Refused:
             print(f"worker: {job.system}/{job.round}: another has it", file=sys.stderr)
 
+    def say(self):
+        try:
+            self.reports = self.pulse(self.reports)
+        except (Unanswered, Refused) as error:
+            print(f"worker: not heard: {error}", file=sys.stderr)
+
+    def say_until(self, drained):
+        self.say()
+        while not drained.wait(2):
+            self.say()
+
     def pulse(self, reports):
         """Says that it lives, and does what it is told; what to report next."""
         with self.lock:
@@ -235,6 +242,8 @@ class Worker:
 
     def obey(self, order):
         verb = order["do"]
+        if self.stopping.is_set():
+            return {"order": order["id"], "outcome": "failed", "detail": "it ends"}
         if verb in ("register", "unregister"):
             with self.lock:  # not one job begins after this
                 self.mode = verb + "ed"
@@ -245,9 +254,13 @@ class Worker:
         self.pulse_now.set()
         return {"order": order["id"], "outcome": "done"}
 
-    def end(self, reports):
+    def end(self):
         """Lets what runs end, or gives it back."""
-        give_up = time.monotonic() + self.drain
+        give_up, drained = time.monotonic() + self.drain, threading.Event()
+        self.mode = "stopping"
+        # However long that takes, it is not lost meanwhile.
+        saying = threading.Thread(target=self.say_until, args=(drained,), daemon=True)
+        saying.start()
         while self.jobs and time.monotonic() < give_up:
             time.sleep(0.05)
         for job in list(self.jobs):
@@ -259,11 +272,10 @@ class Worker:
         # A take that is under way gives back what it is still answered.
         while self.threads and time.monotonic() < give_up + 3:
             time.sleep(0.05)
+        drained.set()
+        saying.join(5)
         self.mode = "ended"
-        try:
-            self.pulse(reports)
-        except (Unanswered, Refused):
-            pass  # it is lost in ten seconds
+        self.say()  # unheard, it is lost in ten seconds
 
 
 STARTED = os.times().elapsed

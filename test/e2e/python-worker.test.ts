@@ -125,6 +125,31 @@ describe('examples/worker.py', () => {
     await seen(worker, ({ state }) => state === 'ended')
   })
 
+  it('is listed as stopping while it drains, however long that takes', async () => {
+    const worker = newWorker()
+    const python = start(worker, SLEEP, { GONE_DRAIN: '13' })
+    await client.submit('python', worker, { worker })
+    await led(worker)
+    let isOver = false
+    void python.kill('SIGTERM').then(() => {
+      isOver = true
+    })
+    await seen(worker, ({ state }) => state === 'stopping')
+    const states = new Set<string>()
+    await expect
+      .poll(
+        async () => {
+          for (const { state } of await client.fleet.instances({ worker, state: 'stopping,lost,ended' }))
+            states.add(state)
+          return isOver
+        },
+        { timeout: 60_000, interval: 200 },
+      )
+      .toBe(true)
+    expect(states).not.toContain('lost')
+    await seen(worker, ({ state }) => state === 'ended')
+  })
+
   it('obeys: takes no job, takes them again, runs more at once, and ends to be started again', async () => {
     const worker = newWorker()
     const python = start(worker, ECHO)
