@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { parse, parseAllDocuments } from 'yaml'
+import { EXIT } from '../../src/cli/terminal.ts'
 import { readConfig } from '../../src/config.ts'
 import { SETTINGS } from '../../src/settings.ts'
 import { type Kind, mistakesIn } from '../support/kubernetes.ts'
@@ -157,6 +158,8 @@ describe('the manifests for Kubernetes', () => {
         const given = container.env.flatMap(({ name, value }) => (value === undefined ? [] : [[name, value]]))
         const { shutdownMs } = readConfig(Object.fromEntries(given))
         expect(terminationGracePeriodSeconds * 1_000).toBeGreaterThan(shutdownMs)
+        // A pod's name is what orders and probes select it by.
+        expect(container.env.map(({ name }) => name)).not.toContain('GONE_HOST_LABEL')
       }
     expect(pods.flatMap(({ containers }) => containers.map(({ args }) => args[0]))).toEqual(['serve', 'work'])
   })
@@ -172,4 +175,11 @@ describe('the units of systemd', () => {
       expect(Number(seconds) * 1_000).toBeGreaterThan(readConfig({}).shutdownMs)
     },
   )
+
+  it('gone-work.service starts again what is told to restart, and not what is told to stop', () => {
+    const unit = example('systemd/gone-work.service')
+    expect(unit).toMatch(/^Restart=on-failure$/m)
+    for (const setting of ['RestartForceExitStatus', 'SuccessExitStatus'])
+      expect(unit).toMatch(new RegExp(`^${setting}=${EXIT.restart}$`, 'm'))
+  })
 })
