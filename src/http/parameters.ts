@@ -108,6 +108,17 @@ export const ifMatch = parameter(
   { header: 'If-Match', isHeaderOnly: true },
 )
 
+export const ifNoneMatch = parameter(
+  '`*`: it must not be there yet, else nothing is done.',
+  '*',
+  ofText({
+    expected: () => '*',
+    fromText: (text) => (text === '*' ? text : undefined),
+    schema: { type: 'string', const: '*' },
+  }),
+  { header: 'If-None-Match', isHeaderOnly: true },
+)
+
 export const fence = parameter(
   'The fence that the election answered: proves the leadership like the token does.',
   '7',

@@ -49,6 +49,34 @@ it('of two who edit a schedule the second is told what the first has changed, an
   expect(wrong.filter((text) => !text.includes('status of 412'))).toEqual([])
 })
 
+it('a new schedule replaces none of its name, and one that could not be read anew is replaced no more than one that could', async () => {
+  await api('schedules/payroll/monthly', jsonBody({ cron: '0 6 1 * *', job: { worker: 'hello' } }, 'PUT'))
+  const { page, wrong } = await openWindow(browser, server.url)
+  await page.goto(`${server.url}/schedules/new`)
+  await page.getByLabel('System', { exact: true }).fill('payroll')
+  await page.getByLabel('Name', { exact: true }).fill('monthly')
+  await page.getByRole('button', { name: 'Make it' }).click()
+  await page.getByRole('alert').getByText('there is such a schedule already').waitFor()
+  // And so it stays, however often one tries.
+  const refused = () => page.waitForResponse((answer) => answer.status() === 412)
+  await Promise.all([refused(), page.getByRole('button', { name: 'Make it' }).click()])
+  expect(await (await api('schedules/payroll/monthly')).json()).toMatchObject({ cron: '0 6 1 * *' })
+
+  await page.goto(`${server.url}/schedules/payroll/monthly/edit`)
+  await page.getByLabel('Grace').fill('5m')
+  await api('schedules/payroll/monthly', jsonBody({ cron: '0 7 1 * *', job: { worker: 'hello' } }, 'PUT'))
+  const path = '**/console/api/schedules/payroll/monthly'
+  await page.route(path, (route) =>
+    route.request().method() === 'GET' ? route.fulfill({ status: 502 }) : route.continue(),
+  )
+  await Promise.all([refused(), page.getByRole('button', { name: 'Save' }).click()])
+  await expect.poll(() => page.getByRole('button', { name: 'Save' }).isEnabled()).toBe(true)
+  await Promise.all([refused(), page.getByRole('button', { name: 'Save' }).click()])
+  await page.unroute(path)
+  expect(await (await api('schedules/payroll/monthly')).json()).toMatchObject({ cron: '0 7 1 * *' })
+  expect(wrong.filter((text) => !/status of (?:412|502)/.test(text))).toEqual([])
+})
+
 /** Has the page write this into the field of that label, and wait until it is told to be wrong beside it; how many ms that took. */
 function writeWrong(field: Locator, text: string): Promise<number> {
   return field.evaluate(

@@ -18,6 +18,8 @@ export interface Asking {
   readonly body?: unknown
   /** The tag of what was seen: where it was changed since, it is refused. */
   readonly ifMatch?: string
+  /** It is refused where there is one already. */
+  readonly ifNoneMatch?: '*'
 }
 
 /** Redis is given 2 s to answer, and a document a little more. */
@@ -36,12 +38,13 @@ export async function ask<T>(path: string, asking: Asking = {}): Promise<T> {
 /** The same with the tag of what can be changed of it. @throws Trouble */
 export async function askTagged<T>(
   path: string,
-  { method = 'GET', body, ifMatch }: Asking = {},
+  { method = 'GET', body, ifMatch, ifNoneMatch }: Asking = {},
 ): Promise<{ readonly value: T; readonly tag: string | undefined }> {
   const headers = {
     accept: 'application/json',
     ...(body !== undefined && { 'content-type': 'application/json' }),
     ...(ifMatch !== undefined && { 'if-match': ifMatch }),
+    ...(ifNoneMatch !== undefined && { 'if-none-match': ifNoneMatch }),
   }
   const sent = {
     method,

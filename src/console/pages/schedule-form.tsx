@@ -1,5 +1,5 @@
 import type { NextSlotsJson, ScheduleJson } from '../../core/schedules/schedule-wire.ts'
-import { ask, askTagged, Trouble } from '../lib/ask.ts'
+import { ask, askTagged, type Trouble } from '../lib/ask.ts'
 import { at } from '../lib/base.ts'
 import { zone } from '../lib/choices.ts'
 import { draw } from '../lib/draw.ts'
@@ -57,9 +57,10 @@ export function scheduleForm(_: Ground, system?: string, name?: string): Page {
   async function save(): Promise<void> {
     isBusy = true
     draw()
-    saved = await refusalOf(form, before, tag)
+    const refused = await refusalOf(form, before, tag)
+    saved = refused && `${refused.message} (${refused.code})`
     if (saved === undefined) location.assign(at(schedulePath(form)))
-    else if (saved.includes('CHANGED_MEANWHILE')) await readAnew()
+    else if (refused?.code === 'CHANGED_MEANWHILE' && !isNew) await readAnew()
     isBusy = false
     draw()
   }
@@ -67,10 +68,8 @@ export function scheduleForm(_: Ground, system?: string, name?: string): Page {
   /** What was written stays; what somebody else has changed is shown beside it. */
   async function readAnew(): Promise<void> {
     seen ??= before
-    const now = await askTagged<ScheduleJson>(apiPath(form)).catch(() => undefined)
-    // One that was removed is made anew by who saves again.
-    tag = now?.tag
-    if (now) before = now.value
+    const now = await readNow(apiPath(form))
+    if (now) [before, tag] = [now.value ?? before, now.tag]
     void readPreview()
   }
 
@@ -97,17 +96,32 @@ async function previewOf(form: Drawn, before: ScheduleJson | undefined): Promise
   }
 }
 
-/** Saves it; why it was not, in words with their code. */
+interface Now {
+  readonly value?: ScheduleJson
+  readonly tag?: string | undefined
+}
+
+/** The schedule as it is; nothing of one that was removed, which who saves again makes anew; undefined where nobody can tell. */
+async function readNow(path: string): Promise<Now | undefined> {
+  try {
+    return await askTagged<ScheduleJson>(path)
+  } catch (error) {
+    return (error as Trouble).status === 404 ? {} : undefined
+  }
+}
+
+/** Saves it, if it is as it was seen, or not there as it was not; why it was not saved. */
 async function refusalOf(
   form: Drawn,
   before: ScheduleJson | undefined,
-  ifMatch: string | undefined,
-): Promise<string | undefined> {
+  tag: string | undefined,
+): Promise<Trouble | undefined> {
   try {
     const body = bodyIn(form, before)
-    await ask(apiPath(form), { method: 'PUT', body, ...(ifMatch !== undefined && { ifMatch }) })
+    const seen = tag === undefined ? { ifNoneMatch: '*' as const } : { ifMatch: tag }
+    await ask(apiPath(form), { method: 'PUT', body, ...seen })
     return undefined
   } catch (error) {
-    return error instanceof Trouble ? `${error.message} (${error.code})` : String(error)
+    return error as Trouble
   }
 }

@@ -18,7 +18,7 @@ import type { ErrorCode } from '../../errors.ts'
 import type { Schedules, SeenSchedule } from '../../service/schedules/schedules.ts'
 import { serve } from '../api.ts'
 import { bodyOf, type Endpoint, endpoint } from '../endpoint.ts'
-import { count, ifMatch } from '../parameters.ts'
+import { count, ifMatch, ifNoneMatch } from '../parameters.ts'
 import { sendJson, sendStatus } from '../replies.ts'
 import type { HeaderName } from '../reply-headers.ts'
 import {
@@ -84,7 +84,7 @@ function putEndpoint(schedules: Schedules, maxBytes: number): Endpoint {
       maxBytes,
       read: (value, { system }: ScheduleId) => readScheduleBody(value ?? {}, system),
     },
-    query: { ifMatch },
+    query: { ifMatch, ifNoneMatch },
     replies: {
       201: { about: 'Made.', json: SCHEDULE, headers: TAGGED },
       200: { about: 'Replaced, or there was nothing to change.', json: SCHEDULE, headers: TAGGED },
@@ -94,7 +94,7 @@ function putEndpoint(schedules: Schedules, maxBytes: number): Endpoint {
       const { access } = request.server
       access.checkWorker(request, body.job.queue)
       await access.claim(request, 'schedules', scheduleKey(id))
-      const seen = await schedules.put(id, body, query.ifMatch)
+      const seen = await schedules.put(id, body, query)
       sendSchedule(reply, seen.isNew ? 201 : 200, id, seen)
     },
   })

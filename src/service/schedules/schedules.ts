@@ -53,6 +53,14 @@ interface Backfill {
   readonly count?: number
 }
 
+/** How the schedule has to be for it to be put; what is missing, however it is. */
+interface Precondition {
+  /** The revision that it is of, or `*`: it is there. */
+  readonly ifMatch?: string
+  /** It is not there. */
+  readonly ifNoneMatch?: string
+}
+
 /** Others may change the schedule while we do; so often in a row they do not. */
 const MAX_TRIES = 30
 const BACKFILL_AT_ONCE = 16
@@ -64,13 +72,12 @@ export class Schedules {
   /**
    * Makes the schedule be as asked. What was due before is accounted for as it was asked then; a new timing begins now.
    *
-   * @param ifMatch the revision that it is asked of, or `*` for any
-   * @throws GoneError `STORE_UNAVAILABLE`, `QUOTA_EXCEEDED`; `CHANGED_MEANWHILE` where it is of another revision
+   * @throws GoneError `STORE_UNAVAILABLE`, `QUOTA_EXCEEDED`; `CHANGED_MEANWHILE` where it is not as the precondition says
    */
   async put(
     id: ScheduleId,
     spec: ScheduleSpec,
-    ifMatch?: string,
+    precondition: Precondition = {},
   ): Promise<SeenSchedule & { readonly isNew: boolean }> {
     await this.parts.dispatcher.admit(spec.job)
     const isNew = { value: false }
@@ -78,7 +85,7 @@ export class Schedules {
       isNew.value = schedule === undefined
       // Also where the answer to the same call was lost.
       if (schedule && isSame(schedule.spec, spec)) return schedule
-      checkRevision(id, schedule, ifMatch)
+      check(id, schedule, precondition)
       return schedule ? this.replaced(schedule, spec, nowMs) : this.made(spec, nowMs)
     })
     return { ...seen, isNew: isNew.value }
@@ -275,11 +282,22 @@ export class Schedules {
   }
 }
 
-function checkRevision(id: ScheduleId, schedule: Schedule | undefined, ifMatch: string | undefined): void {
-  if (ifMatch === undefined || (schedule && (ifMatch === '*' || ifMatch === revisionOf(schedule.spec))))
-    return
-  const words = schedule ? 'somebody has changed it since you looked' : 'there is no such schedule any more'
+function check(id: ScheduleId, schedule: Schedule | undefined, precondition: Precondition): void {
+  const words = differenceOf(schedule, precondition)
+  if (words === undefined) return
   throw new GoneError('CHANGED_MEANWHILE', `${id.system}/${id.name}: ${words}; nothing was done`)
+}
+
+/** How the schedule is other than it has to be. */
+function differenceOf(
+  schedule: Schedule | undefined,
+  { ifMatch, ifNoneMatch }: Precondition,
+): string | undefined {
+  if (schedule && ifNoneMatch !== undefined) return 'there is such a schedule already'
+  if (ifMatch === undefined) return undefined
+  if (schedule === undefined) return 'there is no such schedule any more'
+  const isAsSeen = ifMatch === '*' || ifMatch === revisionOf(schedule.spec)
+  return isAsSeen ? undefined : 'somebody has changed it since you looked'
 }
 
 function known(id: ScheduleId, { schedule, nowMs }: ScheduleSighting): SeenSchedule {
