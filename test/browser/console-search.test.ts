@@ -1,10 +1,10 @@
 import type { Browser } from 'playwright-core'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { connect, disconnect } from '../../src/redis/connections.ts'
+import { connect, disconnect, type RedisClient } from '../../src/redis/connections.ts'
 import { RedisRecords } from '../../src/store/records/redis-records.ts'
 import { eachAtOnce, pause } from '../../src/waiting.ts'
 import { openBrowser } from '../support/browser.ts'
-import { breachesOf, openWindow } from '../support/console.ts'
+import { breachesOf, jsonBody, openWindow } from '../support/console.ts'
 import { silentLog } from '../support/log.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 
@@ -13,12 +13,14 @@ const ROUNDS = 23_000
 
 let server: TestServer
 let browser: Browser
+let client: RedisClient
+let records: RedisRecords
 
 beforeAll(async () => {
   server = await startTestServer()
   browser = await openBrowser()
-  const client = connect(server.redis.url, 'waiting', 'fill', silentLog)
-  const records = new RedisRecords(client, 86_400_000)
+  client = connect(server.redis.url, 'waiting', 'fill', silentLog)
+  records = new RedisRecords(client, 86_400_000)
   await eachAtOnce(
     200,
     Array.from({ length: ROUNDS }, (_, n) => n),
@@ -30,11 +32,11 @@ beforeAll(async () => {
       ),
   )
   await records.flush()
-  await disconnect(client)
 })
 
 afterAll(async () => {
   await browser.close()
+  await disconnect(client)
   await server.stop()
 })
 
@@ -56,6 +58,41 @@ describe('a search through many rounds', () => {
     await page.getByText(/looked at 2\d,\d{3}/).waitFor()
     expect(wrong).toEqual([])
   })
+
+  it.each([
+    ['a state', 'state=failed'],
+    ['a leader that a newer round has too', 'leader=10.0.0.1'],
+  ])(
+    'for %s keeps what it has found, and how far it has come, when the page is asked for anew',
+    async (_, query) => {
+      await records.decide(
+        { system: 's1', round: 'the-newest' },
+        { address: '10.0.0.1:1', identity: '~newest' },
+        { deadlineMs: 86_400_000 },
+      )
+      await records.flush()
+      for (const path of ['s0/the-oldest', 's1/the-newest'])
+        await fetch(`${server.url}/api/v1/cancel/${path}`, jsonBody({ reason: 'asked' }))
+      const { page, wrong } = await openWindow(browser, server.url)
+      const anew = () =>
+        page.waitForResponse(
+          (answer) => answer.url().includes('/rounds?') && !new URL(answer.url()).searchParams.has('cursor'),
+        )
+      await page.goto(`${server.url}/rounds?${query}`)
+      await page.getByRole('link', { name: 'the-newest' }).waitFor()
+      await page.getByText(/looked at 2\d,\d{3}/).waitFor()
+      await anew()
+      await page.getByRole('button', { name: 'Look further' }).click()
+      await page.getByRole('link', { name: 'the-oldest' }).waitFor()
+      // The second is asked for once the first has been shown.
+      await anew()
+      await anew()
+      expect(await page.getByRole('link', { name: 'the-oldest' }).count()).toBe(1)
+      expect(await page.getByText(/looked at 2\d,\d{3}/).count()).toBe(1)
+      expect(wrong).toEqual([])
+      await page.context().close()
+    },
+  )
 
   it('can be stopped', async () => {
     const { page, wrong } = await openWindow(browser, server.url)

@@ -19,49 +19,32 @@ export interface Rows {
 export function rowsKept() {
   let kept: Rows = { rows: [], coming: 0, next: undefined, looked: { entries: 0 }, stale: new Set() }
   let newest: RoundListJson | undefined
+  /** A search has gone on past the first page: what it has found, and how far it has come, is not asked for again. */
+  let isBeyond = false
 
   function showAll(data: RoundListJson): void {
-    kept = {
-      rows: data.rounds,
-      coming: 0,
-      next: data.next,
-      looked: data.looked ?? { entries: 0 },
-      stale: new Set(),
-    }
+    if (data.next === undefined) isBeyond = false
+    kept = isBeyond ? { ...kept, rows: merged(kept.rows, data), coming: 0, stale: new Set() } : firstOf(data)
   }
 
   return {
     rows: () => kept,
     take(data: RoundListJson, isNewest: boolean): void {
       newest = data
-      if (kept.rows.length === 0) {
-        // Asked anew, it has not looked as far as the search has.
-        const isShort = data.rounds.length === 0 && (data.looked?.entries ?? 0) < kept.looked.entries
-        if (!isShort) showAll(data)
-        return
-      }
-      const found = new Map(data.rounds.map((round) => [roundKeyOf(round), round]))
-      const shown = new Set(kept.rows.map(roundKeyOf))
-      const coming = data.rounds.filter((round) => !shown.has(roundKeyOf(round))).length
-      const isSearching = kept.rows.length > data.rounds.length && data.looked !== undefined
-      if (isNewest && !isSearching && isNobodyThere()) {
+      if (kept.rows.length === 0 || (isNewest && isNobodyThere())) {
         showAll(data)
         return
       }
-      // Those beyond the page's end were only pushed out.
-      const last = data.next === undefined ? Number.POSITIVE_INFINITY : data.rounds.length - coming
-      const gone = kept.rows
-        .slice(0, last)
-        .map(roundKeyOf)
-        .filter((key) => !found.has(key))
+      const found = new Map(data.rounds.map((round) => [roundKeyOf(round), round]))
       kept = {
         ...kept,
         rows: kept.rows.map((row) => found.get(roundKeyOf(row)) ?? row),
-        coming: isNewest ? coming : 0,
-        stale: new Set(gone),
+        coming: isNewest ? comingIn(data, kept.rows) : 0,
+        stale: goneFrom(kept.rows, data),
       }
     },
     append({ rounds, next, looked }: RoundListJson): void {
+      isBeyond = true
       const sum = {
         entries: kept.looked.entries + (looked?.entries ?? 0),
         ...(looked?.until !== undefined && { until: looked.until }),
@@ -74,6 +57,35 @@ export function rowsKept() {
       draw()
     },
   }
+}
+
+function firstOf({ rounds, next, looked = { entries: 0 } }: RoundListJson): Rows {
+  return { rows: rounds, coming: 0, next, looked, stale: new Set() }
+}
+
+/** The first page as it is now, and what was found beyond it. */
+function merged(rows: readonly RoundJson[], data: RoundListJson): readonly RoundJson[] {
+  const gone = goneFrom(rows, data)
+  const first = new Set(data.rounds.map(roundKeyOf))
+  return [...data.rounds, ...rows.filter((row) => !first.has(roundKeyOf(row)) && !gone.has(roundKeyOf(row)))]
+}
+
+function comingIn({ rounds }: RoundListJson, rows: readonly RoundJson[]): number {
+  const shown = new Set(rows.map(roundKeyOf))
+  return rounds.filter((round) => !shown.has(roundKeyOf(round))).length
+}
+
+/** Keys of rows that would be on the first page, and are not. */
+function goneFrom(rows: readonly RoundJson[], data: RoundListJson): ReadonlySet<string> {
+  const found = new Set(data.rounds.map(roundKeyOf))
+  // Those beyond the page's end were only pushed out.
+  const last = data.next === undefined ? Number.POSITIVE_INFINITY : data.rounds.length - comingIn(data, rows)
+  return new Set(
+    rows
+      .slice(0, last)
+      .map(roundKeyOf)
+      .filter((key) => !found.has(key)),
+  )
 }
 
 /** True if what comes moves nothing that somebody looks at, points at or has chosen. */

@@ -72,7 +72,9 @@ export function roundsPage(_: Ground): Page {
       if (next === undefined || rows.length >= PAGE_SIZE) break
       goes += 1
       try {
-        kept.append(await ask<RoundListJson>(listPath(next)))
+        const page = await ask<RoundListJson>(listPath(next))
+        // Where the first page was shown anew meanwhile, it goes on from there.
+        if (kept.rows().next === next) kept.append(page)
       } catch {
         break
       }

@@ -17,8 +17,8 @@ export interface RoundFilter {
 }
 
 /** True if somebody has to look for them: most rounds may not fit. */
-export function isPicky({ text, worker, leader, fromMs }: RoundFilter): boolean {
-  return [text, worker, leader, fromMs].some((one) => one !== undefined)
+export function isPicky({ state, text, worker, leader, fromMs }: RoundFilter): boolean {
+  return [state, text, worker, leader, fromMs].some((one) => one !== undefined)
 }
 
 export function fits(filter: RoundFilter, listed: ListedRound, nowMs: number): boolean {

@@ -188,6 +188,6 @@ export const ROUND_LIST = objectOf<RoundListJson>('RoundList', {
   rounds: listOf(ROUND),
   next: NEXT,
   looked: optional(
-    about('How far was looked for them, where they were looked for by more than system and state.', LOOKED),
+    about('How far was looked for them, where they were looked for by more than their system.', LOOKED),
   ),
 })
