@@ -148,7 +148,7 @@ export function assembleRounds(
       jobs,
       reader,
       jobReader: jobs,
-      tally: new Tally({ reader, nowMs }),
+      tally: new Tally({ reader, records, nowMs }),
       callIdentity: callIdentities(randomBytes(6).toString('base64url')),
     },
   }

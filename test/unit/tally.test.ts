@@ -1,6 +1,7 @@
 import { expect, it } from 'vitest'
 import type { ListedRound } from '../../src/core/rounds/round-ports.ts'
 import { tallyOf } from '../../src/core/rounds/tally.ts'
+import { Tally } from '../../src/service/rounds/tally.ts'
 
 const NOW = Date.parse('2026-11-26T12:00:30Z')
 const MINUTE = 60_000
@@ -77,4 +78,25 @@ it('has nothing to tell where there is no round', () => {
   const found = tally([])
   expect(found.counts).toEqual({ submitted: 0, open: 0, led: 0, overdue: 0, completed: 0, failed: 0 })
   expect([found.took, found.waited, found.looked]).toEqual([undefined, undefined, { entries: 0 }])
+})
+
+it('counts those that are overdue where they are not among the newest any more', async () => {
+  const untilMs = NOW - 1_000
+  const answered = (isLast: boolean) =>
+    new Tally({
+      reader: {
+        history: async () => ({
+          rounds: [round(untilMs)],
+          nowMs: NOW,
+          looked: { entries: 1, untilMs },
+          ...(!isLast && { next: { atMs: untilMs, number: 0, system: 'cleaner' } }),
+        }),
+      },
+      records: { overdueCount: async () => 7 },
+      nowMs: () => 0,
+    })
+  const overdue = async (isLast: boolean, filter = {}) => (await answered(isLast).of(filter)).counts.overdue
+  expect(await overdue(false)).toBe(7)
+  // All were looked at, or others were asked for.
+  expect([await overdue(true), await overdue(false, { system: 'cleaner' })]).toEqual([0, 0])
 })

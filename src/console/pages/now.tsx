@@ -134,8 +134,11 @@ function spread(of: SpreadJson | undefined): string {
     : `half within ${duration(of.p50Ms)}, 99 of 100 within ${duration(of.p99Ms)}`
 }
 
+/** Only of those that are overdue all are counted, however many there are. */
 function countOf({ data }: Source<TallyJson>, state: keyof TallyJson['counts']): string {
-  return data === undefined ? '…' : String(data.counts[state])
+  if (data === undefined) return '…'
+  const isLeast = data.hasMore && state !== 'overdue'
+  return `${isLeast ? '≥ ' : ''}${data.counts[state]}`
 }
 
 function since({ data }: Ground['open']): VNode | string {

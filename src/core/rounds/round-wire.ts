@@ -104,7 +104,7 @@ export type LookedAfter = 'overdue' | 'led' | 'submitted' | 'failed'
 
 /** Rounds counted, as HTTP shows it. */
 export interface TallyJson {
-  /** How many rounds are in which state. */
+  /** How many rounds are in which state; the overdue ones of all rounds, also of those not looked at, where nothing is narrowed. */
   readonly counts: Readonly<Record<RoundState, number>>
   readonly looked: { readonly entries: number; readonly until?: string }
   /** The newest of each state that somebody may have to look after. */

@@ -19,10 +19,12 @@ interface Seen {
   readonly looked: { readonly entries: number; readonly untilMs?: number }
   readonly hasMore: boolean
   readonly nowMs: number
+  /** How many are overdue of all there are, where that is known besides. */
+  readonly overdue?: number
 }
 
 /** Counts these rounds: by state, by the minute in which they came, and how long they waited and took. */
-export function tallyOf({ rounds, looked, hasMore, nowMs }: Seen): TallyJson {
+export function tallyOf({ rounds, looked, hasMore, nowMs, overdue = 0 }: Seen): TallyJson {
   const counts: Record<RoundState, number> = {
     submitted: 0,
     open: 0,
@@ -38,6 +40,8 @@ export function tallyOf({ rounds, looked, hasMore, nowMs }: Seen): TallyJson {
     if (record?.completion) took.push(record.completion.atMs - record.electedAtMs)
     if (record && submission) waited.push(record.electedAtMs - submission.submittedAtMs)
   }
+  // One whose deadline has just come may not be noted yet.
+  counts.overdue = Math.max(counts.overdue, overdue)
   const { entries, untilMs } = looked
   return {
     counts,

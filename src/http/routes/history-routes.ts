@@ -101,7 +101,8 @@ function tallyEndpoint({ tally }: HistoryRoutesParts): Endpoint {
     action: 'read',
     tag: 'history',
     summary: 'How many rounds are in which state, of the newest 2,000.',
-    description: 'Counted at most once in 2 s for the same question, however many ask.',
+    description:
+      'The overdue ones are of all rounds where no parameter is given. Counted at most once in 2 s for the same question, however many ask.',
     query: { system, q: roundText, worker: ofWorker, leader: ofLeader, from },
     replies: { 200: { about: 'The counts.', json: TALLY } },
     errors: ['STORE_UNAVAILABLE', 'INVALID_IDENTIFIER'],

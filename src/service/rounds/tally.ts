@@ -1,11 +1,13 @@
 import { LRUCache } from 'lru-cache'
 import type { RoundFilter } from '../../core/rounds/round-filter.ts'
+import type { Records } from '../../core/rounds/round-ports.ts'
 import type { TallyJson } from '../../core/rounds/round-wire.ts'
 import { tallyOf } from '../../core/rounds/tally.ts'
 import type { Reader } from './reader.ts'
 
 interface TallyParts {
   readonly reader: Pick<Reader, 'history'>
+  readonly records: Pick<Records, 'overdueCount'>
   /** A clock that never goes back. */
   readonly nowMs: () => number
 }
@@ -42,6 +44,10 @@ export class Tally {
   private async count(filter: RoundFilter & { readonly system?: string }): Promise<TallyJson> {
     const page = await this.parts.reader.history({ ...filter, limit: MAX_COUNTED })
     // Where there is no round, the store was not asked for its time either.
-    return tallyOf({ ...page, nowMs: page.nowMs || Date.now(), hasMore: page.next !== undefined })
+    const seen = { ...page, nowMs: page.nowMs || Date.now(), hasMore: page.next !== undefined }
+    const isOfAll = Object.keys(filter).length === 0
+    // A round is overdue so late that where many come it is among the newest no more.
+    if (!isOfAll || !seen.hasMore) return tallyOf(seen)
+    return tallyOf({ ...seen, overdue: await this.parts.records.overdueCount() })
   }
 }
