@@ -108,6 +108,24 @@ describe('Schedules', () => {
     expect(wrong).toEqual([])
   })
 
+  it('say which fail, of however many systems there are and however much comes beside it', async () => {
+    // The strips are of ten systems.
+    for (let n = 0; n < 12; n += 1)
+      await api(`schedules/many-${n}/often`, jsonBody({ every: '1s', job: { worker: 'nobody' } }, 'PUT'))
+    const lastOf = async () =>
+      ((await (await api('schedules/many-9/often')).json()) as ScheduleJson).last?.round
+    await expect.poll(lastOf).toBeDefined()
+    for (let n = 0; n < 12; n += 1) await api(`schedules/many-${n}/often/pause`, { method: 'POST' })
+    await api(`cancel/many-9/${encodeURIComponent((await lastOf()) ?? '')}`, jsonBody({ reason: 'asked' }))
+    const { page, wrong } = await openWindow(browser, server.url)
+    await page.goto(`${server.url}/schedules?q=many-&state=failing`)
+    await page.getByRole('link', { name: 'many-9/often' }).waitFor()
+    expect(await page.locator('tbody tr').count()).toBe(1)
+    await page.getByRole('link', { name: /^failing 1$/ }).waitFor()
+    expect(wrong).toEqual([])
+    for (let n = 0; n < 12; n += 1) await api(`schedules/many-${n}/often`, { method: 'DELETE' })
+  })
+
   it('show each of the last slots as it went: late, missed, skipped, failed and run again, after the server was killed', async () => {
     const redis = await startRedis()
     const env = { REDIS_URL: redis.url }

@@ -37,15 +37,20 @@ const FIELDS: readonly Field[] = [
 /** What makes rounds come by themselves: when, and how it went. */
 export function schedulesPage({ me }: Ground): Page {
   const strips = new Map<string, ReturnType<typeof slotsOf>>()
+  let isLooking = false
   const list = follow<ScheduleListJson>(
     () => pathOf('schedules', { system: asked('system'), limit: PAGE_SIZE }),
     ['schedules'],
     {
-      onData: (data) => void show(data),
+      onData: (data) => {
+        if (!isLooking) void show(data)
+      },
     },
   )
 
+  /** How the last slots went; one look at a time, the next answer has it done anew. */
   async function show({ schedules }: ScheduleListJson): Promise<void> {
+    isLooking = true
     const systems = [...new Set(narrowed(schedules).map(({ system }) => system))].slice(0, MAX_SYSTEMS)
     await Promise.all(
       systems.map(async (system) => {
@@ -55,18 +60,18 @@ export function schedulesPage({ me }: Ground): Page {
         if (found) strips.set(system, slotsOf(found.rounds))
       }),
     )
+    isLooking = false
     draw()
   }
 
   const stripOf = ({ system, name }: Listed) => strips.get(system)?.get(`${system}/${name}`)
-  const isFailing = (one: Listed) => stripOf(one)?.at(-1)?.state === 'failed'
   const columns = columnsOf(stripOf, (one) => scheduleButtons(one, me.data?.may.submit ?? false, 'few'))
 
   return {
     title: 'Schedules',
     view: () => {
       const all = narrowed(list.data?.schedules ?? [])
-      const rows = sorted(all.filter((one) => inState(one, isFailing)))
+      const rows = sorted(all.filter((one) => inState(one)))
       return (
         <div>
           <div class="head">
@@ -123,7 +128,11 @@ function narrowed(schedules: readonly Listed[]): readonly Listed[] {
   )
 }
 
-function inState(one: Listed, isFailing: (one: Listed) => boolean): boolean {
+function isFailing({ last }: Listed): boolean {
+  return last?.state === 'failed'
+}
+
+function inState(one: Listed): boolean {
   switch (asked('state')) {
     case 'failing':
       return isFailing(one)

@@ -31,20 +31,18 @@ export function columnsOf(
     { title: 'Last', cell: (one) => <Strip rounds={wentOf(stripOf(one), one.leftOut)} what="slots" /> },
     {
       title: 'Last run',
-      cell: (one) => {
-        const last = stripOf(one)?.at(-1)
-        return one.paused ? (
+      cell: (one) =>
+        one.paused ? (
           <Badge state="paused" />
         ) : isOver(one) ? (
           <Badge state="over" />
-        ) : last ? (
-          <Badge state={last.state} />
+        ) : one.last?.state ? (
+          <Badge state={one.last.state} />
         ) : one.last ? (
           <Time at={one.last.submittedAt} isShort />
         ) : (
           'none yet'
-        )
-      },
+        ),
     },
     { title: 'Next run', cell: nextOf },
     { title: 'Late by', kind: 'number', cell: ({ last }) => (last ? duration(last.latenessMs) : '–') },
@@ -75,5 +73,6 @@ export const SCHEDULE_FILE: readonly FileColumn<Listed>[] = [
   { title: 'paused', of: ({ paused }) => String(paused) },
   { title: 'next', of: ({ next }) => next?.at },
   { title: 'lastSlot', of: ({ last }) => last?.slot },
+  { title: 'lastState', of: ({ last }) => last?.state },
   { title: 'latenessMs', of: ({ last }) => last?.latenessMs },
 ]

@@ -1,4 +1,5 @@
 import type { Submission } from '../rounds/job.ts'
+import type { RoundState } from '../rounds/record.ts'
 import { iso } from '../rounds/round-wire.ts'
 import { durationText } from '../time/duration.ts'
 import { type DstPolicy, instantIn, type Slot } from '../time/timetable.ts'
@@ -71,6 +72,8 @@ export interface LastSlotJson {
   /** How many slots were submitted and left out when it was: more than one after an outage. */
   readonly submitted: number
   readonly skipped: number
+  /** What became of its round, as lists of schedules tell it; missing where that is known no more. */
+  readonly state?: RoundState
 }
 
 /** A slot that no round was submitted for. */
@@ -125,7 +128,12 @@ export interface NextSlotsJson {
   readonly now: string
 }
 
-export function scheduleJson(id: ScheduleId, schedule: Schedule): Omit<ScheduleJson, 'now'> {
+/** @param lastState what became of the last round, where that was looked up */
+export function scheduleJson(
+  id: ScheduleId,
+  schedule: Schedule,
+  lastState?: RoundState,
+): Omit<ScheduleJson, 'now'> {
   const { spec, isPaused, createdAtMs, updatedAtMs, next, last, held, counts, leftOut } = schedule
   return {
     ...id,
@@ -143,6 +151,7 @@ export function scheduleJson(id: ScheduleId, schedule: Schedule): Omit<ScheduleJ
           latenessMs: last.submittedAtMs - last.dueMs,
           submitted: last.submitted,
           skipped: last.skipped,
+          ...(lastState !== undefined && { state: lastState }),
         }
       : null,
     counts,

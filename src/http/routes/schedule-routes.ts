@@ -147,8 +147,9 @@ function listEndpoint(schedules: Schedules): Endpoint {
     errors: ['STORE_UNAVAILABLE', 'INVALID_IDENTIFIER'],
     async handler({ query }, reply) {
       const page = await schedules.list(namePage(query))
+      const lastStates = await schedules.lastStates(page.schedules)
       const list: ScheduleListJson = {
-        schedules: page.schedules.map(({ id, schedule }) => scheduleJson(id, schedule)),
+        schedules: page.schedules.map((one) => scheduleJson(one.id, one.schedule, lastStates.get(one))),
         now: iso(page.nowMs),
         ...nextPage(page.next),
       }

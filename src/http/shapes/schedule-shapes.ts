@@ -28,6 +28,7 @@ import {
   truth,
 } from '../../core/shape.ts'
 import type { DstPolicy } from '../../core/time/timetable.ts'
+import { STATES } from '../parameters.ts'
 import { JOB_MEMBERS } from './job-shapes.ts'
 import { NEXT } from './round-shapes.ts'
 
@@ -116,6 +117,9 @@ const LAST_SLOT = objectOf<LastSlotJson>('LastSlot', {
   latenessMs: { schema: { type: 'integer' } },
   submitted: about('How many slots were submitted when it was: more than one after an outage.', integer()),
   skipped: about('How many were left out.', integer()),
+  state: optional(
+    about('What became of its round, in lists; missing where that is known no more.', choice(STATES)),
+  ),
 })
 
 const LEFT_OUT_SLOT = objectOf<LeftOutSlotJson>('LeftOutSlot', {

@@ -1,4 +1,6 @@
+import type { RoundState } from '../../core/rounds/record.ts'
 import { checkIdentifier, type RoundId, roundId } from '../../core/rounds/round.ts'
+import { stateIn } from '../../core/rounds/round-filter.ts'
 import type { Log, Records } from '../../core/rounds/round-ports.ts'
 import {
   isSame,
@@ -9,7 +11,12 @@ import {
   type ScheduleSpec,
   scheduleKey,
 } from '../../core/schedules/schedule.ts'
-import type { SchedulePage, ScheduleSighting, ScheduleStore } from '../../core/schedules/schedule-ports.ts'
+import type {
+  ListedSchedule,
+  SchedulePage,
+  ScheduleSighting,
+  ScheduleStore,
+} from '../../core/schedules/schedule-ports.ts'
 import { beginOf, wakeOf } from '../../core/schedules/tick.ts'
 import type { Slot } from '../../core/time/timetable.ts'
 import { GoneError } from '../../errors.ts'
@@ -24,7 +31,7 @@ export interface SchedulesParts {
   readonly store: ScheduleStore
   readonly ticker: Ticker
   readonly dispatcher: Dispatcher
-  readonly records: Pick<Records, 'read'>
+  readonly records: Pick<Records, 'read' | 'readAll'>
   readonly timetables: Timetables
   /** Told of each schedule that was stored or removed. */
   readonly watchman: Pick<Watchman, 'heed'>
@@ -102,6 +109,21 @@ export class Schedules {
     readonly limit: number
   }): Promise<SchedulePage> {
     return this.parts.store.list(query)
+  }
+
+  /** What became of the last round of each that has had one, as far as that is known still. */
+  async lastStates(listed: readonly ListedSchedule[]): Promise<ReadonlyMap<ListedSchedule, RoundState>> {
+    const lasts = listed.flatMap((one) => {
+      const { last } = one.schedule
+      return last ? [{ one, round: roundOfSlot(one.id, last) }] : []
+    })
+    const seen = await this.parts.records.readAll(lasts.map(({ round }) => round))
+    return new Map(
+      lasts.flatMap(({ one }, index) => {
+        const sight = seen[index]
+        return sight?.record || sight?.submission ? [[one, stateIn(sight, sight.nowMs)] as const] : []
+      }),
+    )
   }
 
   /** Its rounds stay as they are. @throws GoneError `NO_SUCH_SCHEDULE` */
