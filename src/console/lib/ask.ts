@@ -14,6 +14,11 @@ export class Trouble extends Error {
 }
 
 export interface Asking {
+
+  /** True where it says nothing of what was asked: nobody answers, or not now, or not whoever asks. */
+  get isPassing(): boolean {
+    return this.code === 'UNREACHABLE' || this.status >= 500 || [401, 429].includes(this.status)
+  }
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly body?: unknown
   /** The tag of what was seen: where it was changed since, it is refused. */

@@ -53,8 +53,8 @@ export function follow<T>(
       onData?.(value, tag)
     } catch (error) {
       source.trouble = error as Trouble
-      // What is not there any more is not to be seen any more; what nobody answers for is.
-      if (source.trouble.status === 404) source.data = undefined
+      // What is refused, as what is not there any more, is not to be seen any more; what nobody answers for is.
+      if (!source.trouble.isPassing) source.data = undefined
     }
     draw()
   }
@@ -70,14 +70,13 @@ export function askAgain(changed?: readonly Topic[]): void {
   }
 }
 
-/** What keeps the page from being new: not that one thing it shows is not there. */
+/** What keeps the page from being new: not that one thing it shows is not there, or refused. */
 export function troubleOfPage():
   | { readonly trouble: Trouble; readonly atMs: number | undefined }
   | undefined {
   for (const { source } of sources) {
     const { trouble, atMs } = source
-    if (trouble && (trouble.status === 0 || trouble.status >= 500 || [401, 429].includes(trouble.status)))
-      return { trouble, atMs }
+    if (trouble?.isPassing) return { trouble, atMs }
   }
   return undefined
 }

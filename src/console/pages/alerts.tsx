@@ -88,7 +88,7 @@ export function alertsPage({ open }: Ground): Page {
           </div>
           <div class="panel">
             {list.data === undefined ? (
-              <Waiting />
+              <Waiting trouble={list.trouble} />
             ) : rows.length > 0 ? (
               <Table caption="Alerts" columns={COLUMNS} rows={rows} keyOf={({ id }) => id} />
             ) : (

@@ -51,7 +51,7 @@ export function expectationPage({ me, open }: Ground, system: string, name: stri
             </Empty>
           </div>
         ) : (
-          <Waiting />
+          <Waiting trouble={found.trouble} />
         )}
       </div>
     ),
@@ -68,7 +68,7 @@ function bodyOf(one: ExpectationJson, slots: Source<Slots>, open: readonly Alert
     <div class="stack">
       <Panel title="Its last slots" more={<Strip rounds={rows.map(went).toReversed()} what="slots" />}>
         {slots.data === undefined ? (
-          <Waiting />
+          <Waiting trouble={slots.trouble} />
         ) : rows.length === 0 ? (
           <Empty>None has been due since it is expected.</Empty>
         ) : (

@@ -124,8 +124,8 @@ function sum(
   return topology && states.reduce((all, state) => all + (topology.states[state] ?? 0), 0)
 }
 
-function instancesOf({ data }: Source<InstanceList>): VNode {
-  if (data === undefined) return <Waiting />
+function instancesOf({ data, trouble }: Source<InstanceList>): VNode {
+  if (data === undefined) return <Waiting trouble={trouble} />
   if (data.instances.length > 0)
     return (
       <Table caption="Instances" columns={INSTANCE_COLUMNS} rows={data.instances} keyOf={({ id }) => id} />

@@ -60,7 +60,7 @@ export function instancePage({ me }: Ground, id: string): Page {
         ) : found.trouble?.status === 404 ? (
           gone()
         ) : (
-          <Waiting />
+          <Waiting trouble={found.trouble} />
         )}
       </div>
     ),

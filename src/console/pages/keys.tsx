@@ -60,7 +60,11 @@ export function keysPage({ me }: Ground): Page {
           </p>
         )}
         <div class="panel">
-          {list.data === undefined ? <Waiting /> : bodyOf(list.data.keys, list.data.isOpen)}
+          {list.data === undefined ? (
+            <Waiting trouble={list.trouble} />
+          ) : (
+            bodyOf(list.data.keys, list.data.isOpen)
+          )}
         </div>
         {list.data && !list.data.areAll && <p class="pager quiet">A key with admin sees all of them.</p>}
       </div>

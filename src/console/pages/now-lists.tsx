@@ -25,8 +25,8 @@ const ALERTS: readonly Column<AlertJson>[] = [
   { title: 'Since', cell: ({ openedAt }) => <Time at={openedAt} /> },
 ]
 
-export function alertsOf({ data }: Ground['open']): VNode {
-  if (data === undefined) return <Waiting />
+export function alertsOf({ data, trouble }: Ground['open']): VNode {
+  if (data === undefined) return <Waiting trouble={trouble} />
   if (data.alerts.length === 0) return <Empty>Nothing is wrong.</Empty>
   return (
     <Table caption="Open alerts" columns={ALERTS} rows={data.alerts.slice(0, SHOWN)} keyOf={({ id }) => id} />
@@ -48,8 +48,8 @@ function waitsFor({ job }: RoundJson): string {
   return `waits for ${job?.worker ?? 'a worker'}`
 }
 
-export function runningOf({ data }: Source<TallyJson>): VNode {
-  if (data === undefined) return <Waiting />
+export function runningOf({ data, trouble }: Source<TallyJson>): VNode {
+  if (data === undefined) return <Waiting trouble={trouble} />
   const { overdue, led, submitted } = data.newest
   const rows = [...overdue, ...led, ...submitted].slice(0, SHOWN)
   if (rows.length === 0)
@@ -71,8 +71,8 @@ const FAILURES: readonly Column<RoundJson>[] = [
   { title: 'When', cell: ({ completion }) => completion && <Time at={completion.at} isShort /> },
 ]
 
-export function failuresOf({ data }: Source<TallyJson>): VNode {
-  if (data === undefined) return <Waiting />
+export function failuresOf({ data, trouble }: Source<TallyJson>): VNode {
+  if (data === undefined) return <Waiting trouble={trouble} />
   const { failed } = data.newest
   if (failed.length === 0) return <Empty>No round has failed{data.hasMore && ' of late'}.</Empty>
   return <Table caption="Last failures" columns={FAILURES} rows={failed} keyOf={roundKeyOf} />

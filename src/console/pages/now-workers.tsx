@@ -42,8 +42,8 @@ function hourPath(worker: string | undefined): string | undefined {
   return pathOf('fleet/series', { worker, from: new Date(fromMs).toISOString(), step: '5m' })
 }
 
-function tableOf({ data }: Source<TopologyJson>, hours: readonly Source<SeriesJson>[]): VNode {
-  if (data === undefined) return <Waiting />
+function tableOf({ data, trouble }: Source<TopologyJson>, hours: readonly Source<SeriesJson>[]): VNode {
+  if (data === undefined) return <Waiting trouble={trouble} />
   if (data.workers.length === 0) return <Empty command="gone work">No worker is there. Start some:</Empty>
   const rows = data.workers.slice(0, SHOWN).map((one): WorkerRow => {
     // A worker that is new shifts those after it: until it is asked for again an answer may be another's.

@@ -54,9 +54,9 @@ export function nowPage({ open }: Ground): Page {
         </div>
         <div class="halves">
           <Panel title="Rounds a minute" more={<a href="/rounds">{saidOf(tally.data)}</a>}>
-            {sparksOf(tally.data)}
+            {sparksOf(tally)}
           </Panel>
-          <Panel title="How long it takes">{spreadsOf(tally.data)}</Panel>
+          <Panel title="How long it takes">{spreadsOf(tally)}</Panel>
         </div>
         <div class="grid">
           <Panel title="Open alerts" more={<a href="/alerts">all</a>}>
@@ -91,8 +91,8 @@ function saidOf(tally: TallyJson | undefined): string {
   return `${came} · ${failed} failed`
 }
 
-function sparksOf(tally: TallyJson | undefined): VNode {
-  if (tally === undefined) return <Waiting />
+function sparksOf({ data: tally, trouble }: Source<TallyJson>): VNode {
+  if (tally === undefined) return <Waiting trouble={trouble} />
   const { minutes, hasMore } = tally
   const span = hasMore ? `the last ${minutes.length} min, as far as the newest 2,000 reach` : 'the last hour'
   const most = Math.max(0, ...minutes.map(({ came }) => came))
@@ -114,8 +114,8 @@ function failedOf(minutes: TallyJson['minutes']): string {
   return most === 0 ? 'none' : `at most ${most} in one`
 }
 
-function spreadsOf(tally: TallyJson | undefined): VNode {
-  if (tally === undefined) return <Waiting />
+function spreadsOf({ data: tally, trouble }: Source<TallyJson>): VNode {
+  if (tally === undefined) return <Waiting trouble={trouble} />
   if (tally.took === undefined && tally.waited === undefined) return <Empty>No round has ended yet.</Empty>
   return (
     <Facts

@@ -31,7 +31,7 @@ export function orderPage(_: Ground, id: string): Page {
         ) : found.trouble?.status === 404 ? (
           <Empty>There is no such order.</Empty>
         ) : (
-          <Waiting />
+          <Waiting trouble={found.trouble} />
         )}
       </div>
     ),

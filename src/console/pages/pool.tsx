@@ -46,7 +46,13 @@ export function poolPage({ me }: Ground, name: string): Page {
               )}
             </div>
           </div>
-          {pool && all.data ? bodyOf(pool, all.data) : all.data ? nothing() : <Waiting />}
+          {pool && all.data ? (
+            bodyOf(pool, all.data)
+          ) : all.data ? (
+            nothing()
+          ) : (
+            <Waiting trouble={all.trouble} />
+          )}
         </div>
       )
     },

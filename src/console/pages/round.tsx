@@ -44,7 +44,7 @@ export function roundPage({ me }: Ground, system: string, round: string): Page {
         ) : found.trouble?.status === 404 ? (
           nothing(system, round)
         ) : (
-          <Waiting />
+          <Waiting trouble={found.trouble} />
         )}
       </div>
     ),

@@ -104,7 +104,7 @@ export function roundsPage(_: Ground): Page {
           )}
         </div>
         <div class="panel">
-          {list.data === undefined && list.trouble === undefined ? <Waiting /> : tableOf(kept.rows(), search)}
+          {list.data === undefined ? <Waiting trouble={list.trouble} /> : tableOf(kept.rows(), search)}
         </div>
         <Foot kept={kept.rows()} tally={tally.data} search={search} />
       </div>

@@ -5,7 +5,7 @@ import { zone } from '../lib/choices.ts'
 import { draw } from '../lib/draw.ts'
 import { follow } from '../lib/follow.ts'
 import type { Ground, Page } from '../lib/page.ts'
-import { h } from '../lib/preact.js'
+import { h, type VNode } from '../lib/preact.js'
 import { Empty, Waiting } from '../parts/empty.tsx'
 import { schedulePath } from '../parts/name.tsx'
 import { apiPath } from '../parts/schedule-buttons.tsx'
@@ -76,14 +76,18 @@ export function scheduleForm(_: Ground, system?: string, name?: string): Page {
   return {
     title,
     view: () => {
-      if (!isNew && before === undefined)
-        return found.trouble ? <Empty>There is no such schedule.</Empty> : <Waiting />
+      if (!isNew && before === undefined) return noForm(found.trouble)
       const problems = problemsOf(form)
       const isBlocked = isBusy || problems.length > 0 || preview.trouble !== undefined
       const box = { form, isNew, set, saved, isBlocked, save }
       return formView({ title, box, problems, preview, before, seen })
     },
   }
+}
+
+function noForm(trouble: Trouble | undefined): VNode {
+  if (trouble?.status === 404) return <Empty>There is no such schedule.</Empty>
+  return <Waiting trouble={trouble} />
 }
 
 async function previewOf(form: Drawn, before: ScheduleJson | undefined): Promise<Preview> {

@@ -2,7 +2,7 @@ import type { RoundJson, RoundListJson } from '../../core/rounds/round-wire.ts'
 import type { NextSlotsJson, ScheduleJson, SlotJson } from '../../core/schedules/schedule-wire.ts'
 import { pathOf } from '../lib/ask.ts'
 import { zone } from '../lib/choices.ts'
-import { follow } from '../lib/follow.ts'
+import { follow, type Source } from '../lib/follow.ts'
 import type { Ground, Page } from '../lib/page.ts'
 import { h, type VNode } from '../lib/preact.js'
 import { coming, duration } from '../lib/times.ts'
@@ -44,7 +44,7 @@ export function schedulePage({ me }: Ground, system: string, name: string): Page
           </div>
         </div>
         {found.data ? (
-          bodyOf(found.data, next.data?.slots, own(rounds.data, name), me.data?.may.submit ?? false)
+          bodyOf(found.data, next, own(rounds.data, name), me.data?.may.submit ?? false)
         ) : found.trouble?.status === 404 ? (
           <div class="panel">
             <Empty>
@@ -53,7 +53,7 @@ export function schedulePage({ me }: Ground, system: string, name: string): Page
             </Empty>
           </div>
         ) : (
-          <Waiting />
+          <Waiting trouble={found.trouble} />
         )}
       </div>
     ),
@@ -67,7 +67,7 @@ function own(list: RoundListJson | undefined, name: string): readonly RoundJson[
 
 function bodyOf(
   one: ScheduleJson,
-  next: readonly SlotJson[] | undefined,
+  next: Source<NextSlotsJson>,
   rounds: readonly RoundJson[],
   may: boolean,
 ): VNode {
@@ -75,15 +75,15 @@ function bodyOf(
     <div class="grid">
       <div class="stack">
         <Panel title="What comes">
-          {next === undefined ? (
-            <Waiting />
-          ) : next.length === 0 ? (
+          {next.data === undefined ? (
+            <Waiting trouble={next.trouble} />
+          ) : next.data.slots.length === 0 ? (
             <Empty>Nothing comes any more.</Empty>
           ) : (
             <Table
               caption="The next slots"
               columns={slotColumns(one.tz)}
-              rows={next}
+              rows={next.data.slots}
               keyOf={({ slot }) => slot}
             />
           )}

@@ -100,7 +100,7 @@ export function schedulesPage({ me }: Ground): Page {
           </div>
           <div class="panel">
             {list.data === undefined ? (
-              <Waiting />
+              <Waiting trouble={list.trouble} />
             ) : rows.length > 0 ? (
               <Table caption="Schedules" columns={columns} rows={rows} keyOf={keyOf} />
             ) : (

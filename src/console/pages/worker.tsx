@@ -70,8 +70,8 @@ export function workerPage({ me }: Ground, worker: string): Page {
   }
 }
 
-function seriesOf({ data }: Source<SeriesJson>): VNode {
-  if (data === undefined) return <Waiting />
+function seriesOf({ data, trouble }: Source<SeriesJson>): VNode {
+  if (data === undefined) return <Waiting trouble={trouble} />
   const { points, marks } = data
   if (points.length === 0) return <Empty>No instance has told anything in that time.</Empty>
   const [fromMs, toMs] = [Date.parse(data.from), Date.parse(data.to)]
@@ -143,8 +143,8 @@ const POINTS: readonly Column<SeriesPointJson>[] = [
   { title: 'Instances', kind: 'number', cell: ({ instances }) => instances },
 ]
 
-function instancesOf({ data }: Source<{ readonly instances: readonly InstanceJson[] }>): VNode {
-  if (data === undefined) return <Waiting />
+function instancesOf({ data, trouble }: Source<{ readonly instances: readonly InstanceJson[] }>): VNode {
+  if (data === undefined) return <Waiting trouble={trouble} />
   if (data.instances.length === 0) return <Empty command="gone work">No instance runs it. Start one:</Empty>
   return <Table caption="Instances" columns={INSTANCE_COLUMNS} rows={data.instances} keyOf={({ id }) => id} />
 }

@@ -1,3 +1,4 @@
+import type { Trouble } from '../lib/ask.ts'
 import { at } from '../lib/base.ts'
 import { troubleOfPage } from '../lib/follow.ts'
 import { type ComponentChildren, h, type VNode } from '../lib/preact.js'
@@ -19,8 +20,9 @@ export function Empty({
   )
 }
 
-/** Where the first answer has not come yet. What keeps it away is said above the page, and nobody is busy with it. */
-export function Waiting(): VNode {
+/** Where there is no answer yet: why it is refused; what else keeps it away is said above the page, and nobody is busy with it. */
+export function Waiting({ trouble }: { readonly trouble: Trouble | undefined }): VNode {
+  if (trouble && !trouble.isPassing) return <Empty>Not shown: {trouble.message}.</Empty>
   if (troubleOfPage()) return <Empty>No answer yet.</Empty>
   return (
     <div class="empty waiting" aria-busy="true">

@@ -34,8 +34,8 @@ const EXPECTED: readonly Column<Omit<ExpectationJson, 'now'>>[] = [
   { title: 'Replicas', kind: 'number', cell: ({ replicas }) => replicas ?? '–' },
 ]
 
-export function expectationsOf({ data }: Source<Expectations>): VNode {
-  if (data === undefined) return <Waiting />
+export function expectationsOf({ data, trouble }: Source<Expectations>): VNode {
+  if (data === undefined) return <Waiting trouble={trouble} />
   if (data.expectations.length === 0)
     return (
       <Empty command="gone expectation set report hourly --every 1h --grace 5m --replicas 3">

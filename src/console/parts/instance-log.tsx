@@ -133,7 +133,8 @@ function searchOf(log: InstanceLog): VNode {
 }
 
 function bodyOf({ lines, text, level, trouble }: InstanceLog): VNode {
-  if (lines === undefined) return trouble ? <Empty>It cannot be seen now.</Empty> : <Waiting />
+  if (lines === undefined)
+    return trouble ? <Empty>It cannot be seen now.</Empty> : <Waiting trouble={undefined} />
   if (lines.length === 0)
     return (
       <Empty>

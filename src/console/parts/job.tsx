@@ -29,7 +29,7 @@ export function JobPanel({ job }: { readonly job: Source<RoundJobJson> }): VNode
   const { data, trouble } = job
   return (
     <Panel title="Job">
-      {data ? bodyOf(data) : trouble ? <Empty>{wordsOf(trouble)}</Empty> : <Waiting />}
+      {data ? bodyOf(data) : trouble ? <Empty>{wordsOf(trouble)}</Empty> : <Waiting trouble={undefined} />}
     </Panel>
   )
 }

@@ -34,8 +34,8 @@ export function outcomesOf({ outcomes }: OrderJson): string {
     .join(', ')
 }
 
-export function ordersOf({ data }: Source<OrderList>): VNode {
-  if (data === undefined) return <Waiting />
+export function ordersOf({ data, trouble }: Source<OrderList>): VNode {
+  if (data === undefined) return <Waiting trouble={trouble} />
   if (data.orders.length === 0)
     return (
       <Empty command={'gone fleet unregister --host eu-a --reason "new disk" --dry-run'}>

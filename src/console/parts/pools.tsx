@@ -24,11 +24,11 @@ interface PoolPanelsProps {
 }
 
 /** How many of what there shall be where, and who takes their places. */
-export function PoolPanels({ pools: { data }, mayOperate }: PoolPanelsProps): VNode {
+export function PoolPanels({ pools: { data, trouble }, mayOperate }: PoolPanelsProps): VNode {
   if (data === undefined)
     return (
       <Panel title="Pools">
-        <Waiting />
+        <Waiting trouble={trouble} />
       </Panel>
     )
   const { pools, supervisors } = data

@@ -1,0 +1,53 @@
+import type { Browser } from 'playwright-core'
+import { afterAll, beforeAll, expect, it } from 'vitest'
+import { openBrowser } from '../support/browser.ts'
+import { jsonBody, openWindow } from '../support/console.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
+
+let server: TestServer
+let browser: Browser
+
+const api = (path: string, init?: RequestInit) => fetch(`${server.url}/api/v1/${path}`, init)
+
+beforeAll(async () => {
+  server = await startTestServer()
+  browser = await openBrowser()
+})
+
+afterAll(async () => {
+  await browser.close()
+  await server.stop()
+})
+
+const refusal = (status: number, code: string) => ({
+  status,
+  contentType: 'application/problem+json',
+  body: JSON.stringify({ code, detail: 'as this test has it', status }),
+})
+
+it.each([
+  ['/rounds?system=my%20system', 'Not shown: '],
+  ['/rounds?before=of-another-build', 'Not shown: cursor: '],
+  ['/rounds/a/b%20c', 'Not shown: '],
+  ['/fleet?state=bogus', 'Not shown: '],
+  ['/schedules?system=my%20system', 'Not shown: '],
+])('says why nothing is shown: %s', async (path, words) => {
+  const { page, wrong } = await openWindow(browser, server.url)
+  await page.goto(server.url + path)
+  await page.getByText(words).first().waitFor()
+  expect(wrong.filter((text) => !text.includes('status of 400'))).toEqual([])
+  await page.context().close()
+})
+
+it('shows no job of a round once it is removed', async () => {
+  await api('submit/removed/one', jsonBody({ worker: 'nobody' }))
+  const { page } = await openWindow(browser, server.url)
+  await page.goto(`${server.url}/rounds/removed/one`)
+  await page.getByText('In its queue', { exact: true }).waitFor()
+  await page.route('**/console/api/rounds/removed/one/job?*', (route) =>
+    route.fulfill(refusal(409, 'JOB_GONE')),
+  )
+  // Whatever is done has all asked for anew.
+  await page.getByText('It is not in its queue any more').waitFor()
+  expect(await page.getByText('In its queue', { exact: true }).count()).toBe(0)
+})
