@@ -39,6 +39,36 @@ it.each([
   await page.context().close()
 })
 
+it('triggers once however often it is asked, until somebody has answered', async () => {
+  await api('schedules/once/nightly', jsonBody({ cron: '0 2 * * *', job: { worker: 'nobody' } }, 'PUT'))
+  const { page } = await openWindow(browser, server.url)
+  const ids: string[] = []
+  let isLost = true
+  await page.route('**/console/api/schedules/once/nightly/trigger', async (route) => {
+    ids.push((route.request().postDataJSON() as { id: string }).id)
+    if (!isLost) return route.continue()
+    // It is done, and the answer to it is lost.
+    await route.fetch()
+    await route.abort()
+  })
+  await page.goto(`${server.url}/schedules/once/nightly`)
+  const trigger = page.getByRole('button', { name: 'Trigger nightly' })
+  await trigger.evaluate((button) => {
+    const { click } = button as unknown as { click(): void }
+    click.call(button)
+    click.call(button)
+  })
+  await page.getByRole('status').getByText('the server does not answer').waitFor()
+  expect(ids).toHaveLength(1)
+  isLost = false
+  await trigger.click()
+  await page.getByRole('status').getByText('submitted once/nightly+').waitFor()
+  const { rounds } = (await (await api('rounds?system=once')).json()) as { rounds: unknown[] }
+  expect([rounds.length, new Set(ids).size]).toEqual([1, 1])
+  await trigger.click()
+  await expect.poll(() => new Set(ids).size).toBe(2)
+})
+
 it('shows no job of a round once it is removed', async () => {
   await api('submit/removed/one', jsonBody({ worker: 'nobody' }))
   const { page } = await openWindow(browser, server.url)

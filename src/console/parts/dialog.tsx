@@ -55,15 +55,18 @@ export function question(next: Question): void {
   draw()
 }
 
-/** Does at once what needs no question, and tells how it went. */
-export async function act(path: string, asking: Asking, done: (answer: unknown) => Told): Promise<void> {
+/** Does at once what needs no question, and tells how it went. @returns false where nobody has said whether it is done */
+export async function act(path: string, asking: Asking, done: (answer: unknown) => Told): Promise<boolean> {
+  let isAnswered = true
   try {
     const told = done(await ask(path, asking))
     tell(told)
   } catch (error) {
+    isAnswered = !(error as Trouble).isPassing
     tell({ text: `Not done: ${wordsOf(error)}` })
   }
   askAgain()
+  return isAnswered
 }
 
 async function go(current: Open): Promise<void> {

@@ -1,4 +1,5 @@
 import type { BackfillJson, ScheduleJson, TriggerJson } from '../../core/schedules/schedule-wire.ts'
+import { draw } from '../lib/draw.ts'
 import { h, type VNode } from '../lib/preact.js'
 import { act, question } from './dialog.tsx'
 import { roundPath, schedulePath } from './name.tsx'
@@ -10,7 +11,12 @@ export function scheduleButtons(one: One, may: boolean, which: 'few' | 'all'): V
   if (!may) return null
   return (
     <span class="row end">
-      <button type="button" aria-label={`Trigger ${one.name}`} onClick={() => trigger(one)}>
+      <button
+        type="button"
+        aria-label={`Trigger ${one.name}`}
+        disabled={asking.has(triggerPath(one))}
+        onClick={() => void trigger(one)}
+      >
         Trigger
       </button>
       <button
@@ -38,13 +44,28 @@ export function apiPath({ system, name }: Pick<One, 'system' | 'name'>): string 
   return `schedules/${encodeURIComponent(system)}/${encodeURIComponent(name)}`
 }
 
-/** Asked twice with one id it is one round. */
-function trigger(one: One): void {
-  const id = `console-${Date.now().toString(36)}`
-  void act(`${apiPath(one)}/trigger`, { method: 'POST', body: { id } }, (answer) => {
+/** Triggers that nobody has answered yet, by what is asked: asked again with its id, it is the same round. */
+const unanswered = new Map<string, string>()
+const asking = new Set<string>()
+
+function triggerPath(one: One): string {
+  return `${apiPath(one)}/trigger`
+}
+
+async function trigger(one: One): Promise<void> {
+  const path = triggerPath(one)
+  if (asking.has(path)) return
+  asking.add(path)
+  const id = unanswered.get(path) ?? `console-${Date.now().toString(36)}`
+  unanswered.set(path, id)
+  draw()
+  const isAnswered = await act(path, { method: 'POST', body: { id } }, (answer) => {
     const { round } = answer as TriggerJson
     return { text: `submitted ${one.system}/${round}`, href: roundPath({ system: one.system, round }) }
   })
+  if (isAnswered) unanswered.delete(path)
+  asking.delete(path)
+  draw()
 }
 
 function turn(one: One, step: 'pause' | 'resume'): void {
