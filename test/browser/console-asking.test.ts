@@ -81,3 +81,22 @@ it('shows no job of a round once it is removed', async () => {
   await page.getByText('It is not in its queue any more').waitFor()
   expect(await page.getByText('In its queue', { exact: true }).count()).toBe(0)
 })
+
+it('keeps large numbers in the data of a schedule as they are, deep in it too', async () => {
+  const data = '{"at":1732262400000000000,"of":[{"id":-9007199254740992}]}'
+  const init = jsonBody({}, 'PUT')
+  await api('schedules/large/nightly', {
+    ...init,
+    body: `{"cron":"0 2 * * *","job":{"worker":"nobody","data":${data}}}`,
+  })
+  const { page } = await openWindow(browser, server.url)
+  await page.goto(`${server.url}/schedules/large/nightly/edit`)
+  await page.getByLabel('Grace').fill('5m')
+  await page.getByText('expect.grace').waitFor()
+  expect(await page.getByText('job.data', { exact: false }).count()).toBe(0)
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.waitForURL('**/schedules/large/nightly')
+  await page.getByText('1732262400000000000').waitFor()
+  expect(await (await api('schedules/large/nightly')).text()).toContain(`"data":${data}`)
+  expect(await page.getByText('"1732262400000000000"').count()).toBe(0)
+})

@@ -1,6 +1,7 @@
 import type { ProblemJson } from '../../core/rounds/round-wire.ts'
 import { at } from './base.ts'
 import { noteServerTime } from './clock.ts'
+import { jsonOf, jsonText } from './json.ts'
 
 /** Why there is no answer; `code` is one of the API's, or `UNREACHABLE`. */
 export class Trouble extends Error {
@@ -11,14 +12,14 @@ export class Trouble extends Error {
   ) {
     super(message)
   }
-}
-
-export interface Asking {
 
   /** True where it says nothing of what was asked: nobody answers, or not now, or not whoever asks. */
   get isPassing(): boolean {
     return this.code === 'UNREACHABLE' || this.status >= 500 || [401, 429].includes(this.status)
   }
+}
+
+export interface Asking {
   readonly method?: 'GET' | 'POST' | 'PUT' | 'DELETE'
   readonly body?: unknown
   /** The tag of what was seen: where it was changed since, it is refused. */
@@ -55,14 +56,14 @@ export async function askTagged<T>(
     method,
     headers,
     signal: AbortSignal.timeout(PATIENCE_MS),
-    ...(body !== undefined && { body: JSON.stringify(body) }),
+    ...(body !== undefined && { body: jsonText(body) }),
   }
   const answer = await fetch(at(`/console/api/${path}`), sent).catch(() => {
     throw new Trouble('UNREACHABLE', 0, 'the server does not answer')
   })
   const text = await answer.text().catch(() => '')
   if (!answer.ok) throw troubleIn(text, answer.status)
-  const value = text === '' ? undefined : parse(text)
+  const value = text === '' ? undefined : jsonOf(text)
   if (isRecord(value) && typeof value.now === 'string') noteServerTime(value.now)
   return { value: value as T, tag: answer.headers.get('etag') ?? undefined }
 }
@@ -74,15 +75,6 @@ function troubleIn(text: string, status: number): Trouble {
   } catch {
     return new Trouble('UNREACHABLE', status, `something between here and the server answers ${status}`)
   }
-}
-
-/** Numbers beyond what JavaScript can hold keep their digits. */
-function parse(text: string): unknown {
-  return JSON.parse(text, (_, value: unknown, context?: { readonly source?: string }) =>
-    typeof value === 'number' && !Number.isSafeInteger(value) && /^-?\d+$/.test(context?.source ?? '')
-      ? BigInt(context?.source ?? '')
-      : value,
-  )
 }
 
 function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {

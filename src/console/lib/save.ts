@@ -5,7 +5,3 @@ export function save(name: string, type: string, text: string): void {
   link.click()
   setTimeout(() => URL.revokeObjectURL(url), 10_000)
 }
-
-export function jsonText(value: unknown): string {
-  return JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? String(part) : part), 2)
-}

@@ -1,4 +1,5 @@
 import type { ScheduleBody, ScheduleJson } from '../../core/schedules/schedule-wire.ts'
+import { jsonOf, jsonText } from '../lib/json.ts'
 
 /** What is written in the form, each field as its text. */
 export interface Drawn {
@@ -71,7 +72,7 @@ export function formOf(one: ScheduleJson): Drawn {
     when: cron ?? every ?? at ?? '',
     zone: tz,
     worker: job.worker,
-    data: JSON.stringify(job.data, (_, part: unknown) => (typeof part === 'bigint' ? String(part) : part), 2),
+    data: jsonText(job.data, 2),
     attempts: job.attempts === undefined ? '' : String(job.attempts),
     overlap,
     grace: expect?.grace ?? '',
@@ -95,7 +96,7 @@ export function bodyIn(form: Drawn, before: ScheduleJson | undefined): ScheduleB
     job: {
       ...job,
       ...(worker.trim() !== '' && { worker: worker.trim() }),
-      data: JSON.parse(data) as unknown,
+      data: jsonOf(data),
       ...(attempts !== '' && { attempts: Number(attempts) }),
     },
     ...(grace.trim() !== '' && { expect: { grace: grace.trim() } }),
@@ -152,15 +153,15 @@ function flat({
     'expect.grace': expect?.grace,
     'job.worker': job?.worker,
     'job.attempts': job?.attempts === undefined ? undefined : String(job.attempts),
-    'job.data': jsonOf(job?.data),
-    dst: jsonOf(more.dst),
+    'job.data': textIn(job?.data),
+    dst: textIn(more.dst),
     jitter: more.jitter,
-    catchUp: jsonOf(more.catchUp),
+    catchUp: textIn(more.catchUp),
     startAt: more.startAt,
     endAt: more.endAt,
   }
 }
 
-function jsonOf(value: unknown): string | undefined {
-  return JSON.stringify(value, (_, part: unknown) => (typeof part === 'bigint' ? String(part) : part))
+function textIn(value: unknown): string | undefined {
+  return value === undefined ? undefined : jsonText(value)
 }

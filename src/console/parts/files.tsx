@@ -1,6 +1,7 @@
 import { csvOf, type FileColumn } from '../lib/csv.ts'
+import { jsonText } from '../lib/json.ts'
 import { h, type VNode } from '../lib/preact.js'
-import { jsonText, save } from '../lib/save.ts'
+import { save } from '../lib/save.ts'
 
 interface FilesProps<Row> {
   readonly name: string
@@ -15,7 +16,7 @@ export function Files<Row>({ name, columns, rows }: FilesProps<Row>): VNode {
       <button type="button" onClick={() => save(`${name}.csv`, 'text/csv', csvOf(columns, rows))}>
         CSV
       </button>
-      <button type="button" onClick={() => save(`${name}.json`, 'application/json', jsonText(rows))}>
+      <button type="button" onClick={() => save(`${name}.json`, 'application/json', jsonText(rows, 2))}>
         JSON
       </button>
     </span>

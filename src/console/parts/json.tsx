@@ -1,10 +1,10 @@
+import { jsonText } from '../lib/json.ts'
 import { h, type VNode } from '../lib/preact.js'
-import { jsonText } from '../lib/save.ts'
 import { Copy } from './name.tsx'
 
 /** Any JSON, to read and to copy. */
 export function Json({ value, what }: { readonly value: unknown; readonly what: string }): VNode {
-  return <Text text={exact(value)} what={what} />
+  return <Text text={jsonText(value, 2)} what={what} />
 }
 
 /** A long text, to read and to copy. */
@@ -18,10 +18,4 @@ export function Text({ text, what }: { readonly text: string; readonly what: str
       </section>
     </div>
   )
-}
-
-/** Numbers beyond JavaScript's were kept apart, and are written without quotes here. */
-function exact(value: unknown): string {
-  if (typeof value === 'bigint') return String(value)
-  return jsonText(value)
 }
