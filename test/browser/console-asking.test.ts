@@ -69,6 +69,19 @@ it('triggers once however often it is asked, until somebody has answered', async
   await expect.poll(() => new Set(ids).size).toBe(2)
 })
 
+it('offers commands that a shell takes as they are meant', async () => {
+  const name = "it's;nightly"
+  await api(
+    `schedules/shell/${encodeURIComponent(name)}`,
+    jsonBody({ cron: '0 2 * * *', job: { worker: 'nobody' } }, 'PUT'),
+  )
+  const { page } = await openWindow(browser, server.url)
+  await page.goto(`${server.url}/schedules/shell/${encodeURIComponent(name)}`)
+  await page.getByRole('button', { name: 'Remove' }).click()
+  await page.getByText('As a command').click()
+  await page.getByText(`gone schedule remove shell 'it'\\''s;nightly'`).waitFor()
+})
+
 it('shows no job of a round once it is removed', async () => {
   await api('submit/removed/one', jsonBody({ worker: 'nobody' }))
   const { page } = await openWindow(browser, server.url)

@@ -9,7 +9,7 @@ import { question } from '../parts/dialog.tsx'
 import { Empty, Waiting } from '../parts/empty.tsx'
 import { expectationPath } from '../parts/expectations.tsx'
 import { Facts } from '../parts/facts.tsx'
-import { Name, Named, roundPath } from '../parts/name.tsx'
+import { Name, Named, quoted, roundPath } from '../parts/name.tsx'
 import { Panel } from '../parts/panel.tsx'
 import { Strip } from '../parts/strip.tsx'
 import { type Column, Table } from '../parts/table.tsx'
@@ -156,7 +156,7 @@ function removing(system: string, name: string) {
     what: 'Nothing is expected of it any more, and its open alerts are resolved.',
     verb: 'Remove the expectation',
     isBad: true as const,
-    command: `gone expectation remove ${system} ${name}`,
+    command: `gone expectation remove ${quoted(system)} ${quoted(name)}`,
     request: () => [expectationPath({ system, name }).slice(1), { method: 'DELETE' as const }] as const,
     done: () => ({ text: `removed the expectation ${system}/${name}` }),
   }

@@ -4,6 +4,7 @@ import { draw } from '../lib/draw.ts'
 import { h, type VNode } from '../lib/preact.js'
 import { tell } from '../lib/told.ts'
 import { question } from './dialog.tsx'
+import { quoted } from './name.tsx'
 import { apiPath, backfilled } from './schedule-buttons.tsx'
 
 const MAX_SLOTS = 100
@@ -67,7 +68,7 @@ async function plan(system: string, name: string): Promise<void> {
         title: `Backfill ${system}/${name}`,
         what: slotsOf(planned, count),
         verb: `Submit ${count}`,
-        command: `gone schedule backfill ${system} ${name} --from ${body.from} --to ${body.to} --max ${MAX_SLOTS}`,
+        command: `gone schedule backfill ${quoted(system)} ${quoted(name)} --from ${body.from} --to ${body.to} --max ${MAX_SLOTS}`,
         request: () => [path, { method: 'POST', body: { ...body, count } }],
         done: (answer) => backfilled({ system, name }, answer as BackfillJson),
       })

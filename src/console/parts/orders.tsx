@@ -4,6 +4,7 @@ import { ask } from '../lib/ask.ts'
 import { h, type VNode } from '../lib/preact.js'
 import { tell } from '../lib/told.ts'
 import { type Agreed, type Question, question } from './dialog.tsx'
+import { quoted } from './name.tsx'
 
 const VERBS: Readonly<Record<OrderVerb, string>> = {
   register: 'take jobs',
@@ -138,6 +139,8 @@ function slotsOf([first]: readonly InstanceJson[]): readonly string[] {
 
 function commandOf({ verb, whom }: Planned, said: string): string {
   const flags =
-    'select' in whom ? Object.entries(whom.select).map(([field, text]) => `--${field} ${text}`) : ['--all']
-  return `gone fleet ${verb}${verb === 'concurrency' ? ` ${said}` : ''} ${flags.join(' ')} --reason '…'`
+    'select' in whom
+      ? Object.entries(whom.select).map(([field, text]) => `--${field} ${quoted(text)}`)
+      : ['--all']
+  return `gone fleet ${verb}${verb === 'concurrency' ? ` ${quoted(said)}` : ''} ${flags.join(' ')} --reason '…'`
 }

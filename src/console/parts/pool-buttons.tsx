@@ -2,7 +2,7 @@ import type { PoolJson, PoolSupervisorJson } from '../../core/fleet/pool-wire.ts
 import { pathOf } from '../lib/ask.ts'
 import { h, type VNode } from '../lib/preact.js'
 import { type Agreed, question } from './dialog.tsx'
-import { poolPath } from './name.tsx'
+import { poolPath, quoted } from './name.tsx'
 import { hostsOf } from './pool-rows.tsx'
 
 interface PoolButtonsProps {
@@ -53,7 +53,8 @@ function deploying(pool: PoolJson, supervisors: readonly PoolSupervisorJson[]) {
     verb: 'Deploy',
     asks: { label: 'Release', likely: releasesFor(pool, supervisors) },
     needs: 'reason' as const,
-    command: (said: string) => `gone fleet deploy ${name} --release ${said || '…'} --reason '…'`,
+    command: (said: string) =>
+      `gone fleet deploy ${quoted(name)} --release ${said ? quoted(said) : '…'} --reason '…'`,
     request: ({ reason, said }: Agreed) =>
       [apiPath(pool, 'deploy'), { method: 'POST' as const, body: { release: said, reason } }] as const,
     done: (_: unknown, { said }: Agreed) => ({ text: `deploying ${said} to ${name}`, href: poolPath(name) }),
@@ -68,7 +69,7 @@ function scaling(pool: PoolJson) {
     verb: 'Scale',
     asks: { label: 'Instances', likely: [String(count + 1), String(Math.max(0, count - 1))] },
     needs: 'reason' as const,
-    command: (said: string) => `gone fleet scale ${name} ${said || '…'} --reason '…'`,
+    command: (said: string) => `gone fleet scale ${quoted(name)} ${said ? quoted(said) : '…'} --reason '…'`,
     request: ({ reason, said }: Agreed) =>
       [
         apiPath(pool, 'scale'),
@@ -90,7 +91,7 @@ function rollingBack(pool: PoolJson) {
     verb: `Roll back to ${before[0]}`,
     needs: 'reason' as const,
     isBad: true as const,
-    command: `gone fleet rollback ${name}${from === undefined ? '' : ` --from ${from}`} --reason '…'`,
+    command: `gone fleet rollback ${quoted(name)}${from === undefined ? '' : ` --from ${quoted(from)}`} --reason '…'`,
     request: ({ reason }: Agreed) =>
       [apiPath(pool, 'rollback', { reason, from }), { method: 'POST' as const }] as const,
     done: () => ({ text: `rolling ${name} back to ${before[0]}`, href: poolPath(name) }),

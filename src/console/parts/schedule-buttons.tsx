@@ -2,7 +2,7 @@ import type { BackfillJson, ScheduleJson, TriggerJson } from '../../core/schedul
 import { draw } from '../lib/draw.ts'
 import { h, type VNode } from '../lib/preact.js'
 import { act, question } from './dialog.tsx'
-import { roundPath, schedulePath } from './name.tsx'
+import { quoted, roundPath, schedulePath } from './name.tsx'
 
 type One = Pick<ScheduleJson, 'system' | 'name' | 'paused'>
 
@@ -83,7 +83,7 @@ function removing(one: One) {
     verb: 'Remove the schedule',
     typed: one.name,
     isBad: true as const,
-    command: `gone schedule remove ${one.system} ${one.name}`,
+    command: `gone schedule remove ${quoted(one.system)} ${quoted(one.name)}`,
     request: () => [apiPath(one), { method: 'DELETE' as const }] as const,
     done: () => ({ text: `removed ${one.system}/${one.name}` }),
   }
