@@ -82,6 +82,18 @@ it('offers commands that a shell takes as they are meant', async () => {
   await page.getByText(`gone schedule remove shell 'it'\\''s;nightly'`).waitFor()
 })
 
+it('fails a round whose job was taken over HTTP for good, though it has attempts left', async () => {
+  await api('submit/taken/one', jsonBody({ worker: 'elsewhere', attempts: 5 }))
+  expect((await api('take/elsewhere?candidate=me', { method: 'POST' })).status).toBeLessThan(300)
+  const { page } = await openWindow(browser, server.url)
+  await page.goto(`${server.url}/rounds/taken/one`)
+  await page.getByRole('button', { name: 'Fail', exact: true }).click()
+  await page.getByLabel('Reason').fill('nobody is there')
+  await page.getByRole('button', { name: 'Fail the round' }).click()
+  const state = async () => ((await (await api('rounds/taken/one')).json()) as { state: string }).state
+  await expect.poll(state).toBe('failed')
+})
+
 it('shows no job of a round once it is removed', async () => {
   await api('submit/removed/one', jsonBody({ worker: 'nobody' }))
   const { page } = await openWindow(browser, server.url)

@@ -82,7 +82,7 @@ function failing(round: RoundJson) {
     request: ({ reason }: Agreed) =>
       [
         pathOf(`fail/${encodeURIComponent(system)}/${encodeURIComponent(name)}`, { fence }),
-        { method: 'POST' as const, body: { reason } },
+        { method: 'POST' as const, body: { reason, final: true } },
       ] as const,
     done: () => ({ text: `failed ${roundKeyOf(round)}`, href: roundPath(round) }),
   }
