@@ -107,6 +107,22 @@ it('shows no job of a round once it is removed', async () => {
   expect(await page.getByText('In its queue', { exact: true }).count()).toBe(0)
 })
 
+it('saves a schedule although its preview could not be told, and says that nobody answers in place of that there is none', async () => {
+  await api('schedules/form/nightly', jsonBody({ cron: '0 2 * * *', job: { worker: 'nobody' } }, 'PUT'))
+  const { page } = await openWindow(browser, server.url)
+  const path = '**/console/api/schedules/form/nightly'
+  await page.route(path, (route) => route.fulfill({ status: 502 }))
+  await page.route(`${path}/preview`, (route) => route.fulfill({ status: 502 }))
+  await page.goto(`${server.url}/schedules/form/nightly/edit`)
+  await page.getByText('No answer yet.').waitFor()
+  expect(await page.getByText('There is no such schedule').count()).toBe(0)
+  await page.unroute(path)
+  await page.getByLabel('Grace').fill('5m')
+  await page.getByRole('status').getByText('answers 502').waitFor()
+  await page.getByRole('button', { name: 'Save' }).click()
+  await page.waitForURL('**/schedules/form/nightly')
+})
+
 it('keeps large numbers in the data of a schedule as they are, deep in it too', async () => {
   const data = '{"at":1732262400000000000,"of":[{"id":-9007199254740992}]}'
   const init = jsonBody({}, 'PUT')

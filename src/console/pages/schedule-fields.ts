@@ -51,7 +51,7 @@ const FIELDS: Readonly<Record<keyof Drawn, Field>> = {
   overlap: {
     label: 'Overlap',
     hint: 'What becomes of a slot while the one before it runs.',
-    choices: ['allow', 'skip', 'queue'],
+    choices: ['allow', 'skip', 'queue', 'cancel-previous'],
   },
   grace: {
     label: 'Grace',

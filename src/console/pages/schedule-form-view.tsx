@@ -1,4 +1,5 @@
 import type { NextSlotsJson, ScheduleBody, ScheduleJson } from '../../core/schedules/schedule-wire.ts'
+import type { Trouble } from '../lib/ask.ts'
 import { zone } from '../lib/choices.ts'
 import { cronWords } from '../lib/cron-words.ts'
 import { h, type VNode } from '../lib/preact.js'
@@ -11,7 +12,8 @@ import { problemsByField } from './schedule-problems.ts'
 
 export interface Preview {
   readonly next?: NextSlotsJson['slots']
-  readonly trouble?: string
+  /** Why it cannot be told; where it is passing, it may be saved all the same. */
+  readonly trouble?: Trouble
 }
 
 interface FormView {
@@ -26,7 +28,7 @@ interface FormView {
 
 /** The form, and beside it what it would do and change. */
 export function formView({ title, box, problems, preview, before, seen }: FormView): VNode {
-  const all = problems.length > 0 || preview.trouble === undefined ? problems : [preview.trouble]
+  const all = problems.length > 0 || preview.trouble === undefined ? problems : [preview.trouble.message]
   return (
     <div>
       {headOf(title)}

@@ -78,7 +78,7 @@ export function scheduleForm(_: Ground, system?: string, name?: string): Page {
     view: () => {
       if (!isNew && before === undefined) return noForm(found.trouble)
       const problems = problemsOf(form)
-      const isBlocked = isBusy || problems.length > 0 || preview.trouble !== undefined
+      const isBlocked = isBusy || problems.length > 0 || preview.trouble?.isPassing === false
       const box = { form, isNew, set, saved, isBlocked, save }
       return formView({ title, box, problems, preview, before, seen })
     },
@@ -96,7 +96,7 @@ async function previewOf(form: Drawn, before: ScheduleJson | undefined): Promise
     const { slots } = await ask<NextSlotsJson>(`${apiPath(form)}/preview`, { method: 'POST', body })
     return { next: slots }
   } catch (error) {
-    return { trouble: (error as Trouble).message }
+    return { trouble: error as Trouble }
   }
 }
 
