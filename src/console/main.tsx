@@ -32,4 +32,4 @@ drawBy(() => {
   findPlace()
 })
 listenForKeys({ u: switchZone })
-startLive()
+startLive(() => open.again())

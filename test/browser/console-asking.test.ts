@@ -1,4 +1,4 @@
-import type { Browser } from 'playwright-core'
+import type { Browser, Page } from 'playwright-core'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { openBrowser } from '../support/browser.ts'
 import { jsonBody, openWindow } from '../support/console.ts'
@@ -24,6 +24,11 @@ const refusal = (status: number, code: string) => ({
   contentType: 'application/problem+json',
   body: JSON.stringify({ code, detail: 'as this test has it', status }),
 })
+
+/** Runs in the page, whose globals this program does not know. */
+function inPage(page: Page, text: string): Promise<unknown> {
+  return page.evaluate(text)
+}
 
 it.each([
   ['/rounds?system=my%20system', 'Not shown: '],
@@ -140,4 +145,45 @@ it('keeps large numbers in the data of a schedule as they are, deep in it too', 
   await page.getByText('1732262400000000000').waitFor()
   expect(await (await api('schedules/large/nightly')).text()).toContain(`"data":${data}`)
   expect(await page.getByText('"1732262400000000000"').count()).toBe(0)
+})
+
+it.each([
+  ['told to ask less', 429, 'RATE_LIMITED', 3],
+  ['logged out', 401, 'UNAUTHORIZED', 1],
+])('asks no more often where it is %s', async (_, status, code, most) => {
+  const { page } = await openWindow(browser, server.url)
+  await page.clock.install()
+  let count = 0
+  await page.route('**/console/stream', (route) => route.fulfill({ status }))
+  await page.route('**/console/api/alerts?*', (route) => {
+    count += 1
+    return route.fulfill({ ...refusal(status, code), headers: { 'retry-after': '20' } })
+  })
+  await page.goto(`${server.url}/keys`)
+  await expect.poll(() => count).toBe(1)
+  await page.locator('.notice.bad').waitFor()
+  await page.clock.pauseAt(Date.now() + 5_000)
+  // Every 2 s it would be twelve times.
+  for (let second = 0; second < 25; second += 1) await page.clock.runFor(1_000)
+  expect(count).toBeLessThanOrEqual(most)
+})
+
+it('says in a tab that nobody sees what is wrong, and that it is not known', async () => {
+  const { page } = await openWindow(browser, server.url)
+  await page.clock.install()
+  await page.addInitScript(
+    `Object.defineProperty(document, 'hidden', { get: () => globalThis.isAway === true })`,
+  )
+  let isWell = true
+  await page.route('**/console/api/alerts?*', (route) => {
+    if (!isWell) return route.fulfill({ status: 502 })
+    return route.fulfill({ json: { alerts: [] } })
+  })
+  await page.goto(`${server.url}/keys`)
+  await expect.poll(() => page.title()).toBe('Keys · gone')
+  await inPage(page, `globalThis.isAway = true; document.dispatchEvent(new Event('visibilitychange'))`)
+  isWell = false
+  for (let minute = 0; minute < 3; minute += 1) await page.clock.runFor(61_000)
+  await expect.poll(() => page.title()).toBe('(?) Keys · gone')
+  expect(await page.locator('#icon').getAttribute('href')).toMatch(/icon-bad\.svg$/)
 })

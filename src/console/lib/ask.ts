@@ -9,6 +9,8 @@ export class Trouble extends Error {
     readonly code: string,
     readonly status: number,
     message: string,
+    /** How long whoever is refused is told to wait. */
+    readonly waitMs = 0,
   ) {
     super(message)
   }
@@ -62,16 +64,16 @@ export async function askTagged<T>(
     throw new Trouble('UNREACHABLE', 0, 'the server does not answer')
   })
   const text = await answer.text().catch(() => '')
-  if (!answer.ok) throw troubleIn(text, answer.status)
+  if (!answer.ok) throw troubleIn(text, answer)
   const value = text === '' ? undefined : jsonOf(text)
   if (isRecord(value) && typeof value.now === 'string') noteServerTime(value.now)
   return { value: value as T, tag: answer.headers.get('etag') ?? undefined }
 }
 
-function troubleIn(text: string, status: number): Trouble {
+function troubleIn(text: string, { status, headers }: Response): Trouble {
   try {
     const { code, detail } = JSON.parse(text) as ProblemJson
-    return new Trouble(code, status, detail)
+    return new Trouble(code, status, detail, (Number(headers.get('retry-after')) || 0) * 1_000)
   } catch {
     return new Trouble('UNREACHABLE', status, `something between here and the server answers ${status}`)
   }

@@ -6,6 +6,8 @@ import { askAgain, type Topic, troubleOfPage } from './follow.ts'
 const READ_EVERY_MS = 10_000
 /** Where no stream comes through, and where the last question was not answered. */
 const LOOK_OFTEN_MS = 2_000
+/** Nobody looks at a hidden tab, but for what its icon and its title say. */
+const HIDDEN_EVERY_MS = 60_000
 /** A browser has six connections to a server: hidden tabs leave theirs to others. */
 const HIDDEN_MS = 5_000
 /** What servers count for all who look together is so new by then. */
@@ -23,10 +25,14 @@ let settling: ReturnType<typeof setTimeout> | undefined
 let isHeld = false
 let isOut = false
 
-/** Keeps what is on the screen as new as the servers have it. */
-export function startLive(): void {
+/**
+ * Keeps what is on the screen as new as the servers have it.
+ *
+ * @param whileHidden asks for what a tab says that is not seen
+ */
+export function startLive(whileHidden: () => Promise<void>): void {
   open()
-  setInterval(turn, 1_000)
+  setInterval(() => turn(whileHidden), 1_000)
   let hiding: ReturnType<typeof setTimeout> | undefined
   document.addEventListener('visibilitychange', () => {
     clearTimeout(hiding)
@@ -111,20 +117,40 @@ function close(): void {
   heardAtMs = 0
 }
 
-function turn(): void {
-  if (document.hidden || isHeld) return
+function turn(whileHidden: () => Promise<void>): void {
+  if (isHeld) return
   const nowMs = Date.now()
+  if (document.hidden) {
+    if (nowMs - askedAtMs < HIDDEN_EVERY_MS || isLoggedOut()) return
+    askedAtMs = nowMs
+    void whileHidden()
+    return
+  }
   const isLive = heardAtMs > 0 && nowMs - heardAtMs < SILENT_MS
   if (heardAtMs > 0 && !isLive) open()
-  if (stream === undefined && nowMs - askedAtMs > LOOK_OFTEN_MS) open()
-  const everyMs = isLive && troubleOfPage() === undefined ? READ_EVERY_MS : LOOK_OFTEN_MS
-  if (nowMs - askedAtMs >= everyMs) again()
+  const isTime = nowMs - askedAtMs >= everyMs(isLive)
+  if (stream === undefined && isTime) open()
+  if (isTime) again()
   // Relative times go on.
   else draw()
 }
 
+function everyMs(isLive: boolean): number {
+  const trouble = troubleOfPage()?.trouble
+  // Whoever logs in again comes back to the tab.
+  if (isLoggedOut()) return Number.POSITIVE_INFINITY
+  if (trouble?.status === 429) return Math.max(READ_EVERY_MS, trouble.waitMs)
+  return isLive && trouble === undefined ? READ_EVERY_MS : LOOK_OFTEN_MS
+}
+
+function isLoggedOut(): boolean {
+  return troubleOfPage()?.trouble.status === 401
+}
+
 function again(topics?: readonly Topic[]): void {
   if (isHeld) return
+  // Whoever is told to ask less waits, whatever changes.
+  if (topics !== undefined && troubleOfPage()?.trouble.status === 429) return
   if (topics === undefined) askedAtMs = Date.now()
   askAgain(topics)
 }

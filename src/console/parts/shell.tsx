@@ -21,6 +21,9 @@ const LINKS = [
   ['/keys', 'Keys'],
 ] as const
 
+/** As often as a hidden tab asks. */
+const UNKNOWN_MS = 60_000
+
 interface ShellProps {
   readonly title: string
   readonly me: Source<Me>
@@ -31,7 +34,7 @@ interface ShellProps {
 /** What is around each page: where one can go, whether what is seen is new, and who looks. */
 export function Shell({ title, me, open, children }: ShellProps): VNode {
   const alerts = open.data?.alerts.length ?? 0
-  sayInTab(title, alerts)
+  sayInTab(title, alerts, isUnknown(open))
   return (
     <div class="shell">
       <a class="skip" href="#main">
@@ -157,12 +160,18 @@ export function switchZone(): void {
   draw()
 }
 
-/** The tab says what is wrong to whoever looks elsewhere. */
-function sayInTab(title: string, alerts: number): void {
-  document.title = `${alerts > 0 ? `(${alerts}) ` : ''}${title} · gone`
+/** True if nobody has said for a while which alerts are open. */
+function isUnknown({ trouble, atMs = performance.timeOrigin }: Source<OpenAlerts>): boolean {
+  return trouble !== undefined && Date.now() - atMs > UNKNOWN_MS
+}
+
+/** The tab says what is wrong, or that it is not known, to whoever looks elsewhere. */
+function sayInTab(title: string, alerts: number, isUnknown: boolean): void {
+  const mark = isUnknown ? '(?) ' : alerts > 0 ? `(${alerts}) ` : ''
+  document.title = `${mark}${title} · gone`
   const icon = document.getElementById('icon')
   const href = icon
     ?.getAttribute('href')
-    ?.replace(/icon(-bad)?\.svg$/, alerts > 0 ? 'icon-bad.svg' : 'icon.svg')
+    ?.replace(/icon(-bad)?\.svg$/, mark !== '' ? 'icon-bad.svg' : 'icon.svg')
   if (icon && href && href !== icon.getAttribute('href')) icon.setAttribute('href', href)
 }
