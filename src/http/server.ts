@@ -166,6 +166,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   app.decorateRequest('keyId', undefined)
   app.decorateRequest('sessionKey', undefined)
   app.decorateReply('told', undefined)
+  app.decorateReply('hasChangedNothing', false)
   addHooksAskedFor(app, parts)
   const pages = new Pages({ access, sessions: parts.sessions, log, basePath: parts.basePath })
   limitConnections(app.server, parts)

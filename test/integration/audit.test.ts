@@ -35,6 +35,22 @@ it('has a line for each change, with who made it, and none for what was refused'
   expect(await ask('POST', '/api/v1/submit/a/3', admin, json, '{"data":"payload"}')).toBe(202)
   expect(await ask('PUT', '/api/v1/schedules/a/b', admin, json, '{"every":"1h","job":{}}')).toBeLessThan(300)
   expect(await ask('PUT', '/api/v1/schedules/a/b', admin, json, '{"every":')).toBe(400)
+  const week = { from: '2026-11-01T00:00:00Z', to: '2026-11-01T02:00:00Z', dryRun: true }
+  expect(await ask('POST', '/api/v1/schedules/a/b/backfill', admin, json, JSON.stringify(week))).toBe(200)
+  expect(await ask('POST', '/api/v1/schedules/a/b/preview', admin, json, '{"every":"1h","job":{}}')).toBe(200)
+  expect(await ask('DELETE', '/api/v1/schedules/a/b')).toBe(204)
+  expect(await ask('PUT', '/api/v1/expectations/a/c', admin, json, '{"every":"1h","grace":"5m"}')).toBe(201)
+  expect(await ask('DELETE', '/api/v1/expectations/a/c')).toBe(204)
+  expect(
+    await ask('PUT', '/api/v1/fleet/pools/mail', admin, json, '{"workers":["echo"],"instances":1}'),
+  ).toBe(200)
+  expect(await ask('DELETE', '/api/v1/fleet/pools/mail')).toBe(204)
+  const pulse = '{"id":"py-1","host":"h","pid":1,"workers":[{"name":"echo","slots":1,"running":0}]}'
+  expect(await ask('POST', '/api/v1/fleet/pulse', admin, json, pulse)).toBe(200)
+  const order = '{"do":"restart","all":true,"dryRun":true}'
+  expect(await ask('POST', '/api/v1/fleet/orders', admin, json, order)).toBe(200)
+  expect(await ask('POST', '/api/v1/take/echo')).toBe(204)
+  expect(await ask('POST', '/api/v1/elected/a/1')).toBe(200)
   expect(await ask('PUT', '/board/api/queues/rounds/pause', admin, { origin: server.url })).toBe(200)
   expect(await ask('PUT', '/board/api/queues/rounds/pause', reader, { origin: server.url })).toBe(403)
   expect(await ask('POST', '/login', admin, form, `key=${reader.text}`)).toBe(303)
@@ -58,6 +74,12 @@ it('has a line for each change, with who made it, and none for what was refused'
     by(admin.id, 'POST', '/api/v1/complete/a/1', 200),
     by(admin.id, 'POST', '/api/v1/submit/a/3', 202),
     by(admin.id, 'PUT', '/api/v1/schedules/a/b', expect.any(Number) as unknown as number),
+    by(admin.id, 'DELETE', '/api/v1/schedules/a/b', 204),
+    by(admin.id, 'PUT', '/api/v1/expectations/a/c', 201),
+    by(admin.id, 'DELETE', '/api/v1/expectations/a/c', 204),
+    by(admin.id, 'PUT', '/api/v1/fleet/pools/mail', 200),
+    by(admin.id, 'DELETE', '/api/v1/fleet/pools/mail', 204),
+    by(admin.id, 'POST', '/api/v1/fleet/pulse', 200),
     by(admin.id, 'PUT', '/board/api/queues/rounds/pause', 200),
     by(reader.id, 'POST', '/login', 303),
   ])

@@ -17,6 +17,10 @@ declare module 'fastify' {
     /** The id of the key that was shown, once it was looked at. */
     keyId: string | undefined
   }
+  interface FastifyReply {
+    /** The handler has done nothing, whatever the method is for: the election was lost, it was a dry run. */
+    hasChangedNothing: boolean
+  }
 }
 
 /** Tells of each change once it was answered; what was refused has changed nothing. A hook costs, so only who asks has it. */
@@ -34,11 +38,8 @@ export function auditChanges(app: FastifyInstance, note: (change: Change) => voi
 }
 
 const CHANGES_BY_GET = /^\/api\/v1\/(elect|complete)\//
-const CHANGES_NOTHING = /^\/(?:api\/v1|console\/api)\/schedules\/[^/?]+\/[^/?]+\/preview(?:\?|$)/
 
-function isChange({ method, url }: FastifyRequest, { raw }: FastifyReply): boolean {
-  const { statusCode } = raw
-  // 204: another candidate leads.
-  if (statusCode >= 400 || statusCode === 204 || CHANGES_NOTHING.test(url)) return false
+function isChange({ method, url }: FastifyRequest, { raw, hasChangedNothing }: FastifyReply): boolean {
+  if (raw.statusCode >= 400 || hasChangedNothing) return false
   return (method !== 'GET' && method !== 'HEAD') || CHANGES_BY_GET.test(url)
 }

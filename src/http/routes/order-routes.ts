@@ -50,6 +50,7 @@ function giveEndpoint({ orders }: OrderRoutesParts): Endpoint {
       'INVALID_PARAMETER',
     ],
     async handler({ body, request }, reply) {
+      reply.hasChangedNothing = body.isDryRun
       if (body.isDryRun) {
         const { instances, nowMs } = await orders.plan(body)
         sendJson(reply, 200, { instances: instances.map(instanceJson), now: iso(nowMs) })

@@ -74,6 +74,7 @@ function electEndpoint(parts: RoundRoutesParts): Endpoint {
   function answer(request: FastifyRequest, reply: FastifyReply, id: RoundId, election: Election): void {
     const { verdict, leadership, seen } = election
     metrics.rounds.countElection(verdict)
+    reply.hasChangedNothing = seen === undefined || verdict === 'lost'
     if (seen === undefined) sendStatus(reply, 204, leadership)
     else if (verdict === 'lost') sendStatus(reply, 204, toldOf(seen))
     else sendRecord(request, reply, 202, { id, ...seen })
@@ -182,6 +183,7 @@ function queryEndpoint(reader: Reader, name: 'elected' | 'completed', question: 
     replies: { 200: { ...withRound(answers[0]), text: ADDRESS }, 204: { about: answers[1] } },
     errors: ['STORE_UNAVAILABLE'],
     handler({ id, request }, reply) {
+      reply.hasChangedNothing = true
       const known = wantsJson(request) ? undefined : recall(id)
       // Costs no promise.
       if (known) return sendText(reply, known.leader, known)

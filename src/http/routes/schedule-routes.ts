@@ -222,6 +222,7 @@ function backfillEndpoint(schedules: Schedules): Endpoint {
     async handler({ id, body, request }, reply) {
       await checkWorkerOf(schedules, id, request)
       request.server.access.countSubmission(request)
+      reply.hasChangedNothing = body.isDryRun
       const filled = await schedules.backfill(id, body)
       if (!body.isDryRun) request.server.access.countMore(request, filled.slots.length - 1)
       const json: BackfillJson = {
@@ -287,6 +288,7 @@ function previewEndpoint(schedules: Schedules, maxBytes: number): Endpoint {
     replies: { 200: { about: 'The slots.', json: NEXT_SLOTS } },
     errors: ['STORE_UNAVAILABLE'],
     async handler({ id, body, query: { n = DEFAULT_PREVIEW } }, reply) {
+      reply.hasChangedNothing = true
       const { slots, nowMs } = await schedules.preview(id, body, n)
       const next: NextSlotsJson = { slots: slots.map((slot) => slotJson(id, body, slot)), now: iso(nowMs) }
       sendJson(reply, 200, next)

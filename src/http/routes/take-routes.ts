@@ -73,6 +73,7 @@ function takeEndpoint({ taker, callIdentity }: TakeRoutesParts): Endpoint {
       }
       const take = () => taker.take(worker, who, { leaseMs, waitMs, ...from }, callerSignal(reply))
       const taken = waitMs > 0 ? await request.server.access.waitingFor(request, take) : await take()
+      reply.hasChangedNothing = taken === undefined
       if (taken === undefined) return sendStatus(reply, 204)
       if (!isGone(reply))
         return sendJson(reply, 200, takenJson(taken), {
