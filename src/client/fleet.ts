@@ -76,7 +76,7 @@ export interface FleetCalls {
   log(selection?: FleetSelection, options?: LogOptions): Promise<FleetLogJson>
   /** The same, then what they print, as it comes; until `signal` ends it. */
   followLog(selection?: FleetSelection, options?: LogOptions): AsyncIterable<FleetLogJson>
-  /** Tells instances what to do. A call whose answer got lost is not repeated: look at the orders. */
+  /** Tells instances what to do. A call that may have been obeyed, though nothing says so, is not repeated: look at the orders. */
   order(options: OrderOptions): Promise<OrderJson>
   /** Whom an order would reach. */
   plan(select: FleetSelection | 'all', options?: CallOptions): Promise<readonly InstanceJson[]>
@@ -86,8 +86,8 @@ export interface FleetCalls {
   /** What was done for a worker in the course of time: by minutes for a day, by hours for 30 days. */
   series(options: SeriesOptions): Promise<SeriesJson>
   /**
-   * Says something of this moment, of a worker or of all, which its series and their graphs show. A call whose answer got lost is
-   * not repeated.
+   * Says something of this moment, of a worker or of all, which its series and their graphs show. A call that may have
+   * been heard, though nothing says so, is not repeated.
    */
   mark(text: string, options?: CallOptions & { readonly worker?: string }): Promise<MarkJson>
   orderOf(id: string, options?: CallOptions): Promise<OrderJson | undefined>

@@ -34,7 +34,7 @@ export interface PoolCalls {
   remove(name: string, options?: CallOptions): Promise<boolean>
   /** Has it run another release, one place after the other: look at its `rollout`. */
   deploy(name: string, release: string, options?: ReasonOptions): Promise<PoolJson>
-  /** Has it run the release before, or calls off the deploy that is on its way. A call whose answer got lost is repeated only with `from`. */
+  /** Has it run the release before, or calls off the deploy that is on its way. A call that may have been obeyed, though nothing says so, is repeated only with `from`. */
   rollBack(name: string, options?: RollBackOptions): Promise<PoolJson>
 }
 

@@ -138,7 +138,10 @@ function judge(baseUrl: string, call: Call, response: FetchResponse, text: strin
     const error = problemError(json)
     return {
       error,
-      isWorthRetrying: json.retryable && !call.toldAtOnce?.has(error.code),
+      isWorthRetrying:
+        json.retryable &&
+        (call.isRepeatable || SURELY_NOT_DONE.has(json.code)) &&
+        !call.toldAtOnce?.has(error.code),
       pauseMs: retryAfterMs(headers.get('retry-after')),
     }
   }
@@ -174,6 +177,17 @@ function redirected(baseUrl: string, location: string | null): GoneError {
     `url: ${baseUrl} redirects ${place}; expected the address of the server itself`,
   )
 }
+
+/** Of any other error the server does not know either: Redis may have done what it gave no answer to. */
+const SURELY_NOT_DONE: ReadonlySet<string> = new Set<ErrorCode>([
+  'REQUEST_TIMEOUT',
+  'RATE_LIMITED',
+  'GATE_NO_MAJORITY',
+  'GATE_UNREACHABLE',
+  'NO_WORKER',
+  'SHUTTING_DOWN',
+  'TOO_MANY_STANDBYS',
+])
 
 /** How Node's fetch says that it had no connection to send the request on. Browsers do not tell. */
 const NEVER_SENT: ReadonlySet<unknown> = new Set([

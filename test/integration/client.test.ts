@@ -268,6 +268,40 @@ describe('a server that does not answer', () => {
     expect(calls).toBe(2)
   })
 
+  it.each([
+    ['STORE_UNAVAILABLE', 500, 1],
+    ['INTERNAL', 500, 1],
+    ['OF_A_NEWER_SERVER', 500, 1],
+    ['RATE_LIMITED', 429, 2],
+    ['SHUTTING_DOWN', 503, 2],
+    ['GATE_UNREACHABLE', 500, 2],
+  ])(
+    'that answers %s is asked again only where it has surely done nothing, or it does not matter',
+    async (code, status, calls) => {
+      const problem = { title: '', status, detail: 'later', code, retryable: true }
+      let asked = 0
+      const answerOnce: typeof fetch = async (input, init) =>
+        asked++ === 0 ? Response.json(problem, { status }) : fetch(input, init)
+      const client = newClient({ candidate: null, fetch: answerOnce })
+      const target = { of: 'worker', name: 'none' } as const
+      const known = await Promise.allSettled([client.fleet.config.rollBack(target)])
+      expect([asked, known[0]?.status]).toEqual([calls, 'rejected'])
+      for (const ask of [
+        () => client.elect(...newRound()),
+        () => client.fleet.pools.rollBack('none'),
+        () => client.fleet.order({ do: 'restart', select: 'all', count: 1 }),
+        () => client.fleet.mark('began'),
+      ]) {
+        asked = 0
+        await ask().catch(() => undefined)
+        expect([ask.toString(), asked]).toEqual([ask.toString(), calls])
+      }
+      asked = 0
+      expect(await newClient({ fetch: answerOnce }).elect(...newRound())).toMatchObject({ leads: true })
+      expect(asked).toBe(2)
+    },
+  )
+
   it('is given up on in silence, and asked again', async () => {
     let calls = 0
     const client = newClient({
