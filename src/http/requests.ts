@@ -90,9 +90,11 @@ export function isGone({ raw }: FastifyReply): boolean {
   return raw.destroyed || raw.socket?.destroyed === true || raw.socket?.writableEnded === true
 }
 
-/** Aborted when the caller has gone before it was answered. */
+/** Aborted when the caller has gone before it was answered, also where it had gone before this was asked. */
 export function callerSignal(reply: FastifyReply): AbortSignal {
   const gone = new AbortController()
-  reply.raw.once('close', () => gone.abort())
+  // What has closed says so no more.
+  if (isGone(reply)) gone.abort()
+  else reply.raw.once('close', () => gone.abort())
   return gone.signal
 }

@@ -7,6 +7,7 @@ import type { FleetFollower } from '../../service/fleet/follower.ts'
 import type { Reader } from '../../service/rounds/reader.ts'
 import type { Schedules } from '../../service/schedules/schedules.ts'
 import { sendProblem } from '../problem.ts'
+import { isGone } from '../requests.ts'
 import type { Pages } from './pages.ts'
 import { said, Teller, type Viewer } from './teller.ts'
 
@@ -28,6 +29,8 @@ export function changeStream(app: FastifyInstance, pages: Pages, parts: StreamPa
     const refused = await pages.refusalOfData(request, 'read', 'all')
     if (refused) return sendProblem(reply, refused)
     const { raw } = reply
+    // It would be told for ever what nobody hears: what has closed does not close again.
+    if (isGone(reply)) return reply.hijack()
     const viewer = viewerOn(raw, () => {
       // Whoever looks sees by what this server knows, which in a calm is not read again.
       app.access.calm.end()
