@@ -14,11 +14,12 @@ import { ROOT } from '../support/snippets.ts'
 
 const PAGE = readFileSync(join(ROOT, 'docs/proxies.md'), 'utf8')
 
+const blocksOf = (language: string, page = PAGE) =>
+  [...page.matchAll(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``, 'g'))].map(([, text = '']) => text)
+
 /** The configurations on the page in this language: first all of it, last what TLS changes. */
 function snippets(language: string): readonly [all: string, tls: string] {
-  const found = [...PAGE.matchAll(new RegExp(`\`\`\`${language}\\n([^]*?)\`\`\``, 'g'))].map(
-    ([, text = '']) => text,
-  )
+  const found = blocksOf(language)
   const [all, tls] = [found[0], found.at(-1)]
   if (all === undefined || tls === undefined || all === tls)
     throw new Error(`docs/proxies.md lacks ${language}`)
@@ -161,6 +162,58 @@ describe.each(NAMES)('behind %s as docs/proxies.md sets it up', (name) => {
       forgetful.stop()
     }
   })
+})
+
+it('behind nginx below a path as docs/proxies.md sets it up, pages and calls are taken by the name that was asked for', async () => {
+  const below = await startTestServer({
+    redis,
+    env: { GONE_TRUSTED_PROXIES: '127.0.0.1', GONE_BASE_PATH: '/gone', GONE_ALLOWED_HOSTS: 'jobs.example' },
+  })
+  const [block = ''] = blocksOf('nginx', PAGE.slice(PAGE.indexOf('## Below a path'), PAGE.indexOf('## TLS')))
+  const beside = (text: string) => text.replace('  location / {', `${block}  location / {`)
+  const proxy = await startProxy('nginx', Number(new URL(below.url).port), beside)
+  const headers = { host: 'jobs.example', authorization: `Bearer ${key}` }
+  const ask = (method: string, path: string, more: Record<string, string> = {}) =>
+    send(proxy, { method, path, headers: { ...headers, ...more } })
+  expect((await ask('POST', '/gone/api/v1/elect/below/1')).status).toBe(202)
+  expect((await ask('GET', '/gone/api/v1/elected/below/1')).text).toMatch(/^127\.0\.0\.1:\d+$/)
+  expect((await ask('GET', '/gone/board')).status).toBe(200)
+  const form = { 'content-type': 'application/x-www-form-urlencoded', origin: 'http://jobs.example' }
+  const body = new URLSearchParams({ key }).toString()
+  const login = await send(proxy, {
+    method: 'POST',
+    path: '/gone/login',
+    headers: { host: 'jobs.example', ...form },
+    body,
+  })
+  expect([login.status, login.headers['set-cookie']?.[0]]).toEqual([
+    303,
+    expect.stringContaining('Path=/gone;'),
+  ])
+  await below.stop()
+})
+
+it('behind nginx that compresses, a schedule is replaced by whoever has seen it', async () => {
+  const gzip = (text: string) =>
+    text.replace(
+      '  location / {',
+      '  gzip on; gzip_types application/json; gzip_min_length 1; gzip_proxied any;\n  location / {',
+    )
+  const proxy = await startProxy('nginx', Number(new URL(server.url).port), gzip)
+  const path = '/api/v1/schedules/zipped/hourly'
+  const put = (every: string, headers: Record<string, string> = {}) =>
+    send(proxy, {
+      method: 'PUT',
+      path,
+      headers: { 'content-type': 'application/json', ...headers },
+      body: `{"every":"${every}","job":{}}`,
+    })
+  expect((await put('1h')).status).toBe(201)
+  const seen = await send(proxy, { path, headers: { 'accept-encoding': 'gzip' } })
+  const etag = String(seen.headers.etag)
+  expect(etag).toMatch(/^W\/"/)
+  expect((await put('2h', { 'if-match': etag })).status).toBe(200)
+  expect((await put('3h', { 'if-match': etag })).status).toBe(412)
 })
 
 it.each([
