@@ -1,20 +1,8 @@
+/** First parts of the pages that people look at, and may be sent back to when they have logged in. */
+export const PAGES = ['board', 'docs', 'rounds', 'schedules', 'alerts', 'expectations', 'fleet', 'keys']
+
 /** First parts of our own paths: a prefix like one of them could not be told from what it is before. */
-const OWN = [
-  'api',
-  'board',
-  'docs',
-  'login',
-  'logout',
-  'healthz',
-  'readyz',
-  'metrics',
-  'console',
-  'rounds',
-  'schedules',
-  'alerts',
-  'fleet',
-  'keys',
-]
+const OWN = [...PAGES, 'api', 'login', 'logout', 'healthz', 'readyz', 'metrics', 'console']
 
 /** Whether it is a path that this server can be reached below, such as `/gone` or `/tools/gone`. */
 export function isBasePath(text: string): boolean {

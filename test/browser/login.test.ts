@@ -51,6 +51,27 @@ describe('the login', () => {
     await page.getByText('Am I the leader?').first().waitFor()
   })
 
+  it('is not asked of whoever has logged in and comes by a link in a mail', async () => {
+    await page.goto(`${server.url}/login`)
+    await logIn(reader)
+    await page.waitForURL(`${server.url}/`)
+    await page.route('http://mail.example/', (route) =>
+      route.fulfill({
+        contentType: 'text/html',
+        body: `<a href="${server.url}/fleet?host=eu-*">the fleet</a>`,
+      }),
+    )
+    await page.goto('http://mail.example/')
+    await page.getByText('the fleet').click()
+    await page.waitForURL(`${server.url}/fleet?host=eu-*`)
+    await page.context().clearCookies()
+    await page.goto('http://mail.example/')
+    await page.getByText('the fleet').click()
+    await page.waitForURL(/again=1$/)
+    await logIn(reader)
+    await page.waitForURL(`${server.url}/fleet?host=eu-*`)
+  })
+
   it('says what is wrong with a key, and lets nobody in', async () => {
     await page.goto(`${server.url}/login`)
     await logIn({ ...reader, text: `gone_0123456789ab_${'A'.repeat(43)}` })

@@ -158,6 +158,38 @@ describe('the login', () => {
     expect(new URL(answer.headers.location ?? '', server.url).origin).toBe(server.url)
   })
 
+  it.each([
+    '/rounds/a/b%2Fc?span=1h',
+    '/expectations/mail/daily',
+    '/fleet?host=eu-*,us-*',
+    "/schedules?q=it's(new)!",
+  ])('leads back to %s', async (next) => {
+    const answer = await post(`key=${reader.text}&next=${encodeURIComponent(next)}`)
+    expect([answer.status, answer.headers.location]).toEqual([303, next])
+  })
+
+  it('sends whoever has logged in where they wanted, and asks once more where a link may have hidden that', async () => {
+    const path = '/login?next=%2Fexpectations%2Fa%2Fb'
+    const cookie = cookieOf(await post(`key=${reader.text}`))
+    const known = await send(server.url, { path, headers: { cookie } })
+    expect([known.status, known.headers.location]).toEqual([302, '/expectations/a/b'])
+    const by = async (site: string, more = '') =>
+      await send(server.url, {
+        path: path + more,
+        headers: { 'sec-fetch-site': site, 'sec-fetch-mode': 'navigate', 'sec-fetch-dest': 'document' },
+      })
+    const linked = await by('cross-site')
+    expect([linked.status, linked.headers.refresh]).toEqual([
+      200,
+      '0; url=?next=%2Fexpectations%2Fa%2Fb&again=1',
+    ])
+    expect((await by('cross-site', '&again=1')).headers.refresh).toBeUndefined()
+    for (const site of ['none', 'same-origin']) expect((await by(site)).headers.refresh).toBeUndefined()
+    expect((await send(server.url, { path: '/login?next=//evil.example' })).headers.refresh).toBe(
+      '0; url=?next=%2F&again=1',
+    )
+  })
+
   it('is one of many paths of which none leads to another site', async () => {
     const key = reader.headers
     const bases = ['/', '/board', '/board/static', '/docs', '/docs/static', '/login', '/api', '']

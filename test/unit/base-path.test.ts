@@ -23,6 +23,7 @@ describe('a base path', () => {
     '/api',
     '/board/x',
     '/docs',
+    '/expectations',
     '/a b',
     '/a?b',
     '/%67one',

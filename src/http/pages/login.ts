@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify'
+import { PAGES } from '../../base-path.ts'
 import type { Log } from '../../core/rounds/round-ports.ts'
 import { GoneError } from '../../errors.ts'
 import { forbidden, keyIn } from '../access/access.ts'
@@ -18,9 +19,12 @@ export function login(app: FastifyInstance, pages: Pages, log: Log): void {
     done(null, new URLSearchParams(String(body))),
   )
 
-  app.get(LOGIN_PATH, (request, reply) => {
-    if (access.keyring.isOpen) return reply.redirect(nextOf(request), 302)
-    return sendPage(reply, 200, loginForm(nextOf(request)))
+  app.get(LOGIN_PATH, async (request, reply) => {
+    const next = nextOf(request)
+    if (access.keyring.isOpen || (await pages.hasLoggedIn(request))) return reply.redirect(next, 302)
+    // Who comes by a link of another site has not shown the cookie. A page of ours that goes on to itself shows it.
+    if (mayHaveCookie(request)) reply.header('refresh', `0; url=?next=${encodeURIComponent(next)}&again=1`)
+    return sendPage(reply, 200, loginForm(next))
   })
 
   // Before the body is read.
@@ -53,12 +57,18 @@ export function login(app: FastifyInstance, pages: Pages, log: Log): void {
   })
 }
 
+/** Over plain HTTP browsers do not say where a link was. */
+function mayHaveCookie({ headers, query }: FastifyRequest): boolean {
+  const site = headers['sec-fetch-site']
+  return site !== 'same-origin' && site !== 'none' && !Object.hasOwn(query as object, 'again')
+}
+
 function nextOf(request: FastifyRequest): string {
   const { next } = request.query as { readonly next?: unknown }
   return safeNext(typeof next === 'string' ? next : null)
 }
 
-const OUR_PAGE = /^\/(?:(?:board|docs|rounds|schedules|alerts|fleet|keys)(?:[/?][\w/?=&%.~+:@-]*)?)?$/
+const OUR_PAGE = new RegExp(`^/(?:(?:${PAGES.join('|')})(?:[/?][\\w/?=&%.~+:@*!'(),;$-]*)?)?$`)
 
 /** Only pages of ours: whoever links to the login must not choose where it ends. */
 function safeNext(next: string | null): string {

@@ -97,6 +97,17 @@ export class Pages {
     return forbidden(key, 'read', 'all') === undefined
   }
 
+  /** True if whoever asks may see the pages by what they have shown already; false also where that cannot be told now. */
+  async hasLoggedIn(request: FastifyRequest): Promise<boolean> {
+    try {
+      await this.access.waking('read')
+      const key = await this.visitor(request)
+      return !(key instanceof GoneError) && forbidden(key, 'read', 'all') === undefined
+    } catch {
+      return false
+    }
+  }
+
   /** Pages are shown under known names only, and other sites' pages may link to them, but not change anything. */
   foreign(request: FastifyRequest): GoneError | undefined {
     const { origins } = this.access
