@@ -622,6 +622,37 @@ describe('the share of a key', () => {
   })
 })
 
+it('a listener to the fleet takes one of the waits of its key, as a stream and otherwise', async () => {
+  const redis = await startRedis()
+  const key = await makeKey(redis, { actions: ['read'], shares: { waits: 1 } })
+  const shared = await startTestServer({ redis })
+  const path = '/api/v1/fleet/events'
+  const ask = (to: string) => send(shared.url, { path: to, headers: key.headers })
+  const leaving = new AbortController()
+  const headers = { ...key.headers, accept: 'text/event-stream' }
+  const stream = await fetch(`${shared.url}${path}`, { headers, signal: leaving.signal })
+  expect(stream.status).toBe(200)
+  expectProblem(await ask(`${path}?wait=10ms`), 'RATE_LIMITED')
+  expect((await ask(path)).status).toBe(200)
+  leaving.abort()
+  const waits = async () => (await ask(`${path}?wait=10ms`)).status
+  await expect.poll(waits, { timeout: 30_000 }).toBe(200)
+  await shared.stop()
+  await redis.stop()
+})
+
+it('the time is told to whoever asks, by whatever name, and nothing else is', async () => {
+  const redis = await startRedis()
+  await makeKey(redis)
+  const locked = await startTestServer({ redis })
+  const headers = { host: 'evil.example', origin: 'http://evil.example', 'sec-fetch-site': 'cross-site' }
+  const slot = await send(locked.url, { path: '/api/v1/slot?every=1h', headers })
+  expect([slot.status, slot.headers['access-control-allow-origin']]).toEqual([200, undefined])
+  expectProblem(await send(locked.url, { path: '/api/v1/rounds', headers }), 'FOREIGN_ORIGIN')
+  await locked.stop()
+  await redis.stop()
+})
+
 function changed(text: string, index: number): string {
   return `${text.slice(0, index)}${text[index] === 'A' ? 'B' : 'A'}${text.slice(index + 1)}`
 }

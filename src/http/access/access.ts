@@ -35,6 +35,9 @@ export interface AccessParts {
   readonly nowMs: () => number
 }
 
+/** Of all kinds. Those that look at a round each for itself are fewer: `RoundWatch` counts them. */
+const MAX_WAITING = 10_000
+
 /** Who may do what. Where nobody needs a key and there is no limit, to ask costs two comparisons. */
 export class Access {
   readonly keyring: Keyring
@@ -45,6 +48,7 @@ export class Access {
   private readonly requests: RateLimit
   private readonly submissions: RateLimit
   private readonly waits = new WaitShares()
+  private waiting = 0
   private readonly shares: Shares
   private readonly keyUses: Pick<KeyUseNotes, 'note'>
 
@@ -117,13 +121,23 @@ export class Access {
   }
 
   /**
-   * Lets a request wait, if its key has a wait left.
+   * Lets a request wait, whatever for, if this server and its key have a wait left.
    *
-   * @throws GoneError `RATE_LIMITED`
+   * @throws GoneError `TOO_MANY_STANDBYS`, `RATE_LIMITED`
    */
   async waitingFor<T>(request: FastifyRequest, wait: () => Promise<T>): Promise<T> {
     const key = this.keyOf(request)
-    if (key === undefined) return wait()
+    if (this.waiting >= MAX_WAITING)
+      throw new GoneError('TOO_MANY_STANDBYS', `${MAX_WAITING} requests wait here already; retry elsewhere`)
+    this.waiting += 1
+    try {
+      return key === undefined ? await wait() : await this.withinShare(key, wait)
+    } finally {
+      this.waiting -= 1
+    }
+  }
+
+  private async withinShare<T>(key: ApiKey, wait: () => Promise<T>): Promise<T> {
     const most = key.shares.waits ?? USUAL_SHARES.waits
     if (!this.waits.enter(key.id, most))
       throw new GoneError(

@@ -136,9 +136,13 @@ function eventsEndpoint(follower: FleetFollower, open: ReturnType<typeof eventSt
       const selection = readSelection(given)
       const mark = after === undefined ? undefined : markIn(after)
       const from = mark ?? (await follower.latest())
+      const { access } = request.server
       if (wantsEvents(request.headers.accept))
-        return streamEvents(open(reply), { follower, selection, mark: from })
-      const found = await follower.next(from, wait, callerSignal(reply))
+        return access.waitingFor(request, () =>
+          streamEvents(open(reply), { follower, selection, mark: from }),
+        )
+      const next = () => follower.next(from, wait, callerSignal(reply))
+      const found = wait > 0 ? await access.waitingFor(request, next) : await next()
       const { nowMs } = await follower.latest()
       sendJson(reply, 200, {
         events: found?.changes.map((change) => eventJson(change, selection)) ?? [],
