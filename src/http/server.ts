@@ -200,11 +200,12 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
 }
 
 /** What opens a round again for whoever asks so on the board. */
-function retryOnBoard({ retrier }: ServerParts, { callers }: Access) {
+function retryOnBoard({ retrier, callIdentity }: ServerParts, { callers }: Access) {
   return async (id: RoundId, request: FastifyRequest | undefined) => {
     const retried = await retrier.retry(id, {
       by: request ? (request.keyId ?? callers.address(request)) : 'board',
       reason: 'on the board',
+      identity: callIdentity(),
       ...(request && { claim: (job) => claimJob(request, id, job) }),
     })
     if (retried.verdict !== 'opened') throw notOpened(id, retried)

@@ -6,6 +6,7 @@ import { createClient } from '../../src/index.ts'
 import { lookAtBoard } from '../support/board.ts'
 import { makeKey, type TestKey } from '../support/keys.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
+import { startRedisProxy } from '../support/redis-proxy.ts'
 import { send } from '../support/requests.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { startTestWorkers } from '../support/work.ts'
@@ -50,6 +51,28 @@ const ended = (system: string, round: string, as: string) =>
   expect.poll(state(system, round), { timeout: 30_000 }).toBe(as)
 
 describe('opening a round again', () => {
+  it('is answered as done where its command reached Redis twice, without a token too', async () => {
+    const proxy = await startRedisProxy(redis.port)
+    const behind = await startTestServer({ redis: { ...redis, url: proxy.url } })
+    const answers: number[] = []
+    // The server that is slow to connect again gives up first, and says so.
+    while (answers.length < 20 && !answers.includes(200)) {
+      const [system, round] = newRound()
+      const leader = client()
+      await leader.elect(system, round)
+      await leader.fail(system, round)
+      proxy.loseReplyTo(`why-${round}`)
+      const path = `/api/v1/retry/${system}/${round}?reason=why-${round}`
+      const { status, text } = await send(behind.url, { method: 'POST', path })
+      if (status !== 200) expect([status, text]).toEqual([500, expect.stringContaining('STORE_UNAVAILABLE')])
+      answers.push(status)
+      expect((await client().round(system, round))?.history).toHaveLength(1)
+    }
+    expect(answers).toContain(200)
+    await behind.stop()
+    await proxy.stop()
+  })
+
   it('runs a failed job anew, with all its attempts and its data, under a higher fence, and keeps how it ended', async () => {
     const [system, round] = newRound()
     const { worker, mood, runs } = await moodyWorker()

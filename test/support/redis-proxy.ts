@@ -5,6 +5,8 @@ export interface RedisProxy {
   readonly url: string
   /** From now on Redis is heard by nobody: commands arrive, replies do not. */
   swallowReplies(): void
+  /** The next command that has this text reaches Redis; the connection breaks in place of the reply. */
+  loseReplyTo(text: string): void
   /** Ends all connections; new ones get through, and replies too. */
   heal(): void
   /** Ends all connections, in the middle of whatever is under way. */
@@ -20,6 +22,7 @@ export interface RedisProxy {
 export async function startRedisProxy(portOf: number | (() => number)): Promise<RedisProxy> {
   const sockets = new Set<Socket>()
   let isSwallowing = false
+  let lost: string | undefined
 
   function keep(socket: Socket): void {
     sockets.add(socket)
@@ -30,9 +33,17 @@ export async function startRedisProxy(portOf: number | (() => number)): Promise<
   const server = createServer((client) => {
     const redis = connect(typeof portOf === 'number' ? portOf : portOf(), '127.0.0.1')
     for (const socket of [client, redis]) keep(socket)
-    client.on('data', (chunk) => redis.write(chunk))
+    let isLosing = false
+    client.on('data', (chunk) => {
+      if (lost !== undefined && chunk.includes(lost)) {
+        isLosing = true
+        lost = undefined
+      }
+      redis.write(chunk)
+    })
     redis.on('data', (chunk) => {
-      if (!isSwallowing) client.write(chunk)
+      if (isLosing) client.destroy()
+      else if (!isSwallowing) client.write(chunk)
     })
     client.once('close', () => redis.destroy())
     redis.once('close', () => client.destroy())
@@ -48,6 +59,9 @@ export async function startRedisProxy(portOf: number | (() => number)): Promise<
     url: `redis://127.0.0.1:${(server.address() as AddressInfo).port}`,
     swallowReplies() {
       isSwallowing = true
+    },
+    loseReplyTo(text) {
+      lost = text
     },
     heal() {
       cut()

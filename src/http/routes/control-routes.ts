@@ -19,6 +19,7 @@ import { ROUND } from '../shapes/round-shapes.ts'
 export interface ControlRoutesParts {
   readonly canceller: Canceller
   readonly retrier: Retrier
+  readonly callIdentity: () => string
 }
 
 /** What is done with rounds by those who look after them. */
@@ -66,7 +67,7 @@ function cancelEndpoint({ canceller }: ControlRoutesParts): Endpoint {
   })
 }
 
-function retryEndpoint({ retrier }: ControlRoutesParts): Endpoint {
+function retryEndpoint({ retrier, callIdentity }: ControlRoutesParts): Endpoint {
   return endpoint({
     name: 'retry',
     route: 'retry',
@@ -98,7 +99,7 @@ function retryEndpoint({ retrier }: ControlRoutesParts): Endpoint {
       const ruling = await retrier.retry(id, {
         by: actorOf(request),
         ...(said !== undefined && { reason: said }),
-        ...(token !== undefined && { identity: tokenIdentity(token) }),
+        identity: token === undefined ? callIdentity() : tokenIdentity(token),
         check: (seen) => checkPermitted(request, id, seen),
         claim: (job) => claimJob(request, id, job),
       })

@@ -32,8 +32,8 @@ interface RetryDemand {
   /** Who wants it, for display. */
   readonly by: string
   readonly reason?: string
-  /** Of a caller whose call may be sent again. */
-  readonly identity?: string
+  /** The caller's, who may send the call again, or one of this call: its command too may reach the store twice. */
+  readonly identity: string
   /** Looks at the round before anything is done. @throws where it is not to be opened by whoever asks */
   readonly check?: (seen: Sighting) => void
   /** Asked before a job is made anew. @throws where who asks may have none */
