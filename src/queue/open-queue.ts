@@ -26,6 +26,8 @@ export function openQueue<Data = unknown>(
     prefix: prefixOf(name, client),
     skipWaitingForReady: true,
     skipVersionCheck: true,
+    // To look for a job is not to make a queue: nobody lists one that is made so, and nobody would forget it.
+    skipMetasUpdate: true,
     ...(settings && { settings }),
   })
   // Connection trouble is the client's to log; without a listener it would end the process.

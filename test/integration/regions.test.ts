@@ -52,6 +52,18 @@ it('runs what is for a region there, however much is free elsewhere, and what is
   expect(['eu', 'us']).toContain(await resultOf(worker, 'asia'))
 })
 
+it('leaves no key of a region where jobs were only looked for', async () => {
+  const worker = named('sought')
+  const regions = Array.from({ length: 20 }, (_, n) => `r-${n}`)
+  for (const region of regions) await client.submit(worker, region, { worker, region })
+  for (const region of regions)
+    expect(await client.cancel(worker, region)).toMatchObject({ kind: 'cancelled' })
+  for (const region of regions) expect(await client.retry(worker, region)).toMatchObject({ kind: 'opened' })
+  for (const region of regions)
+    expect(await client.cancel(worker, region)).toMatchObject({ kind: 'cancelled' })
+  expect(await redis.keys(`{gone}:${worker}~*`)).toEqual([])
+})
+
 it('keeps to the slots of a worker over both of its queues, and starves neither', async () => {
   const worker = named('slots')
   const eu = await workIn(server, 'eu', worker, 20, 2)
