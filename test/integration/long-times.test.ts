@@ -70,3 +70,20 @@ async function scriptsRun(redis: Redis): Promise<number> {
   const calls = [...stats.matchAll(/^cmdstat_eval(?:sha)?:calls=(\d+)/gm)]
   return calls.reduce((sum, [, count]) => sum + Number(count), 0)
 }
+
+it('a submission that waits for days is remembered from when it may be started', async () => {
+  const short = await startTestServer({ env: { GONE_RETENTION: '8d', GONE_JOB_RETENTION: '1s' } })
+  const client = createClient({ url: short.url })
+  const at = new Date(Date.now() + 6 * 86_400_000).toISOString()
+  await client.submit('kept', 'delayed', { worker: 'later', delay: '7d' })
+  await client.submit('kept', 'at', { worker: 'later', at })
+  await client.submit('kept', 'now', { worker: 'later' })
+  const redis = new Redis(short.redis.port)
+  const daysOf = async (round: string) => (await redis.pttl(`gone:{kept}:round:${round}`)) / 86_400_000
+  // A slow test has used up seconds of them.
+  expect(await daysOf('delayed')).toBeCloseTo(15, 2)
+  expect(await daysOf('at')).toBeCloseTo(14, 2)
+  expect(await daysOf('now')).toBeCloseTo(8, 2)
+  redis.disconnect()
+  await short.stop()
+})
