@@ -62,20 +62,36 @@ describe('the board', () => {
   })
 
   it('has callers wait where too much is still to be told, and only then', async () => {
-    const { board } = world(100)
+    const { board, batches } = world(100)
     let told = 0
     const tell = (n: number) => board.tell(seen(String(n)), 'finished').then(() => (told += 1))
-    const all = Array.from({ length: 9_999 }, (_, n) => tell(n))
+    const all = Array.from({ length: 10_000 }, (_, n) => tell(n))
     await vi.advanceTimersByTimeAsync(1)
-    expect(told).toBe(9_999)
-    const more = [tell(9_999), tell(10_000)]
+    expect(told).toBe(10_000)
+    const more = [tell(10_000), tell(10_001)]
     await vi.advanceTimersByTimeAsync(50)
-    expect([told, board.backlog]).toEqual([9_999, 10_001])
+    expect([told, board.backlog]).toEqual([10_000, 10_000])
     await vi.advanceTimersByTimeAsync(150)
-    expect(told).toBe(10_001)
+    expect(told).toBe(10_002)
     await vi.advanceTimersByTimeAsync(60_000)
     await Promise.all([...all, ...more])
-    expect(board.backlog).toBe(0)
+    expect([batches.flat().length, board.backlog]).toEqual([10_002, 0])
+  })
+
+  it('has no caller wait for longer than two seconds, nor more to remember than it may: the sweeper has the rest', async () => {
+    const { board, batches } = world(30_000)
+    for (let n = 0; n < 10_000; n += 1) void board.tell(seen(String(n)), 'finished')
+    let answered = 0
+    for (let n = 0; n < 1_000; n += 1)
+      void board.tell(seen(`late-${n}`), 'finished').then(() => {
+        answered += 1
+      })
+    await vi.advanceTimersByTimeAsync(1_900)
+    expect([answered, board.backlog]).toEqual([0, 10_000])
+    await vi.advanceTimersByTimeAsync(200)
+    expect([answered, board.backlog]).toEqual([1_000, 10_000])
+    await vi.advanceTimersByTimeAsync(30_000 * 101)
+    expect([batches.flat().length, board.backlog]).toEqual([10_000, 0])
   })
 
   it('leaves to the sweeper what the queue does not take, and goes on with the next', async () => {

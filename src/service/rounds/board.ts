@@ -17,8 +17,10 @@ interface Told {
 const MAX_AT_ONCE = 100
 /** What comes meanwhile is told together. */
 const GATHER_MS = 10
-/** Whoever tells more than that waits: for what a server is behind it has memory. */
+/** Whoever tells more than that waits for room: so much a server has memory for. */
 const MAX_BEHIND = 10_000
+/** Where there is none by then the sweeper tells it, from the outbox. */
+const ROOM_WITHIN_MS = 2_000
 
 /**
  * Tells the board what a step has noted in the outbox, behind the answer to whoever asked for the step: in batches, in the order in which it
@@ -28,6 +30,8 @@ export class Board {
   private behind: Told[] = []
   private telling: Promise<void> | undefined
   private isStopping = false
+  /** Who waits for room; the one that came first is first. */
+  private readonly waiting = new Set<AbortController>()
 
   constructor(private readonly parts: BoardParts) {}
 
@@ -36,11 +40,19 @@ export class Board {
     return this.behind.length
   }
 
-  /** Resolves at once, unless too much is still to be told. Never rejects. */
+  /** Resolves at once, unless too much is still to be told; then within 2 s. Never rejects. */
   async tell(seen: SeenRound, step: OutboxStep): Promise<void> {
+    if (this.backlog >= MAX_BEHIND) await this.room()
+    if (this.backlog >= MAX_BEHIND) return
     this.behind.push({ seen, step })
     this.telling ??= this.tellAll()
-    while (this.backlog >= MAX_BEHIND && this.telling) await Promise.race([this.telling, pause(GATHER_MS)])
+  }
+
+  private async room(): Promise<void> {
+    const waiter = new AbortController()
+    this.waiting.add(waiter)
+    await pause(ROOM_WITHIN_MS, waiter.signal)
+    this.waiting.delete(waiter)
   }
 
   /** Resolves when all is told, or left to the sweeper. */
@@ -66,5 +78,6 @@ export class Board {
         if (shown[index]) records.acknowledge(seen.id, step)
     })
     this.behind.splice(0, some.length)
+    for (const waiter of [...this.waiting].slice(0, some.length)) waiter.abort()
   }
 }
