@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, type Mock, vi } from 'vitest'
+import type { Place } from '../../src/service/fleet/place.ts'
 import { Supervisor, type SupervisorParts } from '../../src/service/fleet/supervisor.ts'
 import { FakeProcess } from '../support/fake-process.ts'
 import { silentLog } from '../support/log.ts'
@@ -205,6 +206,42 @@ describe('a supervisor', () => {
     await pass(1_000)
     expect(at(0).hasEnded).toBe(true)
     expect([at(1).hasEnded, processes.length]).toEqual([false, 4])
+  })
+
+  const orderRestart = (n: number) => at(n).listener.onWord({ kind: 'ordered', how: 'restart' })
+  const refusals = (n: number) => at(n).told.filter(({ kind }) => kind === 'refused')
+
+  it('answers each order to restart, also soon after one whose successor did not begin', async () => {
+    await start(1)
+    for (const count of [1, 2]) {
+      orderRestart(0)
+      await pass(100)
+      at(count).exit(1, null)
+      await pass(100)
+      expect(refusals(0)).toHaveLength(count)
+    }
+    orderRestart(0)
+    await pass(100)
+    at(3).ready()
+    await pass(1_000)
+    expect([at(0).hasEnded, at(3).hasEnded]).toEqual([true, false])
+  })
+
+  it('answers an order to restart what is being replaced for another cause', async () => {
+    await start(1, { limits: { maxJobs: 1 } })
+    at(0).tick(0, 1)
+    await vi.advanceTimersByTimeAsync(600)
+    orderRestart(0)
+    at(1).exit(1, null)
+    await pass(100)
+    expect(refusals(0)).toHaveLength(1)
+    const renewed = supervisor.renew(supervisor.places[0] as Place, 10_000)
+    await pass(100)
+    orderRestart(0)
+    at(2).exit(1, null)
+    await pass(100)
+    expect(await renewed).toContain('did not begin')
+    expect(refusals(0)).toHaveLength(2)
   })
 
   it('starts nothing more once it stops', async () => {

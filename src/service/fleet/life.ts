@@ -30,6 +30,10 @@ export class Life {
   isHeeded = false
   /** Another is to be in its place. */
   isLeaving = false
+  /** An order has it restarted, and waits for what becomes of that. */
+  isAsked = false
+  /** Until then nobody but an order has another in its place. */
+  keptUntilMs = 0
   running = 0
   done = 0
   rssBytes = 0

@@ -1,6 +1,5 @@
 import { judgeUse, type Limits } from '../../core/fleet/limits.ts'
 import type { PlaceName, StartInstance } from '../../core/fleet/supervised.ts'
-import { callAfter } from '../../waiting.ts'
 import { Loop, type Work } from '../loop.ts'
 import type { EndCause, Life } from './life.ts'
 import { Place, type PlaceParts } from './place.ts'
@@ -52,7 +51,7 @@ export class Supervisor implements Work {
     this.own = {
       ...parts,
       inTurn: (begin) => this.inTurn(begin),
-      onReplace: (place, life) => this.replaceInTurn(place, life, 'ordered'),
+      onReplace: (place, life) => this.obeyInTurn(place, life),
     }
     this.places = Array.from({ length: parts.instances }, (_, index) => new Place(index + 1, this.own))
     this.loop = new Loop({
@@ -89,13 +88,9 @@ export class Supervisor implements Work {
    * @returns why that goes on
    */
   renew(place: Place, proofMs: number): Promise<string | undefined> {
-    const renewed = this.replacing.then(async () => {
+    const renewed = this.replacing.then(() => {
       const { life } = place
-      if (!life) return 'there is none now'
-      life.isLeaving = true
-      const why = await place.replace(life, 'ordered', proofMs).catch(String)
-      if (why !== undefined) life.isLeaving = false
-      return why
+      return life ? this.replace(place, life, 'ordered', proofMs) : 'there is none now'
     })
     this.replacing = renewed
     return renewed
@@ -192,7 +187,7 @@ export class Supervisor implements Work {
     if (silentMs >= hungMs && (await mayRecycle(life))) {
       life.cause = 'unresponsive'
       life.process.kill()
-    } else if (isDue && !isSilent && !life.isLeaving && (await isStuck(life)) && (await mayRecycle(life)))
+    } else if (isDue && !isSilent && this.mayLeave(life) && (await isStuck(life)) && (await mayRecycle(life)))
       this.replaceInTurn(place, life, 'stuck')
     // Also of one that is to be replaced: until then it comes back where others are missing.
     else if (isDue && !isSilent) await this.pressure.heed(place.name, life, nowMs)
@@ -208,17 +203,38 @@ export class Supervisor implements Work {
 
   /** One after the other, so that a restart of all of them is a rolling one. */
   private replaceInTurn(place: Place, life: Life, cause: EndCause): void {
-    if (life.isLeaving) return
+    if (!this.mayLeave(life)) return
     life.isLeaving = true
-    this.replacing = this.replacing.then(async () => {
-      const why = await place.replace(life, cause).catch(String)
-      if (why === undefined) return
-      // One whose successor does not begin is not replaced again and again.
-      callAfter(TRY_AGAIN_MS, () => {
-        life.isLeaving = false
-      })
-      this.parts.log.warn({ place: place.name, cause, why }, 'an instance was not replaced')
-      if (cause === 'ordered') life.process.tell({ kind: 'refused', why })
-    })
+    this.replacing = this.replacing.then(() => this.replace(place, life, cause))
+  }
+
+  /** Whoever orders it is not put off, and is answered by what is under way already. */
+  private obeyInTurn(place: Place, life: Life): void {
+    life.isAsked = true
+    life.keptUntilMs = 0
+    this.replaceInTurn(place, life, 'ordered')
+  }
+
+  private mayLeave({ isLeaving, keptUntilMs }: Life): boolean {
+    return !isLeaving && this.parts.nowMs() >= keptUntilMs
+  }
+
+  /** @returns why it was not replaced */
+  private async replace(
+    place: Place,
+    life: Life,
+    cause: EndCause,
+    proofMs?: number,
+  ): Promise<string | undefined> {
+    life.isLeaving = true
+    const why = await place.replace(life, cause, proofMs).catch(String)
+    if (why === undefined) return undefined
+    life.isLeaving = false
+    // One whose successor does not begin is not replaced again and again.
+    life.keptUntilMs = this.parts.nowMs() + TRY_AGAIN_MS
+    this.parts.log.warn({ place: place.name, cause, why }, 'an instance was not replaced')
+    if (life.isAsked) life.process.tell({ kind: 'refused', why })
+    life.isAsked = false
+    return why
   }
 }
