@@ -1,3 +1,4 @@
+import type { OrderedEnd } from '../app/instance.ts'
 import { ProcessUsage } from '../app/process-usage.ts'
 import { type ReleasesFolder, releaseFolder } from '../app/releases.ts'
 import type { FromInstance, ToInstance } from '../core/fleet/supervised.ts'
@@ -18,7 +19,7 @@ const TICK_EVERY_MS = 1_000
 
 const { place, release, ...given } = JSON.parse(process.argv[2] ?? '{}') as SupervisedStart
 /** What has been asked of the supervisor, and is not answered. */
-let answer: ((why: string | undefined) => void) | undefined
+const asked: { readonly how: OrderedEnd; readonly answer: (why: string | undefined) => void }[] = []
 let isSending = false
 
 try {
@@ -37,14 +38,14 @@ try {
   process.on('message', (word: ToInstance) => {
     switch (word.kind) {
       case 'rest':
-        answer?.(undefined)
+        answerAll(['restart', 'stop'], undefined)
         void instance.rest().then(tick)
         return running.retell()
       case 'press':
         void instance.press(word.cause).then(tick)
         return running.retell()
       case 'refused':
-        return answer?.(word.why)
+        return answerAll(['restart'], word.why)
       case 'retell':
         return running.retell()
     }
@@ -71,9 +72,19 @@ function tell(word: FromInstance): void {
 }
 
 /** Resolves when the supervisor has another in this one's place, or has nobody take it. */
-function onOrdered(how: 'restart' | 'stop'): Promise<void> {
+function onOrdered(how: OrderedEnd): Promise<void> {
+  if (how === 'stop') answerAll(['restart'], 'it was told to stop')
   return new Promise((resolve, reject) => {
-    answer = (why) => (why === undefined ? resolve() : reject(new Error(why)))
+    asked.push({ how, answer: (why) => (why === undefined ? resolve() : reject(new Error(why))) })
     process.send?.({ kind: 'ordered', how } satisfies FromInstance)
   })
+}
+
+function answerAll(hows: readonly OrderedEnd[], why: string | undefined): void {
+  const [answered, left] = [
+    asked.filter(({ how }) => hows.includes(how)),
+    asked.filter(({ how }) => !hows.includes(how)),
+  ]
+  asked.splice(0, asked.length, ...left)
+  for (const { answer } of answered) answer(why)
 }

@@ -262,6 +262,26 @@ describe('orders', () => {
     expect(await redis.llen('probe:started:rolled~long')).toBe(1)
   })
 
+  it('others reach those that wait for their turn in a rolling restart', async () => {
+    const folder = await folderWith(
+      'slow.mjs',
+      `import { existsSync } from 'node:fs'
+      while (existsSync(process.env.SLOW)) await new Promise((resolve) => setTimeout(resolve, 50))
+      export default async () => process.pid\n`,
+    )
+    const flag = join(folder, '.slow')
+    const { host } = await supervise(2, { folder, env: { SLOW: flag } })
+    const before = await seenOn(client, host, registered(2))
+    await writeFile(flag, '')
+    const order = (...words: string[]) => runCli(['fleet', ...words, '--yes', '--server', server.url])
+    const restarting = order('restart', '--host', host)
+    await expect.poll(async () => (await client.fleet.orders())[0]?.outcomes).toEqual({ obeying: 2 })
+    for (const { id } of before)
+      expect(await order('concurrency', '2', '--id', id)).toMatchObject({ code: 0 })
+    await rm(flag)
+    expect(await restarting).toMatchObject({ code: 0 })
+  })
+
   it('restart keeps the instance of now where the next does not come up', async () => {
     const folder = await folderWith('fine.mjs', 'export default async () => process.pid\n')
     const { host } = await supervise(1, { folder })

@@ -244,6 +244,23 @@ describe('a supervisor', () => {
     expect(refusals(0)).toHaveLength(2)
   })
 
+  it('has nobody in the place of one that is told to stop before its turn to restart', async () => {
+    await start(2)
+    for (const n of [0, 1]) orderRestart(n)
+    await pass(100)
+    at(1).listener.onWord({ kind: 'ordered', how: 'stop' })
+    at(1).tick(1)
+    await vi.advanceTimersByTimeAsync(10)
+    expect(at(1).told).toEqual([{ kind: 'rest' }])
+    at(2).ready()
+    await vi.advanceTimersByTimeAsync(10)
+    at(0).tick()
+    await vi.advanceTimersByTimeAsync(100)
+    expect([at(0).hasEnded, at(1).hasEnded, processes.length]).toEqual([true, false, 3])
+    await pass(1_000)
+    expect([at(1).hasEnded, processes.length]).toEqual([true, 3])
+  })
+
   it('starts nothing more once it stops', async () => {
     await start(2)
     const stopped = supervisor.stop()

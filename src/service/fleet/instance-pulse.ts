@@ -49,7 +49,9 @@ export class InstancePulse {
   private running: Promise<void> | undefined
   private obeying: Promise<void> = Promise.resolve()
   private readonly obeyed = new Set<string>()
-  private ending: OrderTask | undefined
+  /** What ends this instance, once its turn has come. */
+  private readonly awaited = new Set<OrderTask>()
+  private readonly ending: OrderTask[] = []
   private isHeard = true
   private leavePokes: (() => void) | undefined
   private tellListed = () => {}
@@ -94,7 +96,9 @@ export class InstancePulse {
     const { fleet, instance, log } = this.parts
     const { id } = instance.facts()
     try {
-      if (this.ending) await fleet.report(this.ending.order, id, 'done', '')
+      for (const { order } of this.ending) await fleet.report(order, id, 'done', '')
+      for (const { order } of this.awaited)
+        await fleet.report(order, id, 'failed', 'it has ended before its turn came')
       await fleet.leave(id)
     } catch (error) {
       log.warn({ cause: String(error) }, 'not taken off the fleet; it is lost in a few seconds')
@@ -170,23 +174,32 @@ export class InstancePulse {
   }
 
   private async obey(id: string, task: OrderTask): Promise<void> {
-    const { fleet, instance, log } = this.parts
     try {
-      if (!(await fleet.claim(task.order, id))) return
-      const how = await instance.obey(task).catch((error: Error) => error)
-      log.info(
-        { order: task.order, do: task.verb },
-        how instanceof Error ? `cannot: ${how.message}` : 'obeys',
-      )
-      if (how === 'ends') this.ending = task
-      else if (how === 'done') await fleet.report(task.order, id, 'done', '')
-      else await fleet.report(task.order, id, 'failed', how.message)
-      this.hurry()
+      if (!(await this.parts.fleet.claim(task.order, id))) return
+      const outcome = this.parts.instance.obey(task).catch((error: Error) => error)
+      if (task.verb !== 'restart' && task.verb !== 'stop') return await this.tell(id, task, await outcome)
+      this.awaited.add(task)
+      // Its turn may be long in coming, and others are obeyed until then.
+      void outcome.then((how) => this.tell(id, task, how)).catch((error: unknown) => this.putOff(task, error))
     } catch (error) {
-      // The next pulse brings it again.
-      this.obeyed.delete(task.order)
-      this.known = 0
-      log.warn({ order: task.order, cause: String(error) }, 'order put off')
+      this.putOff(task, error)
     }
+  }
+
+  private async tell(id: string, task: OrderTask, how: 'done' | 'ends' | Error): Promise<void> {
+    const { fleet, log } = this.parts
+    this.awaited.delete(task)
+    log.info({ order: task.order, do: task.verb }, how instanceof Error ? `cannot: ${how.message}` : 'obeys')
+    if (how === 'ends') this.ending.push(task)
+    else if (how === 'done') await fleet.report(task.order, id, 'done', '')
+    else await fleet.report(task.order, id, 'failed', how.message)
+    this.hurry()
+  }
+
+  /** The next pulse brings it again. */
+  private putOff({ order }: OrderTask, error: unknown): void {
+    this.obeyed.delete(order)
+    this.known = 0
+    this.parts.log.warn({ order, cause: String(error) }, 'order put off')
   }
 }

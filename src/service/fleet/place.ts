@@ -107,7 +107,8 @@ export class Place {
    * @returns why it was not replaced; it goes on then
    */
   async replace(life: Life, cause: EndCause, proofMs = 0): Promise<string | undefined> {
-    if (this.life !== life || this.isEnding) return 'it is replaced already, or ends'
+    if (this.life !== life || this.isEnding || this.mode === 'stopped')
+      return 'it is replaced already, or ends'
     this.isReplacing = true
     const next = await this.begin(proofMs > 0 ? TRIED_BEGINS_WITHIN_MS : BEGIN_WITHIN_MS)
     const hasDied = next.works && proofMs > 0 && (await endsWithin(proofMs, next.ended))
