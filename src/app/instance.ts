@@ -78,13 +78,13 @@ export class WorkInstance implements RunningInstance {
     switch (verb) {
       case 'register':
         if (this.mode === 'stopping') throw new Error('it ends')
-        await this.takeAgain()
         this.mode = 'registered'
         this.pressure = undefined
+        await this.takeAgain()
         return 'done'
       case 'unregister':
         await this.takeNoMore()
-        this.mode = 'unregistered'
+        if (this.mode !== 'stopping') this.mode = 'unregistered'
         return 'done'
       case 'start':
         return 'done'
