@@ -28,6 +28,8 @@ class World {
   readonly cutOff = new Set<string>()
   /** What does not come up, by release. */
   readonly broken = new Set<string>()
+  /** What has not had its turn yet, by release. */
+  readonly waiting = new Set<string>()
   /** What runs at each host: by place what it is. */
   readonly running = new Map<string, Map<string, Runs>>()
   /** How few instances worked at any moment since it was set. */
@@ -66,9 +68,10 @@ class World {
     for (const name of running.keys())
       if (!own.some((place) => placeName(place) === name)) running.delete(name)
     for (const place of own.filter(({ supervisor }) => supervisor === id)) {
-      const isBroken = this.broken.has(place.runs.release ?? '')
-      if (!isBroken) running.set(placeName(place), place.runs)
-      reports[placeName(place)] = { epoch: place.epoch, state: isBroken ? 'failed' : 'works' }
+      const [release = ''] = [place.runs.release]
+      const state = this.broken.has(release) ? 'failed' : this.waiting.has(release) ? 'begins' : 'works'
+      if (state === 'works') running.set(placeName(place), place.runs)
+      reports[placeName(place)] = { epoch: place.epoch, state }
     }
     return reports
   }
@@ -377,6 +380,55 @@ describe('a release', () => {
     const state = await world.pass(1)
     expect(state.places.some(({ runs }) => runs.release === '42')).toBe(true)
     expect(counts(state, 'steady').b).toBe(0)
+  })
+
+  const withoutRoom = async () => {
+    for (const [id, facts] of world.hosts) world.hosts.set(id, { ...facts, most: 2 })
+    await world.pass(1)
+    const first = (await world.store.read()).places.find(({ number }) => number === 1)
+    return { first: first?.supervisor ?? '', other: first?.supervisor === 'a' ? 'b' : 'a' }
+  }
+
+  it('is deployed to the hosts that are there, and to one that was lost once it is back', async () => {
+    const { first } = await withoutRoom()
+    world.cutOff.add(first)
+    await world.pass(12)
+    await world.pools.deploy('mail', '42', BY)
+    let state = await world.pass(20)
+    expect(state.pools[0]).toMatchObject({ rollout: { state: 'done' }, before: ['41'] })
+    expect(releases(state)).toEqual(['42', '42', '42', '42'])
+    expect(state.places.filter(({ isTried }) => isTried)).toHaveLength(4)
+    world.cutOff.delete(first)
+    state = await world.pass(5)
+    const ran = [...world.running.values()].flatMap((runs) => [...runs.values()])
+    expect(ran.map(({ release }) => release)).toEqual(['42', '42', '42', '42'])
+  })
+
+  it('is not done where nobody has shown that it works', async () => {
+    await withoutRoom()
+    for (const id of ['a', 'b']) world.cutOff.add(id)
+    await world.pools.deploy('mail', '42', BY)
+    await world.store.depart('a')
+    expect((await world.pass(30)).pools[0]?.rollout).toMatchObject({ state: 'rolling' })
+  })
+
+  it('is taken back where the host of the first that has it is lost for five minutes', async () => {
+    const { first } = await withoutRoom()
+    await world.pools.deploy('mail', '42', BY)
+    world.cutOff.add(first)
+    expect((await world.pass(200)).pools[0]?.rollout).toMatchObject({ state: 'rolling' })
+    expect((await world.pass(120)).pools[0]?.rollout).toMatchObject({
+      state: 'rolled-back',
+      why: expect.stringContaining('nothing is heard of it for five minutes') as string,
+    })
+  })
+
+  it('has the time that it takes where its supervisor says that it is at it', async () => {
+    world.waiting.add('42')
+    await world.pools.deploy('mail', '42', BY)
+    expect((await world.pass(400)).pools[0]?.rollout).toMatchObject({ state: 'rolling' })
+    world.waiting.delete('42')
+    expect((await world.pass(20)).pools[0]?.rollout).toMatchObject({ state: 'done' })
   })
 
   it('is rolled out, too, where the workers of the pool change', async () => {

@@ -17,7 +17,7 @@ import {
 
 /** How long an instance of something new must live before the one in whose place it is to be ends. */
 export const PROOF_MS = 10_000
-/** Longer than a start, that, a drain, and what else is replaced there before. */
+/** How long nothing may be heard of a place that has something new. */
 const STEP_WITHIN_MS = 300_000
 
 export function isUnderway({ state }: Rollout): boolean {
@@ -40,90 +40,125 @@ export function back(pool: Pool, rollout: Rollout, why: string): Pool {
  * supervisor reports of a place is of what it has there now, or is not there yet.
  */
 export function rollOn(state: PoolState): PoolChanges {
-  const changes = state.pools.map((pool) => stepOf(pool, state))
-  return {
-    pools: changes.flatMap(({ pools }) => pools),
-    places: changes.flatMap(({ places }) => places),
-    gone: [],
-  }
+  return changesOf(state, (pool, rollout, own) => {
+    if (rollout.state === 'rolling') return forward(pool, rollout, own, state)
+    return rollout.state === 'rolling-back' ? backward(pool, rollout, own, state) : NOTHING
+  })
+}
+
+/**
+ * The end of changes that all places have but those of hosts that are lost: where these are to go nowhere else they have it once they
+ * are back. At least one has shown by then that it works.
+ */
+export function rollOut(state: PoolState): PoolChanges {
+  return changesOf(state, (pool, rollout, own) => {
+    const { old, fresh, underway } = partsOf(own, rollout, state)
+    const isOver = fresh.length > 0 && underway.length === 0 && old.every((place) => isAbsent(place, state))
+    return rollout.state === 'rolling' && isOver ? done(pool, rollout, old, state) : NOTHING
+  })
 }
 
 const NOTHING: PoolChanges = { pools: [], places: [], gone: [] }
 
-function stepOf(pool: Pool, state: PoolState): PoolChanges {
-  const { rollout } = pool
-  const own = state.places.filter((place) => place.pool === pool.name).sort((a, b) => a.number - b.number)
-  if (rollout?.state === 'rolling') return forward(pool, rollout, own, state)
-  if (rollout?.state === 'rolling-back') return backward(pool, rollout, own, state)
-  return NOTHING
+type Step = (pool: Pool, rollout: Rollout, own: readonly PoolPlace[]) => PoolChanges
+
+function changesOf({ pools, places }: PoolState, step: Step): PoolChanges {
+  const changes = pools.map((pool) => {
+    const own = places.filter((place) => place.pool === pool.name).sort((a, b) => a.number - b.number)
+    return pool.rollout ? step(pool, pool.rollout, own) : NOTHING
+  })
+  return {
+    pools: changes.flatMap((one) => one.pools),
+    places: changes.flatMap((one) => one.places),
+    gone: [],
+  }
+}
+
+/** Which have what they had, which have what is new, and which of these have not shown yet that it works. */
+function partsOf(own: readonly PoolPlace[], { to }: Rollout, state: PoolState) {
+  const [old, fresh] = [
+    own.filter(({ runs }) => !isSame(runs, to)),
+    own.filter(({ runs }) => isSame(runs, to)),
+  ]
+  const unproven = fresh.filter((place) => !isThere(place, state))
+  // Nothing more is heard of who has left in order: others have shown it.
+  const isProven = unproven.length < fresh.length
+  return { old, fresh, underway: isProven ? unproven.filter((place) => holderOf(place, state)) : unproven }
 }
 
 function forward(pool: Pool, rollout: Rollout, own: readonly PoolPlace[], state: PoolState): PoolChanges {
-  const { nowMs, supervisors } = state
-  const [old, fresh] = [own.filter(({ runs }) => !isSame(runs, rollout.to)), own.filter(isNew(rollout))]
-  // What somebody has stopped is no sign of anything.
-  const isThere = (place: PoolPlace) =>
-    ['works', 'stopped'].includes(reportOf(place, supervisors)?.state ?? '')
-  const underway = fresh.filter((place) => !isThere(place))
+  const { old, underway } = partsOf(own, rollout, state)
   for (const place of underway) {
     const why = whyBad(place, state)
     if (why !== undefined) return { ...NOTHING, pools: [back(pool, rollout, why)] }
   }
   if (underway.length > 0) return NOTHING
-  const [next] = old
-  if (next === undefined) {
-    const before = beforeNow(pool, rollout)
-    return {
-      ...NOTHING,
-      pools: [{ ...pool, before, rollout: { ...rollout, state: 'done', endedAtMs: nowMs } }],
-    }
-  }
-  const holder = supervisors.find(({ id }) => id === next.supervisor)
+  if (old.length === 0) return done(pool, rollout, old, state)
   // Who is lost has its places moved, or comes back; while one moves it has two supervisors.
-  if (!holder || holder.isLost || next.from !== undefined) return NOTHING
+  const next = old.find((place) => !isAbsent(place, state) && place.from === undefined)
+  const holder = next && holderOf(next, state)
+  if (!holder) return NOTHING
   const why = whyNot(holder, rollout.to)
   if (why !== undefined)
     return { ...NOTHING, pools: [back(pool, rollout, `${placeName(next)} on ${holder.host}: ${why}`)] }
-  const place = changed(next, rollout.to, state)
+  return { ...NOTHING, places: [tried(next, pool, rollout, state)] }
+}
+
+/** What is left of it is at hosts that are lost, and has that once they are back. */
+function done(pool: Pool, rollout: Rollout, left: readonly PoolPlace[], state: PoolState): PoolChanges {
+  const before = beforeNow(pool, rollout)
+  return {
+    ...NOTHING,
+    pools: [{ ...pool, before, rollout: { ...rollout, state: 'done', endedAtMs: state.nowMs } }],
+    places: left.map((place) => tried(place, pool, rollout, state)),
+  }
+}
+
+function tried(place: PoolPlace, pool: Pool, { to }: Rollout, state: PoolState): PoolPlace {
   // What it has run before is wanted back at once.
-  const isKnown = rollout.to.release !== undefined && pool.before.includes(rollout.to.release)
-  return { ...NOTHING, places: [isKnown ? place : { ...place, isTried: true }] }
+  const isKnown = to.release !== undefined && pool.before.includes(to.release)
+  return { ...changed(place, to, state), ...(!isKnown && { isTried: true }) }
+}
+
+/** What somebody has stopped is no sign of anything. */
+function isThere(place: PoolPlace, { supervisors }: PoolState): boolean {
+  return ['works', 'stopped'].includes(reportOf(place, supervisors)?.state ?? '')
+}
+
+function holderOf({ supervisor }: PoolPlace, { supervisors }: PoolState): KnownSupervisor | undefined {
+  return supervisors.find(({ id }) => id === supervisor)
+}
+
+function isAbsent(place: PoolPlace, state: PoolState): boolean {
+  return holderOf(place, state)?.isLost ?? true
 }
 
 /** All at once: each keeps what it has until the other works. */
 function backward(pool: Pool, rollout: Rollout, own: readonly PoolPlace[], state: PoolState): PoolChanges {
-  const fresh = own.filter(isNew(rollout))
+  const { fresh } = partsOf(own, rollout, state)
   if (fresh.length > 0)
     return { ...NOTHING, places: fresh.map((place) => changed(place, rollout.from, state)) }
-  const isThere = (place: PoolPlace) => {
-    const holder = state.supervisors.find(({ id }) => id === place.supervisor)
+  const isBack = (place: PoolPlace) => {
     // Of who is lost nothing is known; what crashes now did so before.
-    return !holder || holder.isLost || reportOf(place, state.supervisors) !== undefined
+    return isAbsent(place, state) || reportOf(place, state.supervisors) !== undefined
   }
-  if (!own.every(isThere)) return NOTHING
+  if (!own.every(isBack)) return NOTHING
   return {
     ...NOTHING,
     pools: [{ ...pool, rollout: { ...rollout, state: 'rolled-back', endedAtMs: state.nowMs } }],
   }
 }
 
-function isNew(rollout: Rollout): (place: PoolPlace) => boolean {
-  return ({ runs }) => isSame(runs, rollout.to)
-}
-
 /** Why what runs there is no good; undefined where that is not known yet. */
-function whyBad(place: PoolPlace, { supervisors, nowMs }: PoolState): string | undefined {
-  const holder = supervisors.find(({ id }) => id === place.supervisor)
-  const report = reportOf(place, supervisors)
-  const where = `${placeName(place)} on ${hostOf(holder)}`
+function whyBad(place: PoolPlace, state: PoolState): string | undefined {
+  const report = reportOf(place, state.supervisors)
+  const where = `${placeName(place)} on ${holderOf(place, state)?.host ?? 'a lost host'}`
   if (report?.state === 'failed' || report?.state === 'crash-looping')
     return `${where}: ${report.why ?? 'its instances die again and again'}`
-  const isLate = nowMs - place.sinceMs > STEP_WITHIN_MS && holder !== undefined && !holder.isLost
+  // What is at it says so, and comes to an end itself; it may have to wait for others that are replaced there.
+  const isSilent = report === undefined || isAbsent(place, state)
+  const isLate = isSilent && state.nowMs - place.sinceMs > STEP_WITHIN_MS
   return isLate ? `${where}: nothing is heard of it for five minutes` : undefined
-}
-
-function hostOf(holder: KnownSupervisor | undefined): string {
-  return holder?.host ?? 'a lost host'
 }
 
 function changed(place: PoolPlace, runs: Runs, state: PoolState): PoolPlace {
