@@ -178,6 +178,33 @@ describe('a supervisor with places of pools', () => {
     expect(await report()).toMatchObject({ state: 'works' })
   })
 
+  it.each([
+    ['works', true],
+    ['begins', false],
+  ])('takes nothing for proven that was tried again before the change, and %s then', async (_, begins) => {
+    await give('41')
+    for (let n = 0; n < 5; n += 1) {
+      at(n).ready()
+      at(n).exit(1, null)
+      await pass(5_000)
+    }
+    await pass(300_000)
+    expect(alive()).toEqual(['41'])
+    if (begins) at(5).ready()
+    await give('42', { isTried: true })
+    expect(alive()).toEqual(['42'])
+    at(6).ready()
+    await pass(5_000)
+    expect(await report()).toMatchObject({ state: 'begins' })
+    at(6).exit(1, null)
+    for (let n = 7; n < 11; n += 1) {
+      await pass(5_000)
+      at(n).ready()
+      at(n).exit(1, null)
+    }
+    expect(await report()).toMatchObject({ state: 'failed', why: 'its instances die again and again' })
+  })
+
   it('leaves a place to where it was until it works elsewhere', async () => {
     await give('41')
     at(0).ready()

@@ -74,6 +74,14 @@ export class Place {
     this.start()
   }
 
+  /** The same without what is there now and is no good: it ends before. */
+  async startOver(): Promise<void> {
+    this.callOff()
+    const end = (life: Life) => (life.works ? this.retire(life, 'ordered') : this.finish(life, 'ordered'))
+    await Promise.all([...this.alive].map(end))
+    this.startAnew()
+  }
+
   /** It has no instance until somebody says that it shall; returns when it has none. */
   async rest(): Promise<void> {
     this.callOff()

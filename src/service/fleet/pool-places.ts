@@ -186,7 +186,7 @@ export class PoolPlaces implements Work {
       }
     }
     // What was there is gone: what comes up now has that to itself.
-    if (place.standing === 'crash-looping') place.startAnew()
+    if (place.standing === 'crash-looping') await place.startOver()
     return this.proven(place)
   }
 
