@@ -261,6 +261,49 @@ describe('a supervisor', () => {
     expect([at(1).hasEnded, processes.length]).toEqual([true, 3])
   })
 
+  it('starts no second instance in a place that has another in turn', async () => {
+    await start(1)
+    orderRestart(0)
+    await pass(100)
+    at(0).exit(null, 'SIGKILL')
+    await pass(100)
+    supervisor.places[0]?.startAnew()
+    await pass(1_000)
+    at(1).ready()
+    await pass(1_000)
+    expect([processes.length, supervisor.working]).toEqual([2, 1])
+  })
+
+  it('goes on where the system starts no process, and tries that again', async () => {
+    let isFull = false
+    await start(2, {
+      startInstance(_, listener) {
+        if (isFull) throw new Error('spawn ENOMEM')
+        const started = new FakeProcess(processes.length + 1, listener)
+        processes.push(started)
+        return started
+      },
+    })
+    isFull = true
+    at(0).exit(null, 'SIGKILL')
+    orderRestart(1)
+    await pass(1_500)
+    expect([refusals(1), processes.length]).toEqual([
+      [{ kind: 'refused', why: 'its successor did not begin: it could not be started' }],
+      2,
+    ])
+    isFull = false
+    await pass(10_000)
+    expect(processes).toHaveLength(3)
+  })
+
+  it('takes what never begins for a crash loop, too', async () => {
+    await start(1)
+    at(0).exit(1, null)
+    await pass(400_000)
+    expect([processes.length, supervisor.places[0]?.standing]).toEqual([5, 'crash-looping'])
+  })
+
   it('starts nothing more once it stops', async () => {
     await start(2)
     const stopped = supervisor.stop()

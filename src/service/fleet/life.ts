@@ -4,6 +4,7 @@ import type {
   Busy,
   Exit,
   FromInstance,
+  InstanceListener,
   InstanceProcess,
   PlaceName,
   StartInstance,
@@ -15,6 +16,8 @@ export type EndCause = Exclude<DeathCause, 'crash'>
 
 /** Five minutes of it, at one in five seconds. */
 const MAX_SAMPLES = 60
+
+const NOT_STARTED: InstanceProcess = { pid: -1, tell() {}, end() {}, kill() {}, async endLeft() {} }
 
 /** One process of an instance, from its start to its end. */
 export class Life {
@@ -74,7 +77,7 @@ export class Life {
     this.ended = new Promise((resolve) => {
       end = resolve
     })
-    this.process = start(place, {
+    const listener: InstanceListener = {
       onWord: (word) => {
         this.hear(word)
         if (word.kind === 'ready') begin()
@@ -86,11 +89,23 @@ export class Life {
         this.tellIdle()
         end(exit)
       },
-    })
+    }
+    try {
+      this.process = start(place, listener)
+    } catch (error) {
+      // Where the system has no memory for it, say: it is tried again, as what dies at once is.
+      this.tail.add(String(error), true)
+      this.process = NOT_STARTED
+      queueMicrotask(() => listener.onEnd({ code: null, signal: null }))
+    }
   }
 
   get works(): boolean {
     return this.isReady && this.exit === undefined
+  }
+
+  get hasWorked(): boolean {
+    return this.isReady
   }
 
   /** @param rssBytes as the system has it; undefined: as the instance last said */

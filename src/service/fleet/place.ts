@@ -59,7 +59,7 @@ export class Place {
   /** Starts an instance, unless there is one. */
   start(): void {
     this.callOff()
-    if (this.life || this.isBeginning || this.isEnding) return
+    if (this.life || this.isBeginning || this.isReplacing || this.isEnding) return
     this.isBeginning = true
     void this.begin().then((life) => {
       this.isBeginning = false
@@ -184,7 +184,8 @@ export class Place {
       this.start()
       return
     }
-    const endedLife = { startedAtMs: life.startedAtMs, endedAtMs: nowMs() }
+    // What never worked has not lived, however long it took.
+    const endedLife = { startedAtMs: life.hasWorked ? life.startedAtMs : nowMs(), endedAtMs: nowMs() }
     this.lives = livesToKeep([...this.lives, endedLife])
     const { pauseMs, isCrashLooping } = restartAfter(this.lives, random())
     if (isCrashLooping && this.mode !== 'crash-looping') {
