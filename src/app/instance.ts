@@ -61,16 +61,17 @@ export class WorkInstance implements RunningInstance {
 
   async configure(all: readonly TargetSettings[]): Promise<void> {
     const taken: Record<string, SettingsTaken> = {}
-    for (const [name, worker] of this.workers) {
+    const configure = async ([name, worker]: readonly [string, JobWorker]) => {
       const { revision, settings } = settingsFor(all, this.labels.id, name)
       const before = this.settings?.[name]
-      if (revision === 0) continue
+      if (revision === 0) return
       if (revision === before?.revision) taken[name] = before
       else {
         const refused = await worker.configure(settings)
         taken[name] = { revision, ...(refused !== undefined && { refused }) }
       }
     }
+    await Promise.all([...this.workers].map(configure))
     if (Object.keys(taken).length > 0 || this.settings) this.settings = taken
   }
 

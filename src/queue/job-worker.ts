@@ -18,7 +18,7 @@ import {
 } from '../service/rounds/job-record.ts'
 import { type JobRunner, type Run, WorkerStop } from '../service/rounds/job-runner.ts'
 import { AttemptSpans } from '../service/rounds/round-spans.ts'
-import { callAfter } from '../waiting.ts'
+import { callAfter, within } from '../waiting.ts'
 import { Along, type StepsAlong } from './along.ts'
 import { AlongWorker, EndAlong, keyOfJob } from './along-worker.ts'
 import { bullmq } from './bullmq.ts'
@@ -80,6 +80,8 @@ export interface WorkerCounts {
 const MAX_STALLED = 1_000_000
 /** However long a lock is: a timer of BullMQ's that is months long would fire at once. */
 const MAX_STALLED_INTERVAL_MS = 60_000
+/** How long what a worker exports as `config` may take. */
+const CONFIGURED_WITHIN_MS = 30_000
 /** Of the time between cutting off and the end, what handlers have to notice. */
 const GRACE_SHARE = 0.8
 
@@ -186,9 +188,13 @@ export class JobWorker {
    */
   async configure(settings: WorkerSettings): Promise<string | undefined> {
     const { terms, parseConfig } = this.parts
+    const { config } = settings
+    const late = () => new Error(`its config has not said so within ${CONFIGURED_WITHIN_MS / 1_000} s`)
     try {
       this.config =
-        settings.config === undefined || !parseConfig ? settings.config : await parseConfig(settings.config)
+        config === undefined || !parseConfig
+          ? config
+          : await within(CONFIGURED_WITHIN_MS, Promise.resolve(config).then(parseConfig), late)
     } catch (error) {
       return failureOf(error).reason
     }

@@ -108,6 +108,25 @@ describe('what is set of a worker', () => {
     expect(await shown('picky')).toEqual({ config: 42 })
   })
 
+  it('is refused by a worker that takes too long for it, which goes on meanwhile', {
+    timeout: 120_000,
+  }, async () => {
+    const parseConfig = async (config: unknown) => {
+      if (config === 'never') await new Promise(() => {})
+      return config
+    }
+    await startTestWorkers(server.redis, { slow: echo }, { parseConfig })
+    await client.fleet.config.put(target('slow'), { config: 'never' })
+    const { settings } = await seen('slow', (one) => one.settings !== undefined, 90_000)
+    expect(settings?.refused).toBe('its config has not said so within 30 s')
+    expect((await client.fleet.instances({ worker: 'slow' })).map(({ state }) => state)).toEqual([
+      'registered',
+    ])
+    await client.fleet.config.put(target('slow'), { config: 'at once' })
+    await seen('slow', (one) => one.settings !== undefined && one.settings.refused === undefined)
+    expect(await shown('slow')).toEqual({ config: 'at once' })
+  })
+
   it('is refused where it says nothing, or what there is not', async () => {
     const put = (settings: object) => client.fleet.config.put(target('told'), settings)
     await expect(put({})).rejects.toMatchObject({ code: 'INVALID_BODY' })

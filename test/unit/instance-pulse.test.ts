@@ -70,6 +70,33 @@ describe('an instance', () => {
     expect(await outcome('3')).toEqual(['done', ''])
   })
 
+  it('is there and obeys while one of its workers takes its time for what is set', async () => {
+    let configured = 0
+    let settle = () => {}
+    instance.configure = async () => {
+      configured += 1
+      await new Promise<void>((resolve) => {
+        settle = resolve
+      })
+    }
+    const set = (n: number) =>
+      fleet.configure({ of: 'worker', name: 'mailer' }, { settings: { config: n }, actor: 'ops', reason: '' })
+    await set(1)
+    await vi.advanceTimersByTimeAsync(30_000)
+    await fleet.reap(3_600_000)
+    expect((await fleet.instance(facts.id)).instance?.end).toBeUndefined()
+    await order('1', 'unregister')
+    expect(await outcome('1')).toEqual(['done', ''])
+    await set(2)
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(configured).toBe(1)
+    for (let n = 0; n < 2; n += 1) {
+      settle()
+      await vi.advanceTimersByTimeAsync(5_000)
+    }
+    expect(configured).toBe(2)
+  })
+
   it('ends without waiting for the turn of a restart, and says so of it', async () => {
     await order('1', 'restart')
     expect(await outcome('1')).toEqual(['obeying', ''])

@@ -44,6 +44,7 @@ export class InstancePulse {
   private told = ''
   private known = 0
   private settings = 0
+  private configuring: Promise<unknown> | undefined
   private storeAheadMs = 0
   private wake = new AbortController()
   private running: Promise<void> | undefined
@@ -66,7 +67,12 @@ export class InstancePulse {
   async prepare(): Promise<void> {
     const { fleet, instance } = this.parts
     const told = fleet.settings().then(({ all }) => instance.configure(all))
-    await endsWithin(SETTINGS_WITHIN_MS, told).catch(() => undefined)
+    this.configuring = told
+      .catch(() => undefined)
+      .finally(() => {
+        this.configuring = undefined
+      })
+    await endsWithin(SETTINGS_WITHIN_MS, this.configuring)
   }
 
   /** Registers, then goes on by itself. Does not wait for a store that is away. */
@@ -138,8 +144,7 @@ export class InstancePulse {
       this.storeAheadMs = reply.nowMs - sentAtMs
       this.told = reply.isUnknown ? '' : text
       if (reply.isUnknown) this.hurry()
-      if (reply.settings !== undefined && reply.settings !== this.settings)
-        await this.configure(reply.settings)
+      if (reply.settings !== undefined && reply.settings !== this.settings) this.configure(reply.settings)
       if (reply.orders === undefined) return
       this.known = reply.orders.revision
       this.forgetAllBut(reply.orders.tasks)
@@ -153,11 +158,21 @@ export class InstancePulse {
     }
   }
 
-  private async configure(revision: number): Promise<void> {
-    const { fleet, instance } = this.parts
-    await instance.configure((await fleet.settings()).all)
-    this.settings = revision
-    this.hurry()
+  /** Beside the pulse, as workers may take their time for it; what is set meanwhile the pulses after it bring. */
+  private configure(revision: number): void {
+    const { fleet, instance, log } = this.parts
+    const configure = async () => {
+      await instance.configure((await fleet.settings()).all)
+      this.settings = revision
+      this.hurry()
+    }
+    this.configuring ??= configure()
+      .catch((error: unknown) =>
+        log.debug({ cause: String(error) }, 'what is set of workers was not taken yet'),
+      )
+      .finally(() => {
+        this.configuring = undefined
+      })
   }
 
   /** What is not asked any more is settled, and would be refused if it came again. */
