@@ -5,6 +5,7 @@ import { RedisPools } from '../store/pools/redis-pools.ts'
 import { nowMs } from './assembly.ts'
 import type { Closing } from './closing.ts'
 import type { Lines } from './lines.ts'
+import { Listing } from './listing.ts'
 import { type ReleasesFolder, releasesIn } from './releases.ts'
 import { type SpawnTerms, spawnInstance } from './spawn-instance.ts'
 
@@ -27,15 +28,13 @@ interface TakePoolsParts extends Pick<PoolPlacesParts, 'id' | 'supervisor' | 'po
   readonly log: Logger
 }
 
-/** Releases that a host gets are known so soon. */
-const LISTED_FOR_MS = 2_000
-
 /** Has a supervisor take places of pools. */
 export function takePools(all: TakePoolsParts): void {
   const { labels, pools, lines, closing, spawn, onStart, ...parts } = all
+  const { log } = parts
   const { most, releases } = pools
   const { host, region, workers } = labels
-  const listed = releases && kept(LISTED_FOR_MS, () => releasesIn(releases))
+  const listing = releases && new Listing((named) => releasesIn(releases, named), log, nowMs)
   const places = new PoolPlaces({
     ...parts,
     pools: new RedisPools(lines.commands),
@@ -43,18 +42,11 @@ export function takePools(all: TakePoolsParts): void {
       onStart(place, runs)
       return spawnInstance(spawn, { place, name: place, runs, listener })
     },
-    facts: async () => ({ host, region, most, workers, ...(listed && { releases: await listed() }) }),
+    async facts(named) {
+      return { host, region, most, workers, ...(listing && { releases: await listing.now(named) }) }
+    },
     nowMs,
   })
   closing.add('work', () => places.stop())
   places.start()
-}
-
-/** What `ask` finds out, asked for anew once it is so old. */
-function kept<T>(forMs: number, ask: () => Promise<T>): () => Promise<T> {
-  let [found, untilMs]: [Promise<T> | undefined, number] = [undefined, 0]
-  return () => {
-    if (found === undefined || nowMs() >= untilMs) [found, untilMs] = [ask(), nowMs() + forMs]
-    return found
-  }
 }

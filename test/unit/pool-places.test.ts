@@ -64,7 +64,15 @@ beforeEach(async () => {
       processes.push(one)
       return one
     },
-    facts: async () => ({ host: 'h', region: 'eu', most: 4, workers: [], releases: ['41', '42'] }),
+    async facts(named) {
+      return {
+        host: 'h',
+        region: 'eu',
+        most: 4,
+        workers: [],
+        releases: ['41', '42', ...(named.has('7') ? ['7'] : [])],
+      }
+    },
     log: silentLog,
     nowMs: () => Date.now(),
   })
@@ -231,6 +239,13 @@ describe('a supervisor with places of pools', () => {
     vi.restoreAllMocks()
     await pass(3_000)
     expect(alive()).toEqual(['41'])
+  })
+
+  it('says of an old release, too, that it has it, where a pool names that', async () => {
+    const { revision } = await store.read()
+    await store.change({ ...NOTHING, pools: [{ ...POOL, before: ['7'] }] }, revision)
+    await pass(5_000)
+    expect((await store.read()).supervisors[0]?.releases).toEqual(['41', '42', '7'])
   })
 
   it('says that its places may go elsewhere when it ends', async () => {

@@ -1,8 +1,12 @@
-import { mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, rm, symlink, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Listing } from '../../src/app/listing.ts'
 import { releaseFolder, releasesIn } from '../../src/app/releases.ts'
+import { silentLog } from '../support/log.ts'
+
+const NONE: ReadonlySet<string> = new Set()
 
 let world: string
 let root: string
@@ -43,9 +47,61 @@ describe('a release', () => {
   })
 
   it('is listed where it is one', async () => {
-    expect([...(await releasesIn({ root }))].sort()).toEqual(['41', '42', 'current'])
-    expect(await releasesIn({ root, folder: 'workers' })).toEqual(expect.arrayContaining(['41', 'current']))
-    expect(await releasesIn({ root, folder: 'workers' })).not.toContain('42')
-    expect(await releasesIn({ root: join(world, 'none') })).toEqual([])
+    const inWorkers = { root, folder: 'workers' }
+    expect([...(await releasesIn({ root }, NONE))].sort()).toEqual(['41', '42', 'current'])
+    expect(await releasesIn(inWorkers, NONE)).toEqual(expect.arrayContaining(['41', 'current']))
+    expect(await releasesIn(inWorkers, NONE)).not.toContain('42')
+    expect(await releasesIn({ root: join(world, 'none') }, NONE)).toEqual([])
+  })
+
+  it('is listed where it is one of the 100 newest, or named', async () => {
+    await utimes(join(root, '41'), 1, 1)
+    for (let n = 100; n < 200; n += 1) await mkdir(join(root, `${n}`))
+    const listed = await releasesIn({ root }, NONE)
+    expect(listed).toHaveLength(100)
+    expect(listed).not.toContain('41')
+    const named = await releasesIn({ root }, new Set(['41', 'none']))
+    expect([named.length, named.at(-1)]).toEqual([101, '41'])
+  })
+
+  it('is not listed as missing where the system does not tell', async () => {
+    await expect(releasesIn({ root: 'x'.repeat(5_000) }, NONE)).rejects.toMatchObject({
+      code: 'ENAMETOOLONG',
+    })
+  })
+})
+
+describe('what is listed', () => {
+  it('is what was found last where it cannot be looked up, or does not come', async () => {
+    vi.useFakeTimers()
+    try {
+      const list = vi.fn<(named: ReadonlySet<string>) => Promise<readonly string[]>>(async () => ['41'])
+      const listing = new Listing(list, silentLog, () => Date.now())
+      const now = async (named = NONE) => {
+        await vi.advanceTimersByTimeAsync(3_000)
+        const found = listing.now(named)
+        await vi.advanceTimersByTimeAsync(3_000)
+        return found
+      }
+      expect(await now()).toEqual(['41'])
+      list.mockRejectedValueOnce(new Error('EMFILE'))
+      expect(await now()).toEqual(['41'])
+      list.mockImplementationOnce(() => new Promise(() => {}))
+      expect([await now(), await now()]).toEqual([['41'], ['41']])
+      // What hangs is not asked a second time.
+      expect(list).toHaveBeenCalledTimes(3)
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('is looked up at once where others are named', async () => {
+    const listing = new Listing(
+      async (named) => ['41', ...named],
+      silentLog,
+      () => Date.now(),
+    )
+    expect(await listing.now(NONE)).toEqual(['41'])
+    expect(await listing.now(new Set(['7']))).toEqual(['41', '7'])
   })
 })

@@ -167,6 +167,16 @@ export function beforeNow({ before }: Pool, { from, to }: Pick<Rollout, 'from' |
   return [...new Set(ran)].filter((release) => release !== to.release).slice(0, MOST_BEFORE)
 }
 
+/** The releases that any pool runs, is about to, or may go back to. */
+export function namedIn({ pools, places }: PoolState): ReadonlySet<string> {
+  const runs = [
+    ...pools.flatMap(({ spec, rollout }) => (rollout ? [spec, rollout.from, rollout.to] : [spec])),
+    ...places.map((place) => place.runs),
+  ]
+  const named = runs.flatMap(({ release }) => (release === undefined ? [] : [release]))
+  return new Set([...named, ...pools.flatMap(({ before }) => before)])
+}
+
 /** What is reported of a place, where that is of what it is now. */
 export function reportOf(place: PoolPlace, supervisors: readonly KnownSupervisor[]): PlaceReport | undefined {
   const holder = supervisors.find(({ id }) => id === place.supervisor)

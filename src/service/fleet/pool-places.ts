@@ -1,6 +1,7 @@
 import type { Pokes } from '../../core/fleet/fleet-ports.ts'
 import {
   isSame,
+  namedIn,
   type PlaceReport,
   type PoolPlace,
   type PoolState,
@@ -23,8 +24,8 @@ export interface PoolPlacesParts {
   readonly pokes: Pokes
   readonly supervisor: Pick<Supervisor, 'keep' | 'drop' | 'renew'>
   readonly startInstance: (place: string, runs: Runs, listener: InstanceListener) => InstanceProcess
-  /** What is said of it, which may change: hosts get releases. */
-  readonly facts: () => Promise<Omit<PoolSupervisor, 'id'>>
+  /** What is said of it, which may change: hosts get releases. Of releases all that are named here, however old. */
+  readonly facts: (named: ReadonlySet<string>) => Promise<Omit<PoolSupervisor, 'id'>>
   readonly log: Log
   /** A clock that never goes back. */
   readonly nowMs: () => number
@@ -62,6 +63,8 @@ export class PoolPlaces implements Work {
   /** What is known could not all be done, and is to be looked at again. */
   private isStale = true
   private isHeard = true
+  /** The releases that pools name. */
+  private named: ReadonlySet<string> = new Set()
 
   constructor(private readonly parts: PoolPlacesParts) {}
 
@@ -98,11 +101,14 @@ export class PoolPlaces implements Work {
   private async attend(): Promise<void> {
     const { id, pools, facts, log } = this.parts
     try {
-      const supervisor = { id, ...(await facts()) }
+      const supervisor = { id, ...(await facts(this.named)) }
       const revision = await pools.attend({ supervisor, reports: this.reports() }, LEASE_MS)
       if (!this.isHeard) log.info({}, 'the pools hear of this supervisor again')
       this.isHeard = true
-      if (revision !== this.known || this.isStale) this.follow(await pools.read())
+      if (revision === this.known && !this.isStale) return
+      const state = await pools.read()
+      this.noteNamed(state)
+      this.follow(state)
     } catch (error) {
       if (this.isHeard)
         log.warn({ cause: String(error) }, 'the pools do not hear of this supervisor; it keeps what it has')
@@ -112,6 +118,13 @@ export class PoolPlaces implements Work {
 
   private reports(): Readonly<Record<string, PlaceReport>> {
     return Object.fromEntries([...this.held.values()].map((one) => [one.name, reportOn(one)]))
+  }
+
+  /** Has what pools run, or go back to, looked up at once where it is not known. */
+  private noteNamed(state: PoolState): void {
+    const named = namedIn(state)
+    if (![...named].every((name) => this.named.has(name))) this.wake.abort()
+    this.named = named
   }
 
   /** Has what this state has here. */
