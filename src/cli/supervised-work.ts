@@ -1,10 +1,12 @@
 import type { OrderedEnd } from '../app/instance.ts'
 import { ProcessUsage } from '../app/process-usage.ts'
 import { type ReleasesFolder, releaseFolder } from '../app/releases.ts'
-import type { FromInstance, ToInstance } from '../core/fleet/supervised.ts'
+import { type FromInstance, type ToInstance, WITHOUT_STORE } from '../core/fleet/supervised.ts'
+import { GoneError } from '../errors.ts'
+import { exitWhenRead } from '../process/exit.ts'
 import { pause } from '../waiting.ts'
 import { runWorkers, type WorkersChosen, workSetup } from './run-workers.ts'
-import { exitWith } from './terminal.ts'
+import { exitWith, sayError } from './terminal.ts'
 
 /** What a supervisor starts an instance with. */
 export interface SupervisedStart extends WorkersChosen {
@@ -59,7 +61,9 @@ try {
     tick()
   }
 } catch (error) {
-  await exitWith(error)
+  if (!(error instanceof GoneError && error.code === 'REDIS_NOT_FOUND')) await exitWith(error)
+  sayError(error)
+  await exitWhenRead(WITHOUT_STORE)
 }
 
 /** A supervisor that is stopped for a while reads nothing: what would only pile up is left out. */

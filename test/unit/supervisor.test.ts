@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, type Mock, vi } from 'vitest'
+import { WITHOUT_STORE } from '../../src/core/fleet/supervised.ts'
 import type { Place } from '../../src/service/fleet/place.ts'
 import { Supervisor, type SupervisorParts } from '../../src/service/fleet/supervisor.ts'
 import { FakeProcess } from '../support/fake-process.ts'
@@ -295,6 +296,20 @@ describe('a supervisor', () => {
     isFull = false
     await pass(10_000)
     expect(processes).toHaveLength(3)
+  })
+
+  it('takes nothing for a crash loop that only has not reached the store, and tries again until it has', async () => {
+    await start(1)
+    at(0).exit(null, 'SIGKILL')
+    for (let n = 1; n <= 20; n += 1) {
+      await pass(5_000)
+      at(n).exit(WITHOUT_STORE, null)
+    }
+    expect(supervisor.places[0]?.standing).toBe('begins')
+    await pass(5_000)
+    at(21).ready()
+    await pass(100)
+    expect(supervisor.places[0]?.standing).toBe('works')
   })
 
   it('takes what never begins for a crash loop, too', async () => {

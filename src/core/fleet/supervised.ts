@@ -8,6 +8,9 @@ export interface Exit {
   readonly signal: string | null
 }
 
+/** What an instance exits with that has not reached the store as it began: EX_UNAVAILABLE of sysexits. */
+export const WITHOUT_STORE = 69
+
 /** How busy an instance is, since it last said so. */
 export type Busy = Readonly<Record<Exclude<Pressure, 'load'>, number>>
 

@@ -1,6 +1,12 @@
 import type { PlaceMode } from '../../core/fleet/instance.ts'
 import { type EndedLife, isSettled, livesToKeep, restartAfter } from '../../core/fleet/restart.ts'
-import { type Exit, exitText, type PlaceName, type StartInstance } from '../../core/fleet/supervised.ts'
+import {
+  type Exit,
+  exitText,
+  type PlaceName,
+  type StartInstance,
+  WITHOUT_STORE,
+} from '../../core/fleet/supervised.ts'
 import type { Log } from '../../core/rounds/round-ports.ts'
 import { callAfter, endsWithin } from '../../waiting.ts'
 import { type EndCause, Life } from './life.ts'
@@ -30,6 +36,9 @@ export interface PlaceParts {
 const BEGIN_WITHIN_MS = 60_000
 /** What is tried is taken back within a minute, and all that follows takes a few seconds. */
 const TRIED_BEGINS_WITHIN_MS = 45_000
+
+/** It has waited ten seconds for the store by then. */
+const STORE_AGAIN_MS = 3_000
 
 /** What a supervisor keeps running: one instance after another, at the most two while one replaces the other. */
 export class Place {
@@ -182,6 +191,11 @@ export class Place {
     const { nowMs, random, log } = this.parts
     if (life.cause !== undefined && life.exit && isInOrder(life, life.exit)) {
       this.start()
+      return
+    }
+    if (!life.hasWorked && life.exit?.code === WITHOUT_STORE) {
+      // It is no fault of what runs here.
+      this.callOff = callAfter(STORE_AGAIN_MS, () => this.start())
       return
     }
     // What never worked has not lived, however long it took.
