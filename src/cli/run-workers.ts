@@ -58,8 +58,6 @@ export async function runWorkers(
     if (!hooks.onOrdered) process.kill(process.pid, 'SIGTERM')
   }
   const running = await startWorkers(config, workers, { ...hooks, log, say, onOrdered })
-  log.info({ workers: workers.map(({ name }) => name), leftOut }, 'working')
-
   // Of which round it is nobody can tell, but that it is one of these: the others are not to end with it.
   const onRejection = (reason: unknown) => {
     const { reason: cause, stack } = failureOf(reason)
@@ -69,6 +67,8 @@ export async function runWorkers(
     await running.stop(trouble)
     if (isRestart) process.exit(EXIT.restart)
   })
+  // Said when it can be told to stop: until then a signal would end it without a word.
+  log.info({ workers: workers.map(({ name }) => name), leftOut }, 'working')
   return running
 }
 

@@ -83,6 +83,8 @@ async function serve(options: ServeOptions): Promise<void> {
     log,
     heedSignals,
   })
+  // Before it is said that it serves: until then a signal ends it without a word.
+  heedSignals(() => server.stop())
   log.info(
     {
       url: server.url,
@@ -95,7 +97,6 @@ async function serve(options: ServeOptions): Promise<void> {
   if (process.stderr.isTTY)
     say(`  console  ${server.url}${config.basePath}/\n  docs     ${server.url}${config.basePath}/docs`)
 
-  heedSignals(() => server.stop())
   void server.lost?.then(end)
   const workers = options.work === undefined ? undefined : workersOf(options.work, { env, config, log })
   if (workers) heedSignals(() => workers.stop())

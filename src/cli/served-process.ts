@@ -54,8 +54,8 @@ async function serve(): Promise<void> {
     siblings: parent,
     ...(redis && { redis: { target: redis } }),
   })
-  log.info({ url: server.url }, 'a process of the server serves')
   stopOnSignal({ graceMs: config.shutdownMs, log, message: 'stopping' }, () => server.stop())
+  log.info({ url: server.url }, 'a process of the server serves')
   isServing = true
   await parent.serve(server.url)
 }

@@ -62,6 +62,8 @@ export async function supervise(
     // What is wrong with it is said: it is as if there were no supervisor.
     onUnusable: () => void supervisor.stop().finally(() => process.exit(EXIT.unknown)),
   })
+  process.once('exit', () => supervisor.killAll())
+  stopOnSignal({ graceMs: config.shutdownMs + KILL_MS, log, message: 'draining' }, () => supervisor.stop())
   log.info(
     {
       instances,
@@ -71,8 +73,6 @@ export async function supervise(
     },
     'supervising',
   )
-  process.once('exit', () => supervisor.killAll())
-  stopOnSignal({ graceMs: config.shutdownMs + KILL_MS, log, message: 'draining' }, () => supervisor.stop())
 }
 
 /** What an instance is started with: of a pool's place, its workers and its release. */

@@ -75,6 +75,8 @@ async function byCron(crontab: string) {
     env: { ...own, PATH, HOME: folder, LOGNAME: 'somebody' },
     stdio: 'pipe',
   })
+  // A command need not read what cron gives it.
+  child.stdin.on('error', () => {})
   child.stdin.end(stdin)
   return endOf(child)
 }
