@@ -74,11 +74,17 @@ export class BullJobQueues implements JobQueues, JobReader {
     await this.names.note(queue)
     await this.put(id, submission, queue)
     // A call's round is its own, and its job may have ended and be gone by now.
-    if (submission.runTerms.call || (await this.isOf(id, submission, queue))) return
+    if (submission.runTerms.call) return
+    const { submittedAtMs } = submission
+    const found = await this.made(id, queue)
+    if (found?.atMs === submittedAtMs) return
+    // Who adds this one was held up meanwhile: the round was opened again, or its record lost and submitted anew.
+    if (found && found.atMs > submittedAtMs && !found.isOver)
+      throw new Error(`a job of a later submission is in ${queue}`)
     // An earlier submission's, whose record is gone: a job's id is its round's, so BullMQ takes the new one for the same.
     await this.open(queue).remove(roundKey(id))
     await this.put(id, submission, queue)
-    if (!(await this.isOf(id, submission, queue)))
+    if ((await this.made(id, queue))?.atMs !== submittedAtMs)
       throw new Error(`a job of an earlier submission is being run in ${queue}`)
   }
 
@@ -116,10 +122,13 @@ export class BullJobQueues implements JobQueues, JobReader {
     await this.open(queue).add(id.system, data ?? null, marked)
   }
 
-  /** Whether the round's job in the queue is the one that was made of this submission. */
-  private async isOf(id: RoundId, { submittedAtMs }: QueuedSubmission, queue: string): Promise<boolean> {
-    const madeAtMs = await this.client.hget(queueKey(queue, roundKey(id), this.client), 'timestamp')
-    return Number(madeAtMs) === submittedAtMs
+  /** When the submission was made that the round's job in the queue is of, and whether it has ended. */
+  private async made(id: RoundId, queue: string) {
+    const key = queueKey(queue, roundKey(id), this.client)
+    const [atMs, endedAtMs] = await this.client.hmget(key, 'timestamp', 'finishedOn')
+    return typeof atMs === 'string'
+      ? { atMs: Number(atMs), isOver: typeof endedAtMs === 'string' }
+      : undefined
   }
 
   async find(id: RoundId, submission: JobMadeOf): Promise<JobContent | undefined> {
@@ -173,11 +182,9 @@ export class BullJobQueues implements JobQueues, JobReader {
     return attempt('look who takes jobs', () => this.open(queue).getWorkersCount())
   }
 
-  async hasten(id: RoundId, queue: string, region?: string): Promise<void> {
-    for (const name of queuesOf(queue, region)) {
-      const job = await this.open(name).getJob(roundKey(id))
-      if (await job?.isDelayed()) await job?.promote()
-    }
+  async hasten(id: RoundId, submission: JobMadeOf): Promise<void> {
+    const job = await this.job(id, submission)
+    if (await job?.isDelayed()) await job?.promote()
   }
 
   /** True if the round has a job there that has not ended. */
@@ -192,8 +199,9 @@ export class BullJobQueues implements JobQueues, JobReader {
     return found.some(([made, ended]) => made !== null && ended === null)
   }
 
-  async remove(id: RoundId, queue: string, region?: string): Promise<void> {
-    for (const name of queuesOf(queue, region)) await this.open(name).remove(roundKey(id))
+  async remove(id: RoundId, submission: JobMadeOf): Promise<void> {
+    const job = await this.job(id, submission)
+    if (job) await this.open(job.queueName).remove(roundKey(id))
   }
 
   async counts(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>> {

@@ -1,6 +1,6 @@
 import { MAX_QUEUES, type Submission, type SubmissionRecord } from '../core/rounds/job.ts'
 import { type RoundId, roundKey } from '../core/rounds/round.ts'
-import type { JobContent, JobQueues } from '../core/rounds/round-ports.ts'
+import type { JobContent, JobMadeOf, JobQueues } from '../core/rounds/round-ports.ts'
 import { GoneError } from '../errors.ts'
 
 /** A round's job in memory. */
@@ -35,6 +35,8 @@ export class MemoryJobQueues implements JobQueues {
     const key = roundKey(id)
     const known = jobs.get(key)
     if (known?.submittedAtMs === submittedAtMs) return
+    if (known && known.submittedAtMs > submittedAtMs)
+      throw new Error(`a job of a later submission is in ${queue}`)
     if (known?.isActive) throw new Error(`a job of an earlier submission is being run in ${queue}`)
     jobs.set(key, {
       id,
@@ -65,17 +67,17 @@ export class MemoryJobQueues implements JobQueues {
     }
   }
 
-  async hasten(id: RoundId, queue: string): Promise<void> {
+  async hasten(id: RoundId, { queue, submittedAtMs }: JobMadeOf): Promise<void> {
     const jobs = this.queues.get(queue)
     const job = jobs?.get(roundKey(id))
-    if (job?.notBeforeMs === undefined) return
+    if (job?.notBeforeMs === undefined || job.submittedAtMs !== submittedAtMs) return
     const { notBeforeMs: _, ...due } = job
     jobs?.set(roundKey(id), due)
   }
 
-  async remove(id: RoundId, queue: string): Promise<void> {
-    const jobs = this.queues.get(queue)
-    if (jobs?.get(roundKey(id))?.isActive === false) jobs.delete(roundKey(id))
+  async remove(id: RoundId, { queue, submittedAtMs }: JobMadeOf): Promise<void> {
+    const job = this.job(id, queue)
+    if (job?.submittedAtMs === submittedAtMs && !job.isActive) this.queues.get(queue)?.delete(roundKey(id))
   }
 
   async counts(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>> {

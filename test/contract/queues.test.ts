@@ -138,7 +138,17 @@ describe.each(Object.entries(worlds))('queues %s', (_, makeWorld) => {
       expect(await world.dataOf(id, 'mailer')).toEqual({ n: 2 })
       expect((await world.jobs.counts()).mailer).toMatchObject({ waiting: 1 })
       await world.take(id, 'mailer')
-      await expect(world.jobs.add(id, work({ submittedAtMs: 1 }))).rejects.toThrow('is being run in mailer')
+      const latest = work({ submittedAtMs: Date.parse('2027-01-22T08:00:00Z') })
+      await expect(world.jobs.add(id, latest)).rejects.toThrow('is being run in mailer')
+      expect(await world.dataOf(id, 'mailer')).toEqual({ n: 2 })
+    })
+
+    it('keep that of a later submission where somebody who was held up adds, hastens or takes out that of an earlier one', async () => {
+      const later = work({ submittedAtMs: Date.parse('2026-12-22T08:00:00Z'), data: { n: 2 } })
+      await world.jobs.add(id, later)
+      await expect(world.jobs.add(id, work())).rejects.toThrow('a later submission is in mailer')
+      await world.jobs.remove(id, work())
+      await world.jobs.hasten(id, work())
       expect(await world.dataOf(id, 'mailer')).toEqual({ n: 2 })
     })
 
@@ -169,16 +179,16 @@ describe.each(Object.entries(worlds))('queues %s', (_, makeWorld) => {
 
     it('let a job be taken out, twice too, unless a worker has it', async () => {
       await world.jobs.add(id, work())
-      await world.jobs.remove(id, 'printer')
-      await world.jobs.remove({ ...id, round: 'other' }, 'mailer')
+      await world.jobs.remove(id, work({ queue: 'printer' }))
+      await world.jobs.remove({ ...id, round: 'other' }, work())
       expect(await world.dataOf(id, 'mailer')).toEqual({ n: 1 })
-      await world.jobs.remove(id, 'mailer')
-      await world.jobs.remove(id, 'mailer')
+      await world.jobs.remove(id, work())
+      await world.jobs.remove(id, work())
       expect(await world.dataOf(id, 'mailer')).toBeUndefined()
 
       await world.jobs.add(id, work({ data: 'taken' }))
       await world.take(id, 'mailer')
-      await world.jobs.remove(id, 'mailer')
+      await world.jobs.remove(id, work())
       expect(await world.dataOf(id, 'mailer')).toBe('taken')
       expect((await world.jobs.counts()).mailer).toMatchObject({ waiting: 0, active: 1 })
     })

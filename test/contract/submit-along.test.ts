@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { tokenIdentity } from '../../src/core/rounds/candidate.ts'
-import { JOB_IDENTITY, type Submission } from '../../src/core/rounds/job.ts'
+import { JOB_IDENTITY, type Submission, type SubmissionRecord } from '../../src/core/rounds/job.ts'
 import type { RoundId } from '../../src/core/rounds/round.ts'
 import { BullJobQueues } from '../../src/queue/job-queues.ts'
 import type { RedisClient } from '../../src/redis/connections.ts'
@@ -88,8 +88,8 @@ it('makes one job of many submissions at once', async () => {
 })
 
 it('makes no job for a round that was submitted before, also where that job is gone', async () => {
-  await inOne.submit(id, submission())
-  await jobs.remove(id, queue)
+  const { submission: made } = await inOne.submit(id, submission())
+  await jobs.remove(id, made as SubmissionRecord)
   expect((await inOne.submit(id, submission())).verdict).toBe('duplicate')
   expect(await jobOf(id)).toEqual({})
 })

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { tokenIdentity } from '../../src/core/rounds/candidate.ts'
-import { JOB_IDENTITY, type Submission } from '../../src/core/rounds/job.ts'
+import { JOB_IDENTITY, type Submission, type SubmissionRecord } from '../../src/core/rounds/job.ts'
 import type { SubmissionRuling } from '../../src/core/rounds/round-ports.ts'
 import { GoneError } from '../../src/errors.ts'
 import { MemoryJobQueues } from '../../src/queue/memory-job-queues.ts'
@@ -132,8 +132,8 @@ describe('the dispatcher', () => {
 
   it('makes no job where one was queued and has been removed since: it answers that nothing was changed', async () => {
     const { dispatcher, jobs } = world()
-    await dispatcher.submit(id, work())
-    await jobs.remove(id, 'mailer')
+    const { submission } = await dispatcher.submit(id, work())
+    await jobs.remove(id, submission as SubmissionRecord)
     expect(await dispatcher.submit(id, work())).toMatchObject({ isFirst: false, isConflict: false })
     expect(jobs.job(id, 'mailer')).toBeUndefined()
   })

@@ -349,19 +349,15 @@ export interface JobQueues {
    * Makes the job of this submission exist in its queue. Harmless if it exists; one that an earlier submission of the round has left
    * there gives way to it.
    *
-   * @throws Error also while a worker has such a one
+   * @throws Error also while a worker has such a one, or one of a later submission has not ended
    */
   add(id: RoundId, submission: SubmissionRecord & JobContent): Promise<void>
   /** What the job does that was made of the submission of this time; undefined if there is none any more. */
   find(id: RoundId, submission: JobMadeOf): Promise<JobContent | undefined>
-  /**
-   * Lets a worker take the round's job now, if it waits for its time.
-   *
-   * @param region for which it was submitted; missing: for none
-   */
-  hasten(id: RoundId, queue: string, region?: string): Promise<void>
-  /** Takes the round's job out of its queue, unless a worker has it. */
-  remove(id: RoundId, queue: string, region?: string): Promise<void>
+  /** Lets a worker take the job of this submission now, if it waits for its time. */
+  hasten(id: RoundId, submission: JobMadeOf): Promise<void>
+  /** Takes the job of this submission out of its queue, unless a worker has it. */
+  remove(id: RoundId, submission: JobMadeOf): Promise<void>
   /** Jobs by queue and BullMQ state, of all queues that are used. */
   counts(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>>
 }

@@ -75,12 +75,8 @@ export class Canceller {
     // A job that is left there is found to be finished by whoever takes it. One that was started shows on the board how it ended, and
     // to be removed it could have ended meanwhile.
     const words = 'job of an ended round left in its queue'
-    const {
-      queue,
-      runTerms: { region },
-    } = submission
     await orLater(log, about, words, () =>
-      record.starts ? jobs.hasten(id, queue, region) : jobs.remove(id, queue, region),
+      record.starts ? jobs.hasten(id, submission) : jobs.remove(id, submission),
     )
   }
 }
