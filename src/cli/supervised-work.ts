@@ -4,6 +4,7 @@ import { type ReleasesFolder, releaseFolder } from '../app/releases.ts'
 import { type FromInstance, type ToInstance, WITHOUT_STORE } from '../core/fleet/supervised.ts'
 import { GoneError } from '../errors.ts'
 import { exitWhenRead } from '../process/exit.ts'
+import { isFinal } from '../redis/trouble.ts'
 import { pause } from '../waiting.ts'
 import { runWorkers, type WorkersChosen, workSetup } from './run-workers.ts'
 import { exitWith, sayError } from './terminal.ts'
@@ -61,7 +62,9 @@ try {
     tick()
   }
 } catch (error) {
-  if (!(error instanceof GoneError && error.code === 'REDIS_NOT_FOUND')) await exitWith(error)
+  const isUnreachable = error instanceof GoneError && error.code === 'REDIS_NOT_FOUND'
+  // What Redis refuses for good is no outage.
+  if (!isUnreachable || isFinal(error.cause)) await exitWith(error)
   sayError(error)
   await exitWhenRead(WITHOUT_STORE)
 }

@@ -170,6 +170,21 @@ describe('a supervisor with places of pools', () => {
     expect(processes).toHaveLength(2)
   })
 
+  it('calls nothing a failure that somebody stops while its successor begins, and starts what is new then', async () => {
+    await give('41')
+    at(0).ready()
+    await give('42', { isTried: true })
+    void supervisor.places[0]?.rest()
+    await pass(1_000)
+    at(1).ready()
+    await pass(20_000)
+    expect(await report()).toMatchObject({ state: 'stopped' })
+    expect(alive()).toEqual([])
+    supervisor.places[0]?.startAnew()
+    await pass(1_000)
+    expect(alive()).toEqual(['42'])
+  })
+
   it('has something new in the place of what crashes again and again', async () => {
     await give('41')
     for (let n = 0; n < 5; n += 1) {

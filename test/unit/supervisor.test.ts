@@ -306,6 +306,8 @@ describe('a supervisor', () => {
       at(n).exit(WITHOUT_STORE, null)
     }
     expect(supervisor.places[0]?.standing).toBe('begins')
+    // The first one's: the others were never listed.
+    expect(onDeath).toHaveBeenCalledTimes(1)
     await pass(5_000)
     at(21).ready()
     await pass(100)

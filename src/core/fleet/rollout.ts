@@ -19,6 +19,8 @@ import {
 export const PROOF_MS = 10_000
 /** How long nothing may be heard of a place that has something new. */
 const STEP_WITHIN_MS = 300_000
+/** How long it may take where its supervisor says that it is at it: longer than any queue of what is replaced there before. */
+const REPORTED_WITHIN_MS = 3_600_000
 
 export function isUnderway({ state }: Rollout): boolean {
   return state === 'rolling' || state === 'rolling-back'
@@ -52,8 +54,8 @@ export function rollOn(state: PoolState): PoolChanges {
  */
 export function rollOut(state: PoolState): PoolChanges {
   return changesOf(state, (pool, rollout, own) => {
-    const { old, fresh, underway } = partsOf(own, rollout, state)
-    const isOver = fresh.length > 0 && underway.length === 0 && old.every((place) => isAbsent(place, state))
+    const { old, underway, isProven } = partsOf(own, rollout, state)
+    const isOver = isProven && underway.length === 0 && old.every((place) => isAbsent(place, state))
     return rollout.state === 'rolling' && isOver ? done(pool, rollout, old, state) : NOTHING
   })
 }
@@ -82,8 +84,13 @@ function partsOf(own: readonly PoolPlace[], { to }: Rollout, state: PoolState) {
   ]
   const unproven = fresh.filter((place) => !isThere(place, state))
   // Nothing more is heard of who has left in order: others have shown it.
-  const isProven = unproven.length < fresh.length
-  return { old, fresh, underway: isProven ? unproven.filter((place) => holderOf(place, state)) : unproven }
+  const isProven = fresh.some((place) => reportOf(place, state.supervisors)?.state === 'works')
+  return {
+    old,
+    fresh,
+    isProven,
+    underway: isProven ? unproven.filter((place) => holderOf(place, state)) : unproven,
+  }
 }
 
 function forward(pool: Pool, rollout: Rollout, own: readonly PoolPlace[], state: PoolState): PoolChanges {
@@ -155,10 +162,11 @@ function whyBad(place: PoolPlace, state: PoolState): string | undefined {
   const where = `${placeName(place)} on ${holderOf(place, state)?.host ?? 'a lost host'}`
   if (report?.state === 'failed' || report?.state === 'crash-looping')
     return `${where}: ${report.why ?? 'its instances die again and again'}`
-  // What is at it says so, and comes to an end itself; it may have to wait for others that are replaced there.
+  const forMs = state.nowMs - place.sinceMs
   const isSilent = report === undefined || isAbsent(place, state)
-  const isLate = isSilent && state.nowMs - place.sinceMs > STEP_WITHIN_MS
-  return isLate ? `${where}: nothing is heard of it for five minutes` : undefined
+  if (isSilent && forMs > STEP_WITHIN_MS) return `${where}: nothing is heard of it for five minutes`
+  // What is at it may have to wait for others that are replaced there.
+  return forMs > REPORTED_WITHIN_MS ? `${where}: it did not come up within an hour` : undefined
 }
 
 function changed(place: PoolPlace, runs: Runs, state: PoolState): PoolPlace {

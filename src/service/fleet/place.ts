@@ -37,7 +37,7 @@ const BEGIN_WITHIN_MS = 60_000
 /** What is tried is taken back within a minute, and all that follows takes a few seconds. */
 const TRIED_BEGINS_WITHIN_MS = 45_000
 
-/** It has waited ten seconds for the store by then. */
+/** How soon it is looked whether the store is there again. */
 const STORE_AGAIN_MS = 3_000
 
 /** What a supervisor keeps running: one instance after another, at the most two while one replaces the other. */
@@ -180,7 +180,8 @@ export class Place {
       log.info({ ...about, exit: exitText(exit), cause: life.cause }, 'an instance has ended')
     else {
       log.warn({ ...about, exit: exitText(exit), cause: life.cause ?? 'crash' }, 'an instance died')
-      onDeath(life)
+      // What has not come to the store is not listed there, and has taken nothing.
+      if (!isWithoutStore(life)) onDeath(life)
     }
     if (this.life === life) this.startAgain(life)
   }
@@ -193,7 +194,7 @@ export class Place {
       this.start()
       return
     }
-    if (!life.hasWorked && life.exit?.code === WITHOUT_STORE) {
+    if (isWithoutStore(life)) {
       // It is no fault of what runs here.
       this.callOff = callAfter(STORE_AGAIN_MS, () => this.start())
       return
@@ -232,6 +233,11 @@ export class Place {
     if (!(await endsWithin(this.parts.endMs, life.ended))) life.process.kill()
     await life.ended
   }
+}
+
+/** True if it has ended because it did not reach the store. */
+function isWithoutStore({ hasWorked, exit }: Life): boolean {
+  return !hasWorked && exit?.code === WITHOUT_STORE
 }
 
 /** True if it has ended as it was asked to, and so has given back what it ran. */

@@ -189,10 +189,12 @@ export class PoolPlaces implements Work {
     const { place, runs: before } = held
     const { life } = place
     held.runs = runs
-    if (place.standing === 'stopped') return undefined
+    const isStopped = () => place.standing === 'stopped'
+    if (isStopped()) return undefined
     if (place.standing === 'works') {
       const why = await supervisor.renew(place, isTried ? PROOF_MS : 0)
-      if (why === undefined) return undefined
+      // What somebody has stopped meanwhile has it when it is started.
+      if (why === undefined || isStopped()) return undefined
       if (place.life === life) {
         held.runs = before
         return why
@@ -208,6 +210,7 @@ export class PoolPlaces implements Work {
     const untilMs = nowMs() + PROVEN_WITHIN_MS
     while (nowMs() < untilMs && !this.stopping.signal.aborted) {
       if (place.standing === 'crash-looping') return 'its instances die again and again'
+      if (place.standing === 'stopped') return undefined
       const isOld = place.life !== undefined && nowMs() - place.life.startedAtMs > PROOF_MS
       if (place.standing === 'works' && isOld) return undefined
       await pause(BUSY_EVERY_MS, this.stopping.signal)

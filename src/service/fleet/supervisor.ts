@@ -205,7 +205,10 @@ export class Supervisor implements Work {
   private replaceInTurn(place: Place, life: Life, cause: EndCause): void {
     if (!this.mayLeave(life)) return
     life.isLeaving = true
-    this.replacing = this.replacing.then(() => this.replace(place, life, cause))
+    this.replacing = this.replacing.then(() =>
+      // What was before it in the queue has replaced it already, or has failed, and answered who asked.
+      place.life === life && life.isLeaving ? this.replace(place, life, cause) : undefined,
+    )
   }
 
   /** Whoever orders it is not put off, and is answered by what is under way already. */
