@@ -121,7 +121,7 @@ function turn(whileHidden: () => Promise<void>): void {
   if (isHeld) return
   const nowMs = Date.now()
   if (document.hidden) {
-    if (nowMs - askedAtMs < HIDDEN_EVERY_MS || isLoggedOut()) return
+    if (nowMs - askedAtMs < HIDDEN_EVERY_MS) return
     askedAtMs = nowMs
     void whileHidden()
     return
@@ -137,14 +137,10 @@ function turn(whileHidden: () => Promise<void>): void {
 
 function everyMs(isLive: boolean): number {
   const trouble = troubleOfPage()?.trouble
-  // Whoever logs in again comes back to the tab.
-  if (isLoggedOut()) return Number.POSITIVE_INFINITY
+  // Whoever logs in again does so in this tab, or in one beside it.
+  if (trouble?.status === 401) return HIDDEN_EVERY_MS
   if (trouble?.status === 429) return Math.max(READ_EVERY_MS, trouble.waitMs)
   return isLive && trouble === undefined ? READ_EVERY_MS : LOOK_OFTEN_MS
-}
-
-function isLoggedOut(): boolean {
-  return troubleOfPage()?.trouble.status === 401
 }
 
 function again(topics?: readonly Topic[]): void {

@@ -44,8 +44,9 @@ export function apiPath({ system, name }: Pick<One, 'system' | 'name'>): string 
   return `schedules/${encodeURIComponent(system)}/${encodeURIComponent(name)}`
 }
 
-/** Triggers that nobody has answered yet, by what is asked: asked again with its id, it is the same round. */
-const unanswered = new Map<string, string>()
+/** Triggers that nobody has answered yet, by what is asked: asked again soon with its id, it is the same round. */
+const unanswered = new Map<string, { readonly id: string; readonly atMs: number }>()
+const AGAIN_WITHIN_MS = 60_000
 const asking = new Set<string>()
 
 function triggerPath(one: One): string {
@@ -56,8 +57,11 @@ async function trigger(one: One): Promise<void> {
   const path = triggerPath(one)
   if (asking.has(path)) return
   asking.add(path)
-  const id = unanswered.get(path) ?? `console-${Date.now().toString(36)}`
-  unanswered.set(path, id)
+  const nowMs = Date.now()
+  const before = unanswered.get(path)
+  const isAgain = before !== undefined && nowMs - before.atMs < AGAIN_WITHIN_MS
+  const id = isAgain ? before.id : `console-${nowMs.toString(36)}`
+  unanswered.set(path, isAgain ? before : { id, atMs: nowMs })
   draw()
   const isAnswered = await act(path, { method: 'POST', body: { id } }, (answer) => {
     const { round } = answer as TriggerJson
