@@ -76,15 +76,15 @@ export class BullJobQueues implements JobQueues, JobReader {
     // A call's round is its own, and its job may have ended and be gone by now.
     if (submission.runTerms.call) return
     const { submittedAtMs } = submission
-    const found = await this.made(id, queue)
-    if (found?.atMs === submittedAtMs) return
+    const madeAtMs = await this.madeAtMs(id, queue)
+    if (madeAtMs === submittedAtMs) return
     // Who adds this one was held up meanwhile: the round was opened again, or its record lost and submitted anew.
-    if (found && found.atMs > submittedAtMs && !found.isOver)
+    if (madeAtMs !== undefined && madeAtMs > submittedAtMs)
       throw new Error(`a job of a later submission is in ${queue}`)
     // An earlier submission's, whose record is gone: a job's id is its round's, so BullMQ takes the new one for the same.
     await this.open(queue).remove(roundKey(id))
     await this.put(id, submission, queue)
-    if ((await this.made(id, queue))?.atMs !== submittedAtMs)
+    if ((await this.madeAtMs(id, queue)) !== submittedAtMs)
       throw new Error(`a job of an earlier submission is being run in ${queue}`)
   }
 
@@ -122,13 +122,10 @@ export class BullJobQueues implements JobQueues, JobReader {
     await this.open(queue).add(id.system, data ?? null, marked)
   }
 
-  /** When the submission was made that the round's job in the queue is of, and whether it has ended. */
-  private async made(id: RoundId, queue: string) {
-    const key = queueKey(queue, roundKey(id), this.client)
-    const [atMs, endedAtMs] = await this.client.hmget(key, 'timestamp', 'finishedOn')
-    return typeof atMs === 'string'
-      ? { atMs: Number(atMs), isOver: typeof endedAtMs === 'string' }
-      : undefined
+  /** When the submission was made that the round's job in the queue is of; undefined where there is none. */
+  private async madeAtMs(id: RoundId, queue: string): Promise<number | undefined> {
+    const atMs = await this.client.hget(queueKey(queue, roundKey(id), this.client), 'timestamp')
+    return typeof atMs === 'string' ? Number(atMs) : undefined
   }
 
   async find(id: RoundId, submission: JobMadeOf): Promise<JobContent | undefined> {

@@ -349,7 +349,7 @@ export interface JobQueues {
    * Makes the job of this submission exist in its queue. Harmless if it exists; one that an earlier submission of the round has left
    * there gives way to it.
    *
-   * @throws Error also while a worker has such a one, or one of a later submission has not ended
+   * @throws Error also while a worker has such a one, or there is one of a later submission
    */
   add(id: RoundId, submission: SubmissionRecord & JobContent): Promise<void>
   /** What the job does that was made of the submission of this time; undefined if there is none any more. */

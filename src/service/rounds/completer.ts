@@ -5,6 +5,7 @@ import type { Terms } from '../../core/rounds/record.ts'
 import type { RoundId } from '../../core/rounds/round.ts'
 import type { Gate, Records, Report, Ruling } from '../../core/rounds/round-ports.ts'
 import type { Board } from './board.ts'
+import { gateValueOf } from './job-hold.ts'
 import type { RoundMemory } from './round-memory.ts'
 
 export interface CompleterParts {
@@ -41,9 +42,10 @@ export class Completer {
   /** Does what follows from an end that is recorded: its job ends too, and the gate is given back. */
   async follow(id: RoundId, ruling: Ruling<unknown>): Promise<void> {
     const { board, gate } = this.parts
+    const value = gateValueOf(ruling.record)
     await Promise.all([
       hasRoundJob(ruling) ? board.tell({ id, ...ruling }, 'finished') : undefined,
-      ruling.record.gate === undefined ? undefined : gate?.release(id, ruling.record.gate),
+      value === undefined ? undefined : gate?.release(id, value),
     ])
   }
 }

@@ -9,6 +9,7 @@ import { pause, within } from '../../waiting.ts'
 import { orLater } from '../or-later.ts'
 import type { Board } from './board.ts'
 import type { DeadlineWatch } from './deadline-watch.ts'
+import { gateValueOf } from './job-hold.ts'
 import type { Leadership, RoundMemory } from './round-memory.ts'
 
 /** The answer to a candidate. Anything but `lost` is a promise: you lead, under the fence of the record that was seen. */
@@ -155,7 +156,8 @@ export class Elector {
       }
 
       // Whoever took the lead back may have died before the gate was given up.
-      if (seen.record?.gate !== undefined && isVacant(seen.record)) await gate.release(id, seen.record.gate)
+      const left = seen.record && isVacant(seen.record) ? gateValueOf(seen.record) : undefined
+      if (left !== undefined) await gate.release(id, left)
       const pass = await gate.pass(id, Math.min(WRITE_WITHIN_MS, terms.leaseMs ?? GATE_TTL_MS))
       switch (pass.kind) {
         case 'passed':

@@ -16,6 +16,11 @@ export function holdText({ value, leaseMs, usual, region }: Hold): string {
   return `${value} ${leaseMs} ${JSON.stringify({ ...usual, region })}`
 }
 
+/** By what the gate is held for who leads the round, or has led it: an executor over HTTP has it by more than that. */
+export function gateValueOf({ gate }: RoundRecord): string | undefined {
+  return gate?.split(' ', 1)[0]
+}
+
 /** Undefined where no executor over HTTP has it. */
 export function holdIn({ starts, gate, identity }: RoundRecord): Hold | undefined {
   const [, value, leaseMs, rest = '{}'] = /^(\S+) (\d+) (\{.*\})$/.exec(gate ?? '') ?? []

@@ -157,7 +157,29 @@ export class JobRunner {
     const { lock } = hold
     if (!lock) return this.record.start(attempt)
     const goesOn = () => hold.isHeld() && !stop.aborted
-    return untilAnswered(() => this.record.start(attempt, { lock }), goesOn)
+    return this.untilAnswered(attempt.id, () => this.record.start(attempt, { lock }), goesOn)
+  }
+
+  /**
+   * Asks the record again and again while it cannot answer, and this goes on. Only who ran a handler knows how it ended: were that given
+   * up, it would be run again, or be taken to have come to no end. Whoever has started it since has another fence, and a report is refused.
+   */
+  private async untilAnswered<T>(id: RoundId, ask: () => Promise<T>, goesOn: () => boolean): Promise<T> {
+    let isTold = false
+    for (;;) {
+      try {
+        return await ask()
+      } catch (error) {
+        if (!(error instanceof GoneError && error.code === 'STORE_UNAVAILABLE') || !goesOn()) throw error
+        if (!isTold)
+          this.parts.log.warn(
+            { round: roundKey(id), cause: error.message },
+            'asked again until it is recorded',
+          )
+        isTold = true
+        await pause(ASK_AGAIN_MS * (0.5 + Math.random()))
+      }
+    }
   }
 
   /** Looked at in the moment in which the handler would begin. */
@@ -238,7 +260,7 @@ export class JobRunner {
     if (lock) await hold.rest()
     const tellApart = async () => {
       const tell = () => this.record.complete(id, reporter, terms, result, lock)
-      const end = await untilAnswered(tell, () => !stop.aborted)
+      const end = await this.untilAnswered(id, tell, () => !stop.aborted)
       if (lock) hold.letGo()
       return end
     }
@@ -274,7 +296,7 @@ export class JobRunner {
     if (isFinal) {
       if (hold.lock) await hold.rest()
       const tell = () => this.record.fail(id, reporter, terms, failure.reason, hold.lock)
-      await untilAnswered(tell, () => !stop.aborted)
+      await this.untilAnswered(id, tell, () => !stop.aborted)
       if (hold.lock) hold.letGo()
     } else {
       // Nobody waits for it: the lock that the queue looks at may be about to end.
@@ -285,21 +307,6 @@ export class JobRunner {
 }
 
 const ASK_AGAIN_MS = 250
-
-/**
- * Asks the record again and again while it cannot answer, and this goes on. Only who ran a handler knows how it ended: were that given
- * up, it would be run again, or be taken to have come to no end. Whoever has started it since has another fence, and a report is refused.
- */
-async function untilAnswered<T>(ask: () => Promise<T>, goesOn: () => boolean): Promise<T> {
-  for (;;) {
-    try {
-      return await ask()
-    } catch (error) {
-      if (!(error instanceof GoneError && error.code === 'STORE_UNAVAILABLE') || !goesOn()) throw error
-      await pause(ASK_AGAIN_MS * (0.5 + Math.random()))
-    }
-  }
-}
 
 /** A call's handler is told to end a moment after its time is over: whoever waits for it says so first. */
 const CALL_GRACE_MS = 250

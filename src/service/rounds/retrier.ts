@@ -8,6 +8,7 @@ import { orLater } from '../or-later.ts'
 import type { Board } from './board.ts'
 import type { DeadlineWatch } from './deadline-watch.ts'
 import { queueJob } from './dispatcher.ts'
+import { gateValueOf } from './job-hold.ts'
 import type { RoundMemory } from './round-memory.ts'
 
 /** A round may be submitted anew as often between our look and our step. */
@@ -88,7 +89,8 @@ export class Retrier {
     const { record, submission } = opened
     // Of a leader who may be silent, but whom nobody is to wait for any more.
     const isOver = before?.fence !== record?.fence
-    if (before?.gate !== undefined && isOver) await gate?.release(id, before.gate)
+    const value = before && gateValueOf(before)
+    if (value !== undefined && isOver) await gate?.release(id, value)
     if (submission)
       await orLater(log, about, 'job not queued anew yet; the sweeper will', async () => {
         await queueJob(jobs, id, submission)
