@@ -149,7 +149,7 @@ it('keeps large numbers in the data of a schedule as they are, deep in it too', 
 
 it.each([
   ['told to ask less', 429, 'RATE_LIMITED', 3],
-  ['logged out', 401, 'UNAUTHORIZED', 1],
+  ['logged out', 401, 'UNAUTHORIZED', 2],
 ])('asks no more often where it is %s', async (_, status, code, most) => {
   const { page } = await openWindow(browser, server.url)
   await page.clock.install()
