@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, it } from 'vitest'
 import { tokenIdentity } from '../../src/core/rounds/candidate.ts'
 import { connect, disconnect, type RedisClient } from '../../src/redis/connections.ts'
 import { RedisRecords } from '../../src/store/records/redis-records.ts'
+import { TOUCH_MS } from '../../src/store/records/system-index.ts'
 import { silentLog } from '../support/log.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 
@@ -119,4 +120,22 @@ it('lets one process empty an outbox at a time', async () => {
   await records.release(system)
   expect(await other.claim(system)).toBe(true)
   await expect.poll(() => records.claim(system), { timeout: 30_000 }).toBe(true)
+})
+
+it('lets a system go on that was in use a moment ago while its index cannot be written, and no other', async () => {
+  await records.decide({ system, round: 'r' }, anna, { deadlineMs: 60_000 })
+  // As where another node of a Cluster keeps it, and is away.
+  await client.set('gone:systems', 'no list of systems')
+  // Until it would say again that the system is in use.
+  await new Promise((resolve) => setTimeout(resolve, TOUCH_MS + 100))
+  const decide = (of: string) =>
+    records.decide({ system: of, round: randomUUID() }, anna, { deadlineMs: 60_000 })
+  expect(await Promise.all([decide(system), decide(system)])).toMatchObject([
+    { verdict: 'elected' },
+    { verdict: 'elected' },
+  ])
+  await expect(decide(randomUUID())).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+  await client.del('gone:systems')
+  await decide(system)
+  await expect.poll(() => client.zscore('gone:systems', system)).not.toBeNull()
 })

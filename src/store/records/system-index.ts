@@ -25,6 +25,8 @@ export const TOUCH_MS = 2_000
 const ACTIVE_MS = 30_000
 /** The same of one that has no overdue rounds. */
 const OVERDUE_MS = 60_000
+/** How late it may be said again that a system is in use: what is left by a step of until then is found before the system is looked at no more. */
+const SAID_WITHIN_MS = ACTIVE_MS - 10_000
 const MAX_KNOWN = 10_000
 const WINDOW = 1_000
 const FIRST_LATEST = 100
@@ -48,6 +50,8 @@ export const WANTS_OF_SYSTEMS: readonly Want[] = [
 export class SystemIndex {
   private readonly steps: Steps<'enlist' | 'settle'>
   private readonly touched = new LRUCache<string, number>({ max: MAX_KNOWN })
+  /** What is being said, by system. */
+  private readonly saying = new Map<string, Promise<void>>()
   private readonly dueKnown = new LRUCache<string, number>({ max: MAX_KNOWN })
 
   constructor(
@@ -62,17 +66,33 @@ export class SystemIndex {
     })
   }
 
-  /** Says that a system is in use. To be sent before the step that uses it; undefined where it was said a moment ago. */
-  touch(system: string): Promise<unknown> | undefined {
+  /**
+   * Says that a system is in use. To be sent before the step that uses it.
+   *
+   * @returns what that has to wait for; undefined where it was said not long ago: in a Cluster the nodes that keep the indexes may be
+   * away, and those of the system well
+   */
+  touch(system: string): Promise<void> | undefined {
     const nowMs = performance.now()
-    const touchedMs = this.touched.get(system)
-    if (touchedMs !== undefined && nowMs - touchedMs < TOUCH_MS) return undefined
+    const sinceMs = nowMs - (this.touched.get(system) ?? Number.NEGATIVE_INFINITY)
+    if (sinceMs < TOUCH_MS) return undefined
+    const said = this.saying.get(system) ?? this.say(system, nowMs)
+    if (sinceMs >= SAID_WITHIN_MS) return said
+    said.catch(() => undefined)
+    return undefined
+  }
+
+  private say(system: string, nowMs: number): Promise<void> {
     const keptMs = this.retentionMs === 0 ? 0 : this.retentionMs + 60_000
     const name = escapePart(system)
-    return Promise.all([
+    const said = Promise.all([
       this.steps.enlist(SYSTEMS_KEY, name, keptMs),
       this.steps.enlist(ACTIVE_KEY, name, 0),
-    ]).then(() => this.touched.set(system, nowMs))
+    ])
+      .then(() => void this.touched.set(system, nowMs))
+      .finally(() => this.saying.delete(system))
+    this.saying.set(system, said)
+    return said
   }
 
   /** Says that a system may have overdue rounds. To be sent before the step that makes one so. */
