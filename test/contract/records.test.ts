@@ -377,6 +377,19 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     expect(record.lease).toEqual({ ms: 200, expiresAtMs: record.electedAtMs + 200 })
   })
 
+  describe('a start behind a gate elsewhere', () => {
+    it('is the same where it is asked again behind the same, and else another', async () => {
+      const job = { address: 'worker', identity: JOB_IDENTITY }
+      const runTerms = { ifExecutorDies: 'fail' } as const
+      await records.submit(id, { queue: 'mailer', data: 1, queueTerms: {}, runTerms })
+      const first = await records.start(id, job, terms, 9, { pass: 'one' })
+      expect(first).toMatchObject({ verdict: 'started', fence: 1, nth: 1 })
+      expect(await records.start(id, job, terms, 9, { pass: 'one' })).toEqual(first)
+      expect((await records.read(id)).record).toMatchObject({ fence: 1, starts: 1 })
+      expect((await records.start(id, job, terms, 9, { pass: 'two' })).verdict).toBe('spent')
+    })
+  })
+
   describe('a decision that nobody was told of', () => {
     const nobody = caller()
 

@@ -171,32 +171,6 @@ describe('a start that was taken along with its job', () => {
     expect(here.told).toHaveLength(1)
   })
 
-  it('is asked for again behind the same lock where its answer was lost: it is the one start that a job may have', async () => {
-    const here = await taken()
-    const again = { system: 's', round: 'again' }
-    await here.records.submit(again, {
-      queue: 'mailer',
-      data: null,
-      queueTerms: {},
-      runTerms: { ifExecutorDies: 'fail' },
-    })
-    const start = here.records.start.bind(here.records)
-    let lost = 2
-    here.records.start = async (...asked) => {
-      const ruling = await start(...asked)
-      lost -= 1
-      if (lost >= 0) throw new GoneError('STORE_UNAVAILABLE', 'no answer')
-      return ruling
-    }
-    const { taken: _, ...attempt } = here.attempt
-    const handler = vi.fn(ends)
-    expect(await here.runner.run({ ...attempt, id: again }, handler, going)).toMatchObject({
-      kind: 'completed',
-    })
-    expect(handler).toHaveBeenCalledTimes(1)
-    expect((await here.records.read(again)).record?.fence).toBe(1)
-  })
-
   it('is no death, and leaves the gate, where its job is not run here after all', async () => {
     const here = await taken({ ifExecutorDies: 'fail' })
     await here.runner.handBack(here.attempt)
@@ -222,5 +196,33 @@ describe('rounds that came to no end often', () => {
     end('done')
     expect(await killer).toMatchObject({ kind: 'completed' })
     expect(await here.runner.run(of('innocent'), ends, going)).toMatchObject({ kind: 'completed' })
+  })
+})
+
+describe.each([
+  ['the record keeps', true],
+  ['nodes of its own keep', false],
+])('a start whose answer was lost, behind a gate that %s', (_, isWithin) => {
+  it('is asked for again, and is the one start that a job may have', async () => {
+    const nowMs = () => 1_000
+    const records = new MemoryRecords(nowMs)
+    const gate = new MemoryGate(nowMs, isWithin ? records.locks : undefined)
+    const { rounds } = notedRounds()
+    const runner = new JobRunner({ records, rounds, gate, log: silentLog, nowMs, gateTtlMs: GATE_TTL_MS })
+    const runTerms = { ifExecutorDies: 'fail' } as const
+    await records.submit(id, { queue: 'mailer', data: null, queueTerms: {}, runTerms })
+    const start = records.start.bind(records)
+    let lost = 2
+    records.start = async (...asked) => {
+      const ruling = await start(...asked)
+      lost -= 1
+      if (lost >= 0) throw new GoneError('STORE_UNAVAILABLE', 'no answer')
+      return ruling
+    }
+    const attempt = { id, address: 'w@h:1', number: 1, isLast: true, isFirst: true }
+    const handler = vi.fn(ends)
+    expect(await runner.run(attempt, handler, going)).toMatchObject({ kind: 'completed' })
+    expect(handler).toHaveBeenCalledTimes(1)
+    expect((await records.read(id)).record?.fence).toBe(1)
   })
 })

@@ -1,5 +1,7 @@
 /** The longest deadline. Records outlive it, so that an unreported round is never forgotten before it is red. */
 export const MAX_DEADLINE_MS = 7 * 86_400_000
+/** Before that by which a worker has passed a gate elsewhere, as the record keeps it: no gate's value, and no hold, begins so. */
+export const PASS_MARK = '='
 
 /** How a round ended: its work is done, or its leader gave up with a reason. */
 export type Outcome = 'completed' | 'failed'

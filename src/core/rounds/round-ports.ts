@@ -50,6 +50,8 @@ export interface StartBehind {
   readonly hold?: string
   /** Taken in the same step, where the round is started; missing: the gate is somewhere else. */
   readonly lock?: GateLock
+  /** By what a worker has passed a gate that is somewhere else: asked again behind the same, it is the same start. */
+  readonly pass?: string
 }
 
 export type FinishRuling = { readonly verdict: 'recorded' | 'alreadyRecorded' } | Ruling<'refused'>

@@ -31,7 +31,7 @@ export class GateHold {
   constructor(
     private readonly parts: GateHoldParts,
     private readonly id: RoundId,
-    private readonly value: string,
+    readonly value: string,
     askedAtMs: number,
     readonly lock?: GateLock,
   ) {

@@ -96,9 +96,12 @@ export class JobRecord {
   /**
    * Makes the job leader, under a new fence; or says how the attempt ends because it may not be started.
    *
-   * @param behind how it is held there, and the gate's lock
+   * @param behind how it is held there, and the gate's lock, or by what that was passed
    */
-  async start(attempt: Attempt, behind?: Pick<StartBehind, 'hold' | 'lock'>): Promise<Started | NotStarted> {
+  async start(
+    attempt: Attempt,
+    behind?: Pick<StartBehind, 'hold' | 'lock' | 'pass'>,
+  ): Promise<Started | NotStarted> {
     const { id, address, number, madeForMs } = attempt
     const job = { address, identity: JOB_IDENTITY }
     // Failed attempts are counted by the queue; what is bounded here are starts that never came to an end.

@@ -150,14 +150,13 @@ export class JobRunner {
   }
 
   /**
-   * Starts it in a step of its own. Sent again behind the same lock it answers as at first: else a start whose answer was lost would be
+   * Starts it in a step of its own. Sent again behind the same gate it answers as at first: else a start whose answer was lost would be
    * one that came to no end, and of a job that may be started only once the only one.
    */
   private async startApart(attempt: Attempt, hold: GateHold, stop: AbortSignal) {
-    const { lock } = hold
-    if (!lock) return this.record.start(attempt)
+    const behind = hold.lock ? { lock: hold.lock } : { pass: hold.value }
     const goesOn = () => hold.isHeld() && !stop.aborted
-    return this.untilAnswered(attempt.id, () => this.record.start(attempt, { lock }), goesOn)
+    return this.untilAnswered(attempt.id, () => this.record.start(attempt, behind), goesOn)
   }
 
   /**

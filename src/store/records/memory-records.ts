@@ -23,6 +23,7 @@ import {
   MAX_ENDS,
   MAX_EVENTS,
   MAX_REFUSALS,
+  PASS_MARK,
   type RoundEnd,
   type RoundEvent,
   type RoundRecord,
@@ -133,7 +134,7 @@ export class MemoryRecords implements Records, RoundNews {
     candidate: Candidate,
     usual: Terms,
     maxStarts: number,
-    { madeForMs, hold, lock }: StartBehind = {},
+    { madeForMs, hold, lock, pass }: StartBehind = {},
   ): Promise<StartRuling> {
     const key = roundKey(id)
     const nowMs = this.nowMs()
@@ -150,6 +151,9 @@ export class MemoryRecords implements Records, RoundNews {
       if (holder.value !== lock.value || before?.identity !== candidate.identity) return { verdict: 'held' }
       return { verdict: 'started', fence: before.fence, nth: counted, ...terms }
     }
+    const by = pass === undefined ? hold : PASS_MARK + pass
+    if (before && pass !== undefined && before.gate === by)
+      return { verdict: 'started', fence: before.fence, nth: counted, ...terms }
     if (giveUpInMs !== undefined && giveUpInMs <= 0) return { verdict: 'late', fence: before?.fence ?? 0 }
     if (before && !isVacant(before) && before.identity !== candidate.identity) return this.ruling('lost', key)
     const deadlineMs = restOfDeadline(submission, nowMs) ?? usual.deadlineMs
@@ -160,7 +164,7 @@ export class MemoryRecords implements Records, RoundNews {
     if (lock) this.locks.set(lock.key, { value: lock.value, untilMs: nowMs + lock.ttlMs })
     const place = this.places.get(key)
     if (starts > 0) this.noteLead(key, before)
-    const record = { ...this.lead(id, candidate, { deadlineMs }, hold), starts: starts + 1 }
+    const record = { ...this.lead(id, candidate, { deadlineMs }, by), starts: starts + 1 }
     this.records.set(key, record)
     if (place) this.places.set(key, place)
     return { verdict: 'started', fence: record.fence, nth: counted + 1, ...terms }

@@ -9,7 +9,7 @@
 --
 -- Fields are one letter and times relative to the election, because a hash of short fields is stored compactly:
 --   l leader  L what it calls itself  i identity ('' = its decision was taken back)  f fence  e elected at (ms)  d deadline (ms after e; until a worker starts it, after s)  t lease (ms)  x lease end (ms after e)
---   g gate value, of a job that was taken over HTTP its hold  m 1 once the leader has asked again  c outcome (c completed, f failed)  b completed by (absent: the leader's address; `:port` where the host is
+--   g gate value, of a job that was taken over HTTP its hold, of one behind a gate elsewhere = and that  m 1 once the leader has asked again  c outcome (c completed, f failed)  b completed by (absent: the leader's address; `:port` where the host is
 --   the same)  w completer's identity (absent: the leader)  a completed (ms after e)  r detail
 -- and of a submitted round, which has these before it has a leader:
 --   q queue  s submitted at (ms)  h digest of the data  o how it is run (JSON)  n starts  v of them given back

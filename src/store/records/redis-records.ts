@@ -15,6 +15,7 @@ import {
 import {
   type Completion,
   MAX_DEADLINE_MS,
+  PASS_MARK,
   type RoundEnd,
   type RoundEvent,
   type RoundRecord,
@@ -189,11 +190,17 @@ export class RedisRecords implements Records {
     candidate: Candidate,
     terms: Terms,
     maxStarts: number,
-    { madeForMs = '', hold = '', lock }: Omit<StartBehind, 'madeForMs'> & { madeForMs?: number | '' } = {},
+    {
+      madeForMs = '',
+      hold = '',
+      lock,
+      pass,
+    }: Omit<StartBehind, 'madeForMs'> & { madeForMs?: number | '' } = {},
   ): Promise<StartRuling> {
     const { address, identity } = candidate
     return this.attempt('start', id, async () => {
-      const own = [address, identity, terms.deadlineMs, maxStarts, madeForMs, hold]
+      const by = pass === undefined ? hold : PASS_MARK + pass
+      const own = [address, identity, terms.deadlineMs, maxStarts, madeForMs, by]
       return startRulingOf(await this.gatedStep('start', id, own, lock))
     })
   }

@@ -1,6 +1,7 @@
 -- A worker starts an attempt at the round's job. The leader is the job, so a later attempt is the same leader with a
 -- higher fence. ARGV: 3 address  4 identity  5 deadline ms where the submission set none  6 most starts
--- 7 when the submission was made that the job is of ('' = not known)  8 by what its executor over HTTP holds it ('' = a worker's own)
+-- 7 when the submission was made that the job is of ('' = not known)  8 by what its executor over HTTP holds it; or behind = what a
+-- worker has passed a gate elsewhere by ('' = neither)
 -- and where the gate is passed with it 9 value of the lock  10 its ttl ms
 -- Starts that were given back do not count. Returns started, now, fence, how it is run (JSON), which counted start it is, and of a call
 -- in how many ms it is given up; or why it is not started, now and the record.
@@ -23,6 +24,10 @@ if GATE and not redis.call('SET', GATE, ARGV[9], 'NX', 'PX', ARGV[10]) then
     return { 'started', now, tonumber(record.f), record.o or '', starts - givenBack, giveUpInMs or '' }
   end
   return { 'held', now }
+end
+-- The same behind a gate elsewhere.
+if record.g and record.g == ARGV[8] and record.i == ARGV[4] and string.sub(ARGV[8], 1, 1) == '=' then
+  return { 'started', now, tonumber(record.f), record.o or '', starts - givenBack, giveUpInMs or '' }
 end
 local function notStarted(refusal)
   if GATE then redis.call('DEL', GATE) end
