@@ -3,20 +3,23 @@ import { join } from 'node:path'
 import { expect, it } from 'vitest'
 import { BUGS } from '../../chaos/bugs.ts'
 import { CLOCK_OF_A_KEY } from '../../chaos/scenarios/clocks.ts'
-import { OTHER_BUILD } from '../../chaos/tree.ts'
+import { OTHER_BUILD, type Patch } from '../../chaos/tree.ts'
 import { ROOT } from '../support/snippets.ts'
 
-it('finds the text of every seeded bug, and of what else is run in a copy, once in its file', () => {
-  const copies = [
-    { name: 'the clock of a key', patches: CLOCK_OF_A_KEY },
-    { name: 'another build', patches: OTHER_BUILD },
-  ]
-  const patches = [...BUGS, ...copies].flatMap(({ name, patches }) =>
-    patches.map((patch) => ({ name, ...patch })),
-  )
-  expect(patches.length).toBeGreaterThanOrEqual(BUGS.length)
-  const found = patches.map(({ name, file, find }) => ({
-    name,
+interface Copy {
+  readonly name: string
+  readonly patches: readonly Patch[]
+}
+
+const COPIES: readonly Copy[] = [
+  ...BUGS,
+  { name: 'the clock of a key', patches: CLOCK_OF_A_KEY },
+  { name: 'another build', patches: OTHER_BUILD },
+]
+
+it.each(COPIES)('$name still has what it replaces, once in its file', ({ patches }) => {
+  expect(patches.length).toBeGreaterThan(0)
+  const found = patches.map(({ file, find }) => ({
     file,
     times: readFileSync(join(ROOT, file), 'utf8').split(find).length - 1,
   }))
