@@ -1,6 +1,6 @@
 import { defineConfig } from 'vitest/config'
 
-/** Apart from `npm test`, because it needs Go, Java, Mono, PHP, Ruby, PostgreSQL, MariaDB, Helm, zsh and fish on the machine. */
+/** Apart from `npm test`, because it needs Go, Java, Mono, PHP, Ruby, PostgreSQL, MariaDB, Helm, cron (as root), zsh and fish on the machine. */
 export default defineConfig({
   test: {
     globalSetup: 'test/support/global-setup.ts',
