@@ -719,6 +719,18 @@ export const BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: 'lock-by-own-clock',
+    about: 'workers renew the locks of their jobs when that is due by their own clock',
+    caughtBy: 'long-job-clocks',
+    patches: [
+      {
+        file: 'src/queue/heard-worker.ts',
+        find: 'return super.set(id, { ...tracked, ts: Number.NEGATIVE_INFINITY })',
+        replace: 'return super.set(id, tracked)',
+      },
+    ],
+  },
+  {
     name: 'timer-overflows',
     about: 'a time limit of months is given to a timer that cannot hold it, and fires at once',
     caughtBy: 'times-long',

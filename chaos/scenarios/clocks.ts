@@ -10,6 +10,8 @@ const DAY_MS = 86_400_000
 const HOUR_MS = 3_600_000
 /** What delayed jobs wait. */
 const WAIT_MS = 3_000
+/** Of a probe a lock is a second long. */
+const LONGER_THAN_A_LOCK_MS = 3_000
 /** A worker looks each second, on a machine that may be busy. */
 const LATE_MS = 8_000
 
@@ -107,6 +109,22 @@ export const CLOCKS: readonly Scenario[] = [
     },
   },
   {
+    name: 'long-job-clocks',
+    proves:
+      'workers whose clocks are an hour slow and an hour fast keep the locks of jobs that take longer than those: each attempt is one start, and is counted',
+    async run(world) {
+      const redis = await world.redis()
+      const facades = [await world.facade(redis)]
+      const fast = await world.worker(redis, { clockOffsetMs: HOUR_MS })
+      await world.worker(redis, { clockOffsetMs: -HOUR_MS })
+      await failThrice(world, facades, names('round', 6))
+      // Beside one that is fast nobody sees what a slow one leaves to it.
+      world.fault('the worker whose clock is fast ends')
+      await fast.stop()
+      await failThrice(world, facades, names('slow', 6))
+    },
+  },
+  {
     name: 'list-clocks',
     proves: 'facades at 1970 and forty days ahead hide no system from the list of those with a right clock',
     isShort: true,
@@ -189,4 +207,22 @@ async function startOnTime(
     world.claim(atMs >= fromMs - 2, `${round} started ${Math.round(fromMs - atMs)} ms early`)
     world.claim(atMs <= untilMs, `${round} started late`)
   }
+}
+
+/** Jobs of three attempts, each longer than its lock, that all fail. */
+async function failThrice(world: World, facades: readonly Process[], rounds: readonly string[]) {
+  const data = { sleepMs: LONGER_THAN_A_LOCK_MS, fails: true }
+  await each(rounds, async (round) => {
+    await untilTold(world, facades, 'submit', round, { body: { worker: 'probe', data } })
+  })
+  const { url } = facades[0] as Process
+  const hasFailed = async (round: string) =>
+    (await world.to(url).call('round', round)).record?.state === 'failed'
+  await world.until(
+    async () => (await Promise.all(rounds.map(hasFailed))).every(Boolean),
+    'all have failed',
+    12 * LONGER_THAN_A_LOCK_MS,
+  )
+  const starts = world.readEffects().filter(({ round }) => rounds.includes(round)).length
+  world.claim(starts === 3 * rounds.length, `${rounds.length} rounds were started ${starts} times`)
 }

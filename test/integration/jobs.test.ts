@@ -381,6 +381,33 @@ describe('a delay', () => {
   )
 })
 
+describe('a worker whose clock is behind', () => {
+  it('keeps the lock of a job that takes longer than it, and counts each attempt that fails', async () => {
+    const own = await startRedis()
+    const env = { REDIS_URL: own.url }
+    const [facade, worker] = await Promise.all([
+      startServeProcess(env),
+      startWorkProcess(builtPath('test/support/workers'), env, -3_600_000),
+    ])
+    try {
+      await fetch(`${facade.url}/api/v1/submit/mail/long`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: '{"worker":"probe","attempts":2,"data":{"sleepMs":3000,"failures":2}}',
+      })
+      const ended = await fetch(`${facade.url}/api/v1/rounds/mail/long?wait=45s`)
+      expect(await ended.json()).toMatchObject({
+        state: 'failed',
+        completion: { reason: 'attempt 2 fails as asked' },
+        job: { starts: 2 },
+      })
+    } finally {
+      await Promise.all([worker.stop(), facade.stop()])
+      await own.stop()
+    }
+  }, 60_000)
+})
+
 describe('a worker', () => {
   it('tries again after a failure, and completes with the result', async () => {
     const round = randomUUID()
