@@ -165,6 +165,7 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
   app.decorate('timer', (route: string) => parts.metrics.timer(route))
   app.decorateRequest('keyId', undefined)
   app.decorateRequest('sessionKey', undefined)
+  app.decorateRequest('isStillIn', undefined)
   app.decorateReply('told', undefined)
   app.decorateReply('hasChangedNothing', false)
   addHooksAskedFor(app, parts)

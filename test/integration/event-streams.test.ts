@@ -1,10 +1,14 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect } from 'node:net'
 import Fastify, { type FastifyInstance } from 'fastify'
-import { expect, it, onTestFinished } from 'vitest'
+import { describe, expect, it, onTestFinished } from 'vitest'
 import { type EventStream, eventStreams } from '../../src/http/event-stream.ts'
 import type { Pages } from '../../src/http/pages/pages.ts'
 import { changeStream, type StreamParts } from '../../src/http/pages/stream.ts'
+import { makeKey, revokeKey } from '../support/keys.ts'
+import { startRedis } from '../support/redis.ts'
+import { send } from '../support/requests.ts'
+import { startTestServer, type TestServer } from '../support/server.ts'
 
 /** Asks, and goes once it was heard. Returns when the server knows that it has gone. */
 async function askAndGo(app: FastifyInstance, path: string): Promise<void> {
@@ -63,4 +67,78 @@ it('of a page that has gone before it opens is read for by nobody', async () => 
   // A page that looks is read for at once.
   await new Promise((resolve) => setImmediate(resolve))
   expect(readings).toBe(0)
+})
+
+/** Reads a stream to its end. */
+async function listen({ url }: TestServer, path: string, headers: Record<string, string> = {}) {
+  const leaving = new AbortController()
+  onTestFinished(() => leaving.abort())
+  const { signal } = leaving
+  const answer = await fetch(`${url}${path}`, {
+    headers: { accept: 'text/event-stream', ...headers },
+    signal,
+  })
+  expect(answer.status).toBe(200)
+  let isOver = false
+  answer.text().then(
+    () => (isOver = true),
+    () => {},
+  )
+  return { isOver: () => isOver }
+}
+
+describe('a stream ends', () => {
+  const PATHS = ['/api/v1/fleet/events', '/api/v1/fleet/log']
+
+  it.each(PATHS)('with the key that it was opened with, and others go on: %s', async (path) => {
+    const redis = await startRedis()
+    const [key, other] = [await makeKey(redis, { actions: ['read'] }), await makeKey(redis)]
+    const server = await startTestServer({ redis })
+    const [stream, another] = [
+      await listen(server, path, key.headers),
+      await listen(server, path, other.headers),
+    ]
+    await revokeKey(redis, key)
+    await expect.poll(stream.isOver, { timeout: 30_000 }).toBe(true)
+    expect(another.isOver()).toBe(false)
+    await server.stop()
+    await redis.stop()
+  })
+
+  it('once keys are needed, where it was opened without one', async () => {
+    const redis = await startRedis()
+    const server = await startTestServer({ redis })
+    const streams = await Promise.all(
+      [...PATHS, '/console/api/fleet/log'].map((path) => listen(server, path)),
+    )
+    await makeKey(redis)
+    for (const stream of streams) await expect.poll(stream.isOver, { timeout: 30_000 }).toBe(true)
+    await server.stop()
+    await redis.stop()
+  })
+
+  it('with the session that it was opened with, and others of the same key go on', async () => {
+    const redis = await startRedis()
+    const key = await makeKey(redis, { actions: ['read'] })
+    const server = await startTestServer({ redis })
+    const post = (path: string, headers: Record<string, string>, body: string) =>
+      send(server.url, {
+        method: 'POST',
+        path,
+        headers: { 'content-type': 'application/x-www-form-urlencoded', origin: server.url, ...headers },
+        body,
+      })
+    const logIn = async () => {
+      const { headers } = await post('/login', {}, `key=${key.text}`)
+      return { cookie: headers['set-cookie']?.[0]?.split(';')[0] ?? '' }
+    }
+    const [session, other] = [await logIn(), await logIn()]
+    const path = '/console/api/fleet/log'
+    const [stream, another] = [await listen(server, path, session), await listen(server, path, other)]
+    await post('/logout', session, '')
+    await expect.poll(stream.isOver, { timeout: 30_000 }).toBe(true)
+    expect(another.isOver()).toBe(false)
+    await server.stop()
+    await redis.stop()
+  })
 })

@@ -20,6 +20,8 @@ declare module 'fastify' {
   interface FastifyRequest {
     /** The key of whoever is logged in, on the paths that a login opens, once it was looked at. */
     sessionKey: ApiKey | undefined
+    /** Whether whoever is logged in still is, on the same paths. */
+    isStillIn: (() => Promise<boolean>) | undefined
   }
 }
 
@@ -107,6 +109,16 @@ export class Access {
     if (this.keyring.isOpen) return undefined
     const found = this.bearer(request)
     return found instanceof GoneError ? found : forbidden(found, action, scope)
+  }
+
+  /** Whether who was let in to read of all systems would be still. False also where that cannot be told: who comes again hears why. */
+  async mayStillRead(request: FastifyRequest): Promise<boolean> {
+    try {
+      await this.waking('read')
+      return (await request.isStillIn?.()) ?? this.forbidden(request, 'read', 'all') === undefined
+    } catch {
+      return false
+    }
   }
 
   /**

@@ -76,6 +76,7 @@ export class Pages {
     scope: Scope,
   ): Promise<GoneError | undefined> {
     const { origins, keyring } = this.access
+    request.isStillIn = () => this.isIn(request)
     await this.access.waking(action)
     const foreign = isChange(request) ? origins.foreignChange(request) : origins.foreign(request)
     const refused = foreign ?? origins.unknownHost(request) ?? this.access.limitedAddress(request)
