@@ -29,6 +29,9 @@ it('has a line for each change, with who made it, and none for what was refused'
 
   expect(await ask('GET', '/api/v1/elect/a/1?candidate=hidden')).toBe(202)
   expect(await ask('POST', '/api/v1/elect/a/1')).toBe(204)
+  // The same path, written in other ways.
+  expect(await ask('GET', '/api/v1/%65lect/a/4')).toBe(202)
+  expect(await ask('GET', 'http://any/api/v1/complete/a/4')).toBe(200)
   expect(await ask('POST', '/api/v1/elect/a/2', reader)).toBe(403)
   expect(await ask('GET', '/api/v1/rounds', reader)).toBe(200)
   expect(await ask('POST', '/api/v1/complete/a/1?candidate=hidden')).toBe(200)
@@ -71,6 +74,8 @@ it('has a line for each change, with who made it, and none for what was refused'
   })
   expect(lines).toEqual([
     by(admin.id, 'GET', '/api/v1/elect/a/1', 202),
+    by(admin.id, 'GET', '/api/v1/%65lect/a/4', 202),
+    by(admin.id, 'GET', 'http://any/api/v1/complete/a/4', 200),
     by(admin.id, 'POST', '/api/v1/complete/a/1', 200),
     by(admin.id, 'POST', '/api/v1/submit/a/3', 202),
     by(admin.id, 'PUT', '/api/v1/schedules/a/b', expect.any(Number) as unknown as number),

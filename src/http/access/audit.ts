@@ -1,4 +1,5 @@
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import { onAnswer } from './on-answer.ts'
 
 /** A change that was made, for whoever asks later who made it. */
 export interface Change {
@@ -23,23 +24,33 @@ declare module 'fastify' {
   }
 }
 
-/** Tells of each change once it was answered; what was refused has changed nothing. A hook costs, so only who asks has it. */
+/** Tells of each change as it is answered; what was refused has changed nothing. A hook costs, so only who asks has it. */
 export function auditChanges(app: FastifyInstance, note: (change: Change) => void): void {
-  app.addHook('onResponse', async (request, reply) => {
-    if (!isChange(request, reply)) return
-    note({
-      ...(request.keyId !== undefined && { key: request.keyId }),
-      address: app.access.callers.address(request),
-      method: request.method,
-      path: request.url.split('?')[0] ?? '',
-      status: reply.raw.statusCode,
+  app.addHook('onRequest', (request, reply, done) => {
+    onAnswer(reply.raw, () => {
+      if (isChange(request, reply)) note(changeOf(request, reply))
     })
+    done()
   })
 }
 
+function changeOf(request: FastifyRequest, { raw }: FastifyReply): Change {
+  return {
+    ...(request.keyId !== undefined && { key: request.keyId }),
+    address: request.server.access.callers.address(request),
+    method: request.method,
+    path: request.url.split('?')[0] ?? '',
+    status: raw.statusCode,
+  }
+}
+
+/** As the router has it: a path can be written in many ways. */
 const CHANGES_BY_GET = /^\/api\/v1\/(elect|complete)\//
 
-function isChange({ method, url }: FastifyRequest, { raw, hasChangedNothing }: FastifyReply): boolean {
+function isChange(
+  { method, routeOptions }: FastifyRequest,
+  { raw, hasChangedNothing }: FastifyReply,
+): boolean {
   if (raw.statusCode >= 400 || hasChangedNothing) return false
-  return (method !== 'GET' && method !== 'HEAD') || CHANGES_BY_GET.test(url)
+  return (method !== 'GET' && method !== 'HEAD') || CHANGES_BY_GET.test(routeOptions.url ?? '')
 }

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { traceparentIn } from '../../core/rounds/traceparent.ts'
 import type { Span, SpanAttributes, Tracer } from '../../core/tracing.ts'
 import type { ToldRound } from '../replies.ts'
@@ -12,21 +12,27 @@ const TRACED: Readonly<Record<string, string>> = {
 
 /** Tells of what is asked of rounds over HTTP. A hook costs, so only a server that tells of traces has it. */
 export function traceRequests(app: FastifyInstance, tracer: Tracer): void {
-  const spans = new WeakMap<FastifyRequest, Span>()
-  app.addHook('onRequest', (request, _, done) => {
+  app.addHook('onRequest', (request, reply, done) => {
     const name = TRACED[request.routeOptions.url ?? '']
-    if (name !== undefined) spans.set(request, spanOf(tracer, name, request))
+    if (name !== undefined) {
+      const span = spanOf(tracer, name, request)
+      // Of an answer whose caller has gone Node says no other end.
+      reply.raw.once('close', () => span.end(endOf(reply)))
+    }
     done()
   })
-  app.addHook('onResponse', (request, reply, done) => {
-    const { statusCode, writableFinished } = reply.raw
-    spans.get(request)?.end({
-      attributes: { 'http.response.status_code': statusCode, ...attributesOf(reply.told) },
-      ...(!writableFinished && { error: 'the caller was gone before the answer' }),
-      ...(statusCode >= 500 && { error: `HTTP ${statusCode}` }),
-    })
-    done()
-  })
+}
+
+function endOf({ raw, told }: FastifyReply): Parameters<Span['end']>[0] {
+  const { headersSent, statusCode, writableFinished } = raw
+  return {
+    attributes: {
+      ...(headersSent && { 'http.response.status_code': statusCode }),
+      ...attributesOf(told),
+    },
+    ...(!writableFinished && { error: 'the caller was gone before the answer' }),
+    ...(headersSent && statusCode >= 500 && { error: `HTTP ${statusCode}` }),
+  }
 }
 
 /** The same as the answer's headers. */
