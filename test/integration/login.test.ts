@@ -46,6 +46,27 @@ function post(body: string, headers: Record<string, string | string[]> = {}): Pr
 
 const cookieOf = (answer: Answer) => answer.headers['set-cookie']?.[0]?.split(';')[0] ?? ''
 
+it('counts pages for the key that was logged in with, and notes its use', async () => {
+  const [rare, asking] = [
+    await makeKey(server.redis, { actions: ['read'], shares: { rate: 1 } }),
+    await makeKey(server.redis, { actions: ['admin'] }),
+  ]
+  const used = async () => {
+    const { text } = await send(server.url, { path: '/console/api/keys', headers: asking.headers })
+    const { keys } = JSON.parse(text) as { keys?: { id: string; lastUsedAt?: string }[] }
+    return keys?.find(({ id }) => id === rare.id)
+  }
+  await expect.poll(used, { timeout: 30_000 }).toBeDefined()
+  const cookie = cookieOf(await post(`key=${rare.text}`))
+  expect((await used())?.lastUsedAt).toBeUndefined()
+  const look = () => send(server.url, { path: '/docs', headers: { cookie } })
+  const answers = await Promise.all(Array.from({ length: 30 }, look))
+  const limited = answers.filter(({ status }) => status === 429)
+  expect(limited.length).toBeGreaterThan(0)
+  expect(limited[0]?.text).toContain(`the key ${rare.id}: its share of requests, 1 a second`)
+  await expect.poll(async () => (await used())?.lastUsedAt, { timeout: 30_000 }).toBeDefined()
+})
+
 describe('the login', () => {
   it('gives a cookie that every replica takes, for pages and not for the API', async () => {
     const answer = await post(`key=${reader.text}&next=/docs`)

@@ -248,12 +248,47 @@ describe('the board', () => {
     await expect
       .poll(async () => (await board.job({ system: 'shop', round: 'large' }))?.state, { timeout: 30_000 })
       .toBe('failed')
-    const retry = async ({ headers }: TestKey) => {
-      const path = '/board/api/queues/moody/shop~large/retry'
-      return (await send(guarded.url, { method: 'PUT', path, headers: { ...headers, origin: guarded.url } }))
-        .status
+    const retry = async ({ headers }: TestKey, what = 'shop~large/retry') => {
+      const path = `/board/api/queues/moody/${what}`
+      return send(guarded.url, { method: 'PUT', path, headers: { ...headers, origin: guarded.url } })
     }
-    expect([await retry(small), await retry(usual)]).toEqual([429, 204])
+    const ofAll = await retry(small, 'retry/failed')
+    expect([ofAll.status, ofAll.text]).toEqual([429, expect.stringContaining('its share of')])
+    expect([(await retry(small)).status, (await retry(usual)).status]).toEqual([429, 204])
+    await board.stop()
+    await guarded.stop()
+    await own.stop()
+  }, 60_000)
+
+  it('runs jobs again for whoever has logged in, and says who that was', async () => {
+    const own = await startRedis()
+    const key = await makeKey(own, { actions: ['admin'] })
+    const guarded = await startTestServer({ redis: own, env: { GONE_BOARD: 'read-write' } })
+    const asked = createClient({ url: guarded.url, key: key.text })
+    await startTestWorkers(own, { moody: () => Promise.reject(new Error('disk full')) }, { attempts: 1 })
+    const ask = (method: string, path: string, headers: Record<string, string>, body = '') =>
+      send(guarded.url, { method, path, headers: { origin: guarded.url, ...headers }, body })
+    const form = { 'content-type': 'application/x-www-form-urlencoded' }
+    const cookie =
+      (await ask('POST', '/login', form, `key=${key.text}`)).headers['set-cookie']?.[0]?.split(';')[0] ?? ''
+    const board = lookAtBoard(own, 'moody')
+    for (const [path, status] of [
+      ['shop~1/retry', 204],
+      ['retry/failed', 200],
+    ] as const) {
+      await asked.submit('shop', '1', { worker: 'moody' })
+      await expect
+        .poll(async () => (await asked.round('shop', '1'))?.state, { timeout: 30_000 })
+        .toBe('failed')
+      await expect
+        .poll(async () => (await board.job({ system: 'shop', round: '1' }))?.state, { timeout: 30_000 })
+        .toBe('failed')
+      const before = (await asked.round('shop', '1'))?.history?.length ?? 0
+      expect((await ask('PUT', `/board/api/queues/moody/${path}`, { cookie })).status).toBe(status)
+      const history = (await asked.round('shop', '1'))?.history
+      expect(history).toHaveLength(before + 1)
+      expect(history?.at(-1)).toMatchObject({ retriedBy: key.id, retriedFor: 'on the board' })
+    }
     await board.stop()
     await guarded.stop()
     await own.stop()

@@ -43,7 +43,7 @@ export class Pages {
     const action: Action = isChange(request) ? 'admin' : 'read'
     const refused = await this.refusal(request, action)
     if (refused === undefined) {
-      if (isChange(request)) await this.noteChange(request)
+      if (isChange(request)) this.noteChange(request)
       return undefined
     }
     const isPerson = !isChange(request) && (request.headers.accept?.includes('text/html') ?? false)
@@ -52,9 +52,8 @@ export class Pages {
   }
 
   /** A person who asks later which visitor has emptied a queue finds that in the log. */
-  private async noteChange(request: FastifyRequest): Promise<void> {
-    const visitor = this.access.keyring.isOpen ? undefined : await this.visitor(request)
-    const key = visitor === undefined || visitor instanceof GoneError ? undefined : visitor.id
+  private noteChange(request: FastifyRequest): void {
+    const { keyId: key } = request
     const address = this.access.callers.address(request)
     const path = request.url.split('?')[0]
     this.log.info({ ...(key && { key }), address, method: request.method, path }, 'changed on the board')
@@ -64,9 +63,7 @@ export class Pages {
     await this.access.waking(action)
     const refused = this.foreign(request) ?? this.access.limitedAddress(request)
     if (refused || this.access.keyring.isOpen) return refused
-    const key = await this.visitor(request)
-    if (!(key instanceof GoneError)) request.keyId = key.id
-    return key instanceof GoneError ? key : forbidden(key, action, 'all')
+    return this.refusalOfVisitor(request, action, 'all')
   }
 
   /** Why what a page asks for, or asks to be done, is refused: only our own pages ask. */
@@ -81,6 +78,14 @@ export class Pages {
     const foreign = isChange(request) ? origins.foreignChange(request) : origins.foreign(request)
     const refused = foreign ?? origins.unknownHost(request) ?? this.access.limitedAddress(request)
     if (refused || keyring.isOpen) return refused
+    return this.refusalOfVisitor(request, action, scope)
+  }
+
+  private async refusalOfVisitor(
+    request: FastifyRequest,
+    action: Action | readonly Action[],
+    scope: Scope,
+  ): Promise<GoneError | undefined> {
     const key = await this.visitor(request)
     if (key instanceof GoneError) return key
     request.keyId = key.id

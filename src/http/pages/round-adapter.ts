@@ -1,7 +1,7 @@
 import { BullMQAdapter } from '@bull-board/api/bullMQAdapter'
 import type { Job, Queue } from 'bullmq'
 import { escapePart, parseRoundKey, type RoundId } from '../../core/rounds/round.ts'
-import { GoneError } from '../../errors.ts'
+import { type ErrorCode, GoneError } from '../../errors.ts'
 
 /**
  * A queue of rounds, as Bull Board handles it. Whether a round runs again is for its record to say: what is left of BullMQ's own retry is a
@@ -60,6 +60,14 @@ function toldToBoard(error: unknown): never {
   throw Object.assign(new Error(error.message), { statusCode: error.status })
 }
 
+/** What a round is that is not to be opened again, whoever asks. */
+const NOT_TO_BE_OPENED: ReadonlySet<ErrorCode> = new Set([
+  'ROUND_FINISHED',
+  'ROUND_NOT_ENDED',
+  'JOB_GONE',
+  'NOT_LED',
+])
+
 function leftOut(error: unknown): void {
-  if (!(error instanceof GoneError) || error.retryable) throw error
+  if (!(error instanceof GoneError) || !NOT_TO_BE_OPENED.has(error.code)) toldToBoard(error)
 }
