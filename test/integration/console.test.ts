@@ -123,6 +123,31 @@ describe('what the pages ask', () => {
     expect(JSON.stringify(me)).not.toContain(keys.read.text.slice(18))
   })
 
+  it('takes one of the waits of its key as the stream of a page, for as long as that is open', async () => {
+    const key = await makeKey(server.redis, { actions: ['read'], shares: { waits: 1 } })
+    await expect
+      .poll(async () => (await get(`${server.url}/api/v1/rounds`, key.headers)).status, { timeout: 30_000 })
+      .toBe(200)
+    const cookie = await logIn(key)
+    const look = async () => {
+      const leaving = new AbortController()
+      const { status } = await fetch(`${server.url}/console/stream`, {
+        headers: { cookie },
+        signal: leaving.signal,
+      })
+      return { status, leave: () => leaving.abort() }
+    }
+    const [first, second] = [await look(), await look()]
+    expect([first.status, second.status]).toEqual([200, 429])
+    first.leave()
+    const again = async () => {
+      const { status, leave } = await look()
+      leave()
+      return status
+    }
+    await expect.poll(again, { timeout: 30_000 }).toBe(200)
+  })
+
   it('does not let in a key of few systems, not even to its own', async () => {
     const refused = await fetch(`${server.url}/console/api/rounds`, { headers: keys.blue.headers })
     expect(refused.status).toBe(403)

@@ -1,5 +1,5 @@
 import type { ServerResponse } from 'node:http'
-import type { FastifyInstance } from 'fastify'
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { stateIn } from '../../core/rounds/round-filter.ts'
 import { GoneError } from '../../errors.ts'
 import type { Expectations } from '../../service/alerts/expectations.ts'
@@ -28,18 +28,23 @@ export function changeStream(app: FastifyInstance, pages: Pages, parts: StreamPa
   app.get('/console/stream', { exposeHeadRoute: false }, async (request, reply) => {
     const refused = await pages.refusalOfData(request, 'read', 'all')
     if (refused) return sendProblem(reply, refused)
-    const { raw } = reply
     // It would be told for ever what nobody hears: what has closed does not close again.
     if (isGone(reply)) return reply.hijack()
+    await app.access.waitingFor(request, () => tellUntilClosed(request, reply))
+    return reply
+  })
+
+  /** @throws GoneError `TOO_MANY_STANDBYS` */
+  async function tellUntilClosed(request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const { raw } = reply
     const viewer = viewerOn(raw, () => {
       // Whoever looks sees by what this server knows, which in a calm is not read again.
       app.access.calm.end()
       return pages.isIn(request)
     })
     if (!teller.add(viewer))
-      return sendProblem(reply, new GoneError('TOO_MANY_STANDBYS', 'too many pages are open at this server'))
+      throw new GoneError('TOO_MANY_STANDBYS', 'too many pages are open at this server')
     reply.hijack()
-    raw.once('close', () => teller.remove(viewer))
     raw.writeHead(200, {
       'content-type': 'text/event-stream; charset=utf-8',
       'cache-control': 'no-store, no-transform',
@@ -47,8 +52,9 @@ export function changeStream(app: FastifyInstance, pages: Pages, parts: StreamPa
       'x-accel-buffering': 'no',
     })
     viewer.send(`retry: 1000\n\n${said('hello', {})}`)
-    return reply
-  })
+    await new Promise((resolve) => raw.once('close', resolve))
+    teller.remove(viewer)
+  }
 }
 
 /** A page that reads what is written here. */
