@@ -563,6 +563,37 @@ describe('the share of a key', () => {
     await redis.stop()
   })
 
+  it('of the data of jobs is taken by what a schedule is asked to submit, and not by slots that were submitted before', async () => {
+    const redis = await startRedis()
+    const [small, other] = [await makeKey(redis, { shares: { queuedBytes: 2_500 } }), await makeKey(redis)]
+    const at = await startTestServer({ redis })
+    const raw = new Redis(redis.url)
+    const counted = () => raw.zcard(`gone:{~shares}:${small.id}:queuedBytes`)
+    const schedule = { every: '1h', job: { worker: 'mail', data: 'x'.repeat(1_000) } }
+    expect((await ask(at.url, other, 'PUT', 'schedules/a/s', schedule)).status).toBe(201)
+    const backfill = (key: TestKey, to: string) =>
+      ask(at.url, key, 'POST', 'schedules/a/s/backfill', { from: '2025-01-01T00:00:00Z', to })
+    const trigger = (key: TestKey, id: string) => ask(at.url, key, 'POST', 'schedules/a/s/trigger', { id })
+
+    expect((await backfill(other, '2025-01-01T03:00:00Z')).status).toBe(202)
+    expect((await backfill(small, '2025-01-01T03:00:00Z')).status).toBe(202)
+    expect(await counted()).toBe(0)
+    expect((await backfill(small, '2025-01-01T04:00:00Z')).status).toBe(202)
+    expect(await counted()).toBe(1)
+    expect((await trigger(small, '1')).status).toBe(202)
+    expect((await trigger(small, '1')).status).toBe(202)
+    expect(await counted()).toBe(2)
+    for (const refused of [await trigger(small, '2'), await backfill(small, '2025-01-01T05:00:00Z')])
+      expect(expectProblem(refused, 'QUOTA_EXCEEDED')).toBe(
+        `the key ${small.id} has its share of bytes of data of jobs that have not ended: 2500`,
+      )
+    expect((await ask(at.url, other, 'GET', 'rounds/a/s+2')).status).toBe(404)
+    expect((await trigger(other, '2')).status).toBe(202)
+    raw.disconnect()
+    await at.stop()
+    await redis.stop()
+  })
+
   it('of submissions and of requests is a rate, and says when to come again', async () => {
     const redis = await startRedis()
     const slow = await makeKey(redis, { shares: { submissions: 2 } })

@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { type Members, whole, wholeSecond } from '../../core/expect.ts'
+import type { Submission } from '../../core/rounds/job.ts'
+import type { RoundId } from '../../core/rounds/round.ts'
 import { iso, linkOf } from '../../core/rounds/round-wire.ts'
 import { fromBody, invalid } from '../../core/rounds/submission.ts'
 import { revisionOf, type ScheduleId, scheduleId, scheduleKey } from '../../core/schedules/schedule.ts'
@@ -18,6 +20,7 @@ import type { ErrorCode } from '../../errors.ts'
 import type { Schedules, SeenSchedule } from '../../service/schedules/schedules.ts'
 import { serve } from '../api.ts'
 import { bodyOf, type Endpoint, endpoint } from '../endpoint.ts'
+import { claimJob } from '../job-share.ts'
 import { count, ifMatch, ifNoneMatch } from '../parameters.ts'
 import { sendJson, sendStatus } from '../replies.ts'
 import type { HeaderName } from '../reply-headers.ts'
@@ -188,11 +191,11 @@ function triggerEndpoint(schedules: Schedules): Endpoint {
         headers: ['Link'],
       },
     },
-    errors: ERRORS,
+    errors: [...ERRORS, 'QUOTA_EXCEEDED'],
     async handler({ id, body, request }, reply) {
       await checkWorkerOf(schedules, id, request)
       request.server.access.countSubmission(request)
-      const { round, nowMs } = await schedules.trigger(id, body)
+      const { round, nowMs } = await schedules.trigger(id, body, claimFor(request))
       const triggered: TriggerJson = { round: round.round, link: linkOf(round), now: iso(nowMs) }
       reply.header('link', `<${linkOf(round)}>; rel="describedby"`)
       sendJson(reply, 202, triggered)
@@ -218,12 +221,12 @@ function backfillEndpoint(schedules: Schedules): Endpoint {
       202: { about: 'The rounds.', json: BACKFILLED },
       200: { about: 'What would be done (dryRun).', json: BACKFILLED },
     },
-    errors: [...ERRORS, 'CHANGED_MEANWHILE'],
+    errors: [...ERRORS, 'CHANGED_MEANWHILE', 'QUOTA_EXCEEDED'],
     async handler({ id, body, request }, reply) {
       await checkWorkerOf(schedules, id, request)
       request.server.access.countSubmission(request)
       reply.hasChangedNothing = body.isDryRun
-      const filled = await schedules.backfill(id, body)
+      const filled = await schedules.backfill(id, body, claimFor(request))
       if (!body.isDryRun) request.server.access.countMore(request, filled.slots.length - 1)
       const json: BackfillJson = {
         rounds: filled.slots.map(({ slot, round, isFirst }) => ({
@@ -305,6 +308,11 @@ function scheduleOf({ system = '', name = '' }: Readonly<Record<string, string>>
 async function checkWorkerOf(schedules: Schedules, id: ScheduleId, request: FastifyRequest): Promise<void> {
   const { schedule } = await schedules.get(id)
   request.server.access.checkWorker(request, schedule.spec.job.queue)
+}
+
+/** What whoever asks for has submitted counts for their key; what comes by itself does not. */
+function claimFor(request: FastifyRequest): (round: RoundId, job: Submission) => Promise<void> {
+  return (round, job) => claimJob(request, round, job)
 }
 
 function sendSchedule(

@@ -1,3 +1,4 @@
+import type { Submission } from '../../core/rounds/job.ts'
 import type { RoundState } from '../../core/rounds/record.ts'
 import { checkIdentifier, type RoundId, roundId } from '../../core/rounds/round.ts'
 import { stateIn } from '../../core/rounds/round-filter.ts'
@@ -59,6 +60,9 @@ interface Backfill {
   /** How many are to be submitted for the first time; missing: as many as there are. */
   readonly count?: number
 }
+
+/** Asked before a round is submitted for whoever asks for it. @throws where they may have no more jobs */
+type Claim = (round: RoundId, job: Submission) => Promise<void>
 
 /** How the schedule has to be for it to be put; what is missing, however it is. */
 interface Precondition {
@@ -158,21 +162,25 @@ export class Schedules {
   async trigger(
     id: ScheduleId,
     triggerId: string,
+    claim?: Claim,
   ): Promise<{ readonly round: RoundId; readonly nowMs: number }> {
     const { schedule } = await this.get(id)
     const round = roundId(id.system, `${id.name}+${triggerId}`)
+    await claim?.(round, schedule.spec.job)
     const { nowMs } = await this.parts.dispatcher.submit(round, schedule.spec.job)
     return { round, nowMs }
   }
 
   /**
    * Submits the slots due in [fromMs, toMs], oldest first, at most `max`; those that were submitted before stay as they are.
+   * Where a claim is refused some may have been submitted: the same call goes on with the rest.
    *
    * @throws GoneError `CHANGED_MEANWHILE` where other than `count` would be submitted for the first time
    */
   async backfill(
     id: ScheduleId,
     { fromMs, toMs, max, isDryRun, count }: Backfill,
+    claim?: Claim,
   ): Promise<{
     readonly slots: readonly BackfilledSlot[]
     readonly nowMs: number
@@ -195,7 +203,7 @@ export class Schedules {
         'CHANGED_MEANWHILE',
         `count: ${fresh} slots would be submitted now, and you have counted ${count}; nothing was done`,
       )
-    const slots = isDryRun ? planned : await this.submitted(id, schedule, due)
+    const slots = isDryRun ? planned : await this.submitted(id, schedule, due, claim)
     const last = due.at(-1)
     const rest = last && timetable.between(last.dueMs, toMs, 1)[0]
     return { slots, nowMs, ...(rest && { nextMs: rest.dueMs }) }
@@ -205,18 +213,25 @@ export class Schedules {
   private async planned(id: ScheduleId, due: readonly Slot[]): Promise<readonly BackfilledSlot[]> {
     return eachAtOnce(BACKFILL_AT_ONCE, due, async (slot): Promise<BackfilledSlot> => {
       const round = roundOfSlot(id, slot)
-      const { record, submission } = await this.parts.records.read(round)
-      return { slot, round, isFirst: record === undefined && submission === undefined }
+      return { slot, round, isFirst: await this.isFresh(round) }
     })
+  }
+
+  private async isFresh(round: RoundId): Promise<boolean> {
+    const { record, submission } = await this.parts.records.read(round)
+    return record === undefined && submission === undefined
   }
 
   private async submitted(
     id: ScheduleId,
     { spec }: Schedule,
     due: readonly Slot[],
+    claim: Claim | undefined,
   ): Promise<readonly BackfilledSlot[]> {
     return eachAtOnce(BACKFILL_AT_ONCE, due, async (slot): Promise<BackfilledSlot> => {
       const round = roundOfSlot(id, slot)
+      // What was submitted before is no job more.
+      if (claim && (await this.isFresh(round))) await claim(round, spec.job)
       const { isFirst } = await this.parts.dispatcher.submit(round, spec.job)
       return { slot, round, isFirst }
     })
