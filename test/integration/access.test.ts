@@ -462,6 +462,31 @@ describe('a key for some workers', () => {
     await at.stop()
     await redis.stop()
   })
+
+  it('gives up calls of those alone, whatever worker it names', async () => {
+    const redis = await startRedis()
+    const [some, any] = [
+      await makeKey(redis, { actions: ['submit'], workers: ['mail'] }),
+      await makeKey(redis),
+    ]
+    const at = await startTestServer({ redis })
+    const ask = (key: TestKey, method: string, path: string, body?: object) =>
+      send(at.url, {
+        method,
+        path: `/api/v1/call/a/${path}`,
+        headers: { ...JSON_TYPE, ...key.headers },
+        ...(body && { body: JSON.stringify(body) }),
+      })
+    expect((await ask(any, 'POST', 'shell?request=token&wait=1ms', { queue: true })).status).toBe(202)
+    expectProblem(await ask(some, 'DELETE', 'shell?request=token'), 'FORBIDDEN')
+    expect(expectProblem(await ask(some, 'DELETE', 'mail?request=token'), 'NOT_LED')).toMatch(
+      /: no call of mail was made with this token$/,
+    )
+    expect((await ask(any, 'POST', 'shell?request=token&wait=1ms', { queue: true })).status).toBe(202)
+    expect((await ask(any, 'DELETE', 'shell?request=token')).status).toBe(200)
+    await at.stop()
+    await redis.stop()
+  })
 })
 
 describe('the share of a key', () => {

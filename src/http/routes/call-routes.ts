@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { performance } from 'node:perf_hooks'
-import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
+import type { FastifyInstance, FastifyReply } from 'fastify'
 import { type Members, span } from '../../core/expect.ts'
 import { callRound } from '../../core/rounds/call.ts'
 import { callJson } from '../../core/rounds/call-wire.ts'
@@ -123,17 +123,20 @@ function giveUpEndpoint({ caller }: CallRoutesParts): Endpoint {
       if (query.request === undefined)
         throw new GoneError('INVALID_PARAMETER', 'request: expected the token of the call')
       const id = callRound(system, query.request)
-      const by = addressOf(request)
-      const given = await caller.giveUp(id, by, `given up by ${actorOf(request)}`)
-      if (given === undefined)
-        throw new GoneError('NOT_LED', `${formatRound(id)}: no call was made with this token`)
+      const notCalled = () =>
+        new GoneError('NOT_LED', `${formatRound(id)}: no call of ${worker} was made with this token`)
+      const given = await caller.giveUp(id, {
+        by: request.server.access.callers.address(request),
+        reason: `given up by ${actorOf(request)}`,
+        // The key may submit to the worker of the path, which need not be that of the call.
+        check({ submission }) {
+          if (submission?.queue !== worker) throw notCalled()
+        },
+      })
+      if (given === undefined) throw notCalled()
       sendCall(reply, worker, given)
     },
   })
-}
-
-function addressOf(request: FastifyRequest): string {
-  return request.server.access.callers.address(request)
 }
 
 function sendCall(reply: FastifyReply, worker: string, { id, seen, end }: CallAnswer): void {

@@ -9,7 +9,7 @@ import { GoneError } from '../../errors.ts'
 import { pause } from '../../waiting.ts'
 import { orLater } from '../or-later.ts'
 import type { CallEar } from './call-ear.ts'
-import type { Canceller } from './canceller.ts'
+import type { Canceller, CancelOrder } from './canceller.ts'
 import type { Dispatcher } from './dispatcher.ts'
 import type { RoundWatch } from './round-watch.ts'
 
@@ -100,7 +100,8 @@ export class Caller {
       try {
         const { end, ...answer } = await this.call(order, order.timeoutMs, signal)
         if (end) return { ...answer, end }
-        if (signal.aborted) await this.giveUp(answer.id, 'gone', 'given up: whoever called has ended')
+        const reason = 'given up: whoever called has ended'
+        if (signal.aborted) await this.giveUp(answer.id, { by: 'gone', reason })
       } catch (error) {
         const isOutage = error instanceof GoneError && error.code === 'STORE_UNAVAILABLE'
         if (!isOutage || this.parts.nowMs() >= endMs) throw error
@@ -110,8 +111,8 @@ export class Caller {
   }
 
   /** Gives the call up; where it has ended meanwhile that is its end. Undefined: there is no such call. */
-  async giveUp(id: RoundId, by: string, reason: string): Promise<CallAnswer | undefined> {
-    const ruling = await this.parts.canceller.cancel(id, { by, reason })
+  async giveUp(id: RoundId, order: CancelOrder): Promise<CallAnswer | undefined> {
+    const ruling = await this.parts.canceller.cancel(id, order)
     return ruling.verdict === 'none' ? undefined : answerOf(id, ruling)
   }
 
@@ -213,7 +214,8 @@ export class Caller {
     const answer = answerOf(id, seen)
     if (answer.end || waitMs < restMs || caller.aborted) return answer
     const within = formatDuration(submission.runTerms.call?.giveUpMs ?? 0)
-    return (await this.giveUp(id, 'gone', `given up: it had no end within ${within}`)) ?? answer
+    const reason = `given up: it had no end within ${within}`
+    return (await this.giveUp(id, { by: 'gone', reason })) ?? answer
   }
 }
 
