@@ -1,5 +1,4 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { keyIdIn } from '../core/api-key.ts'
 import { type Candidate, type Reporter, tokenIdentity } from '../core/rounds/candidate.ts'
 import { isWorkerName } from '../core/rounds/job.ts'
 import { checkIdentifier, formatRound, type RoundId, roundId } from '../core/rounds/round.ts'
@@ -48,10 +47,9 @@ export function callerOf(request: FastifyRequest, callIdentity: () => string): C
   return { address: request.server.access.callers.address(request), identity: callIdentity() }
 }
 
-/** Who gives an order, for those who look later: the key's id, or the address where no key was shown. */
+/** Who gives an order, for those who look later: the id of the key that was let in, or the address where none was needed. */
 export function actorOf(request: FastifyRequest): string {
-  const id = keyIdIn(request.headers.authorization?.replace(/^Bearer /i, '') ?? '')
-  return request.sessionKey?.id ?? id ?? request.server.access.callers.address(request)
+  return request.keyId ?? request.server.access.callers.address(request)
 }
 
 /** Who reports: a candidate that may show its fence. */

@@ -36,6 +36,7 @@ import { login } from './pages/login.ts'
 import { Pages } from './pages/pages.ts'
 import { changeStream } from './pages/stream.ts'
 import { answerClientError, answerError, sendProblem } from './problem.ts'
+import { actorOf } from './requests.ts'
 import { notOpened } from './round-refusals.ts'
 import { type AlertRoutesParts, alertRoutes } from './routes/alert-routes.ts'
 import { type CallRoutesParts, callRoutes } from './routes/call-routes.ts'
@@ -195,16 +196,16 @@ export async function buildServer(parts: ServerParts): Promise<FastifyInstance> 
     await serveConsole(scope, parts, pages, sendNotFound)
     await scope.register(async (inner) => login(inner, pages, log))
     const { queues, isBoardReadOnly: isReadOnly, basePath } = parts
-    await board(scope, { queues, isReadOnly, pages, basePath, retry: retryOnBoard(parts, access), fresh })
+    await board(scope, { queues, isReadOnly, pages, basePath, retry: retryOnBoard(parts), fresh })
   })
   return app
 }
 
 /** What opens a round again for whoever asks so on the board. */
-function retryOnBoard({ retrier, callIdentity }: ServerParts, { callers }: Access) {
+function retryOnBoard({ retrier, callIdentity }: ServerParts) {
   return async (id: RoundId, request: FastifyRequest | undefined) => {
     const retried = await retrier.retry(id, {
-      by: request ? (request.keyId ?? callers.address(request)) : 'board',
+      by: request ? actorOf(request) : 'board',
       reason: 'on the board',
       identity: callIdentity(),
       ...(request && { claim: (job) => claimJob(request, id, job) }),

@@ -489,6 +489,31 @@ describe('a key for some workers', () => {
   })
 })
 
+describe('who has done it', () => {
+  const cancelledBy = async ({ url }: TestServer, authorization: string) => {
+    const ask = async (path: string) =>
+      (await send(url, { method: 'POST', path: `/api/v1/${path}`, headers: { authorization } })).text
+    await ask('submit/who/1')
+    return /"cancelled by ([^"]*)"/.exec(await ask('cancel/who/1'))?.[1]
+  }
+
+  it('is the key that was let in, however its header was written', async () => {
+    const redis = await startRedis()
+    const key = await makeKey(redis)
+    const at = await startTestServer({ redis })
+    expect(await cancelledBy(at, `bearer   ${key.text} `)).toBe(key.id)
+    await at.stop()
+    await redis.stop()
+  })
+
+  it('is an address where no key was needed, whatever was shown', async () => {
+    const at = await startTestServer()
+    const anybodys = `gone_0123456789ab_${'A'.repeat(43)}`
+    expect(await cancelledBy(at, `Bearer ${anybodys}`)).toMatch(/^127\.0\.0\.1:\d+$/)
+    await at.stop()
+  })
+})
+
 describe('the share of a key', () => {
   const ask = (url: string, key: TestKey, method: string, path: string, body?: object) =>
     send(url, {
