@@ -630,6 +630,16 @@ describe('the history', () => {
     expect((await page('from=2099-01-01T00:00:00Z')).rounds).toEqual([])
   })
 
+  it.each([
+    'to=1960-01-01T00:00:00Z',
+    'to=1969-12-31T23:59:59.999Z',
+    'to=1970-01-01T00:00:00Z',
+    `cursor=${Buffer.from('0-0 a').toString('base64url')}`,
+  ])('has nothing from before there were any: %s', async (query) => {
+    const [{ system = '' } = {}] = (await page('limit=1')).rounds
+    for (const of of ['', `&system=${system}`]) expect((await page(query + of)).rounds).toEqual([])
+  })
+
   it('is counted by state, once for all who ask at a time', async () => {
     const tally = async (query: string) =>
       JSON.parse((await send(history.url, { path: `/api/v1/rounds/tally?${query}` })).text) as TallyJson

@@ -236,6 +236,8 @@ function keyOf({ atMs, number, system }: HistoryMark): string {
 function startOf(system: string, after: HistoryMark | undefined): HistoryStart {
   if (after === undefined) return { system, from: '+' }
   const { atMs, number, system: marked } = after
+  // There is nothing behind the first id that there could be, and Redis refuses to be asked for it.
+  if (atMs < 0 || (atMs === 0 && number === 0)) return { system, from: '0-0' }
   return { system, from: system < marked ? `${atMs}-${number}` : `(${atMs}-${number}` }
 }
 
