@@ -14,6 +14,8 @@ export interface Reply {
   readonly about: string
   readonly json?: Shape<unknown>
   readonly text?: Shape<string>
+  /** To whoever accepts server-sent events it goes on as these. */
+  readonly events?: Shape<string>
   readonly headers?: readonly HeaderName[]
 }
 

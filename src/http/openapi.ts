@@ -1,3 +1,5 @@
+import { SETTINGS_OF } from '../core/fleet/worker-settings.ts'
+import { MAX_WORKER_NAME } from '../core/rounds/job.ts'
 import type { JsonSchema } from '../core/shape.ts'
 import { ERROR_CODES, type ErrorCode } from '../errors.ts'
 import type { Endpoint, Method, Reply } from './endpoint.ts'
@@ -5,13 +7,33 @@ import { IDENTIFIER, type Parameter } from './parameters.ts'
 import { HEADERS, type HeaderName } from './reply-headers.ts'
 import { PROBLEM } from './shapes/problem-shape.ts'
 
-const PATH_NAMES: Readonly<Record<string, { about: string; example: string }>> = {
+interface PathName {
+  readonly about: string
+  readonly example: string
+  /** Missing: that of any name. */
+  readonly schema?: JsonSchema
+}
+
+const WORKER_NAME: JsonSchema = { ...IDENTIFIER, maxLength: MAX_WORKER_NAME }
+
+const PATH_NAMES: Readonly<Record<string, PathName>> = {
   system: { about: 'The name that the replicas of one service share.', example: 'cleaner' },
   round: { about: 'One occurrence of the work: every replica computes the same.', example: '2026-11-22' },
-  name: { about: 'Its name within the system.', example: 'nightly' },
-  worker: { about: 'The queue that its jobs wait in.', example: 'mailer' },
-  of: { about: 'Of a worker, or of one instance.', example: 'worker' },
+  name: { about: 'Its name; within the system, where the path names one.', example: 'nightly' },
+  worker: { about: 'The queue that its jobs wait in.', example: 'mailer', schema: WORKER_NAME },
+  of: {
+    about: 'Of a worker, or of one instance.',
+    example: 'worker',
+    schema: { type: 'string', enum: SETTINGS_OF },
+  },
   id: { about: 'As a list of them tells it.', example: '62601676fbb5' },
+}
+
+/** What `{of}` says is followed by. */
+const OF_NAME: PathName = {
+  about: 'The name of the worker, or the id of the instance.',
+  example: 'mailer',
+  schema: WORKER_NAME,
 }
 
 const TAGS = [
@@ -86,8 +108,9 @@ function operationOf(endpoint: Endpoint, method: Method): object {
 
 function pathParameters({ path }: Endpoint): object[] {
   return [...path.matchAll(/\{(\w+)\}/g)].map(([, name = '']) => {
-    const { about, example } = PATH_NAMES[name] ?? { about: '', example: '' }
-    return { name, in: 'path', required: true, description: about, schema: IDENTIFIER, example }
+    const named = name === 'name' && path.includes('{of}/{name}') ? OF_NAME : PATH_NAMES[name]
+    const { about, example, schema = IDENTIFIER } = named ?? { about: '', example: '' }
+    return { name, in: 'path', required: true, description: about, schema, example }
   })
 }
 
@@ -114,14 +137,15 @@ function parameterOf(
   }
 }
 
-function replyOf({ about, json, text, headers = [] }: Reply): object {
+function replyOf({ about, json, text, events, headers = [] }: Reply): object {
   return {
     description: about,
     ...(headers.length > 0 && { headers: headersOf(headers) }),
-    ...((json || text) && {
+    ...((json || text || events) && {
       content: {
         ...(text && { 'text/plain': { schema: text.schema } }),
         ...(json && { 'application/json': { schema: json.schema } }),
+        ...(events && { 'text/event-stream': { schema: events.schema } }),
       },
     }),
   }

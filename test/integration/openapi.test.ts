@@ -3,6 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import { afterAll, beforeAll, expect, it } from 'vitest'
+import { readOpenApi } from '../support/openapi.ts'
 import { send } from '../support/requests.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { ROOT } from '../support/snippets.ts'
@@ -40,6 +41,36 @@ async function runProgram(file: string, ...args: string[]): Promise<string> {
 it('has neither an error nor a warning that a linter finds', async () => {
   const stdout = await runProgram('@redocly/cli/bin/cli.js', 'lint', 'gone.json', '--format=json')
   expect(JSON.parse(stdout)).toMatchObject({ totals: { errors: 0, warnings: 0 }, problems: [] })
+})
+
+it('says of names in paths what is taken, and where an answer goes on as events', async () => {
+  const { paths } = await readOpenApi(server.url)
+  const named = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.values(operations).flatMap(({ parameters = [] }) =>
+      parameters
+        .filter((one) => one.in === 'path')
+        .map(({ name, schema }) => [path.includes('{of}') ? `of ${name}` : name, schema] as const),
+    ),
+  )
+  const any = { type: 'string', minLength: 1, maxLength: 128 }
+  const worker = { ...any, maxLength: 384 }
+  expect(Object.fromEntries(named)).toEqual({
+    system: any,
+    round: any,
+    name: any,
+    id: any,
+    worker,
+    'of of': { type: 'string', enum: ['worker', 'instance'] },
+    'of name': worker,
+  })
+  const longest = (much: number) =>
+    send(server.url, { method: 'POST', path: `/api/v1/take/${'w'.repeat(much)}` })
+  expect([(await longest(384)).status, (await longest(385)).status]).toEqual([204, 400])
+
+  const streamed = Object.entries(paths).filter(([, { get }]) =>
+    JSON.stringify(get?.responses ?? {}).includes('"text/event-stream"'),
+  )
+  expect(streamed.map(([path]) => path)).toEqual(['/api/v1/fleet/events', '/api/v1/fleet/log'])
 })
 
 /** What somebody writes with the client that a generator has made: its types are checked, and it is run. */

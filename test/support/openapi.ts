@@ -13,6 +13,7 @@ export interface Operation {
     readonly in: string
     readonly required: boolean
     readonly example?: string | number
+    readonly schema?: object
   }[]
   readonly requestBody?: {
     readonly required: boolean

@@ -15,10 +15,16 @@ export const ALERTS_QUEUE = 'alerts'
 /** How many workers may be submitted to, as long as all are used: a new name beyond is refused. */
 export const MAX_QUEUES = 10_000
 
+/** Of a system's name of 128 bytes, each of them escaped. */
+export const MAX_WORKER_NAME = 384
+
 /** A worker's name is its file's and its queue's. Escaped system names are among them, and no other use of `%`. */
 export function isWorkerName(name: string): boolean {
   const ours: readonly string[] = [ROUNDS_QUEUE, WAKES_QUEUE, ALERTS_QUEUE]
-  return /^[A-Za-z0-9_%-][A-Za-z0-9_.%-]{0,383}$/.test(name) && isEscapedPart(name) && !ours.includes(name)
+  const isShort = name.length <= MAX_WORKER_NAME
+  return (
+    isShort && /^[A-Za-z0-9_%-][A-Za-z0-9_.%-]*$/.test(name) && isEscapedPart(name) && !ours.includes(name)
+  )
 }
 
 /** The queue of the jobs of a worker that are for a region. No worker can have its name: "~" is in none. */

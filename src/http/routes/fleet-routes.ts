@@ -4,6 +4,7 @@ import { deathJson, instanceJson, jobInHandJson, pageOf } from '../../core/fleet
 import { readSelection, selects } from '../../core/fleet/selection.ts'
 import { topologyOf } from '../../core/fleet/topology.ts'
 import { iso } from '../../core/rounds/round-wire.ts'
+import { text } from '../../core/shape.ts'
 import { GoneError } from '../../errors.ts'
 import type { FleetFollower } from '../../service/fleet/follower.ts'
 import { serve } from '../api.ts'
@@ -130,7 +131,7 @@ function eventsEndpoint(follower: FleetFollower, open: ReturnType<typeof eventSt
       after: goOnAfter('`at` of the list or of the answer before'),
       wait,
     },
-    replies: { 200: { about: 'What has changed.', json: FLEET_EVENTS } },
+    replies: { 200: { about: 'What has changed.', json: FLEET_EVENTS, events: text() } },
     errors: ['STORE_UNAVAILABLE'],
     async handler({ query: { after, wait = 0, ...given }, request }, reply) {
       const selection = readSelection(given)

@@ -4,6 +4,7 @@ import { LOG_LEVELS, levelIn } from '../../core/fleet/log-level.ts'
 import type { FleetLogJson } from '../../core/fleet/log-wire.ts'
 import { readSelection } from '../../core/fleet/selection.ts'
 import { iso } from '../../core/rounds/round-wire.ts'
+import { text } from '../../core/shape.ts'
 import type { LogAsked, LogPage, LogReader } from '../../service/fleet/log-reader.ts'
 import { serve } from '../api.ts'
 import { type Endpoint, endpoint } from '../endpoint.ts'
@@ -58,13 +59,13 @@ function logEndpoint(logReader: LogReader, open: ReturnType<typeof eventStreams>
       limit,
       wait,
     },
-    replies: { 200: { about: 'The lines.', json: FLEET_LOG } },
+    replies: { 200: { about: 'The lines.', json: FLEET_LOG, events: text() } },
     errors: ['STORE_UNAVAILABLE'],
     async handler({ query, request }, reply) {
-      const { text = '', level, after, limit = LINES, wait: waitMs = 0, ...given } = query
+      const { text: wanted = '', level, after, limit = LINES, wait: waitMs = 0, ...given } = query
       const asked: LogAsked = {
         selection: readSelection(given),
-        text,
+        text: wanted,
         ...(level && { level }),
         mark: after === undefined ? undefined : markOf(after),
         limit,
