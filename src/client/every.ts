@@ -166,6 +166,7 @@ class SlotLoop implements Every {
       let hasBegun = false
       const work = (lead: Lead) => {
         hasBegun = true
+        patience.begin()
         return this.handler({ ...about, ...lead })
       }
       try {
@@ -193,17 +194,20 @@ class SlotLoop implements Every {
   }
 
   /**
-   * Aborted with the caller's signal; and by a stop where it stands by, which may take long. An election is not given up:
-   * a leader that does not know of it would hold the round until its lease is over.
+   * Aborted with the caller's signal; and by a stop where it stands by, which may take long, until the work begins. An
+   * election is not given up: a leader that does not know of it would hold the round until its lease is over.
    */
-  private patience(): { readonly signal: AbortSignal; release(): void } {
+  private patience(): { readonly signal: AbortSignal; begin(): void; release(): void } {
+    const { signal, wait } = this.options
     const controller = new AbortController()
-    const signals = [this.options.signal, this.options.wait === undefined ? undefined : this.stopping.signal]
-    const ends = signals.map((signal) => signal && onAbort(signal, () => controller.abort(signal.reason)))
+    const by = (one: AbortSignal) => onAbort(one, () => controller.abort(one.reason))
+    const begin = wait === undefined ? () => {} : by(this.stopping.signal)
+    const end = signal && by(signal)
     const release = () => {
-      for (const end of ends) end?.()
+      begin()
+      end?.()
     }
-    return { signal: controller.signal, release }
+    return { signal: controller.signal, begin, release }
   }
 }
 

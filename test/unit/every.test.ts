@@ -258,6 +258,39 @@ describe('every', () => {
     await cron.ended
   })
 
+  it('stops when what runs has ended also where others stand by, and then aborts nothing but by the signal', async () => {
+    const fake = fakeClient()
+    const ending = new AbortController()
+    const { cron, work, turns } = start('@hourly', fake, { wait: '10m', signal: ending.signal })
+    let finish = () => {}
+    work.handler = () => new Promise<void>((resolve) => (finish = resolve))
+    await pass(3_000)
+    const stopped = cron.stop()
+    await pass(1_000)
+    expect(turns[0]?.signal.aborted).toBe(false)
+    ending.abort()
+    expect(turns[0]?.signal.aborted).toBe(true)
+    finish()
+    await stopped
+  })
+
+  it('stands by no more when it is stopped', async () => {
+    const fake = fakeClient()
+    const { cron, turns, errors } = start('@hourly', fake, { wait: '10m' })
+    const standing: (AbortSignal | undefined)[] = []
+    fake.client.once = (_system, _round, _work, options) => {
+      standing.push(options?.signal)
+      return new Promise((_, reject) => {
+        options?.signal?.addEventListener('abort', () => reject(new Error('aborted')))
+      })
+    }
+    await pass(3_000)
+    expect(standing).toHaveLength(1)
+    await cron.stop()
+    expect(standing[0]?.aborted).toBe(true)
+    expect([turns, errors]).toEqual([[], []])
+  })
+
   it('stops at once while no server answers', async () => {
     const fake = fakeClient()
     fake.isUp = false
