@@ -126,6 +126,17 @@ describe('watchmen', () => {
     expect(await until(slot(1) + 21 * MIN)).toEqual(['opened unreported 1'])
   })
 
+  it('take a round for unreported only when its time has come and gone', async () => {
+    const { alerts, records, until } = world()
+    await alerts.put(NAME, { ...HOURLY, timetable: { ...HOURLY.timetable, everyMs: 24 * 60 * MIN } })
+    const at = START - (START % (24 * 60 * MIN)) + 24 * 60 * MIN
+    await until(at, 60 * MIN)
+    const submission = { queue: 'q', data: null, queueTerms: { delayMs: 6 * 60 * MIN }, runTerms: {} }
+    await records.submit({ system: NAME.system, round: 'nightly' }, submission)
+    expect(await until(at + 7 * 60 * MIN - 1 * MIN)).toEqual([])
+    expect(await until(at + 7 * 60 * MIN + 1 * MIN)).toEqual(['opened unreported 1'])
+  })
+
   it('make up for an outage: each slot is judged once, and told of as one', async () => {
     const { alerts, until } = world()
     await alerts.put(NAME, HOURLY)

@@ -14,7 +14,7 @@ const MAX_ROUNDS = 50
 
 interface SlotRoundsParts {
   readonly records: Pick<Records, 'read' | 'came'>
-  /** When a submitted round that no worker has started counts as unreported, unless its submission says. */
+  /** How long after it may be started a round that no worker has started counts as unreported, unless its submission says. */
   readonly deadlineMs: number
 }
 
@@ -58,7 +58,10 @@ export class SlotRounds {
       return { round, cameAtMs, state, deadlineAtMs: deadlineAtMs(record), ...(reason && { reason }) }
     }
     if (submission === undefined) return undefined
-    const { deadlineMs = this.parts.deadlineMs } = submission.runTerms
-    return { round, cameAtMs, state: 'submitted', deadlineAtMs: submission.submittedAtMs + deadlineMs }
+    const { submittedAtMs, notBeforeMs = submittedAtMs, runTerms } = submission
+    const { deadlineMs } = runTerms
+    // An own deadline counts from the submission, whenever that may be started.
+    const endMs = deadlineMs === undefined ? notBeforeMs + this.parts.deadlineMs : submittedAtMs + deadlineMs
+    return { round, cameAtMs, state: 'submitted', deadlineAtMs: endMs }
   }
 }

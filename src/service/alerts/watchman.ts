@@ -30,7 +30,7 @@ export interface WatchmanParts {
   /** Missing: there are no schedules. */
   readonly schedules?: ScheduleWatches
   readonly log: Log
-  /** When a submitted round that no worker has started counts as unreported, unless its submission says. */
+  /** How long after it may be started a round that no worker has started counts as unreported, unless its submission says. */
   readonly deadlineMs: number
 }
 
