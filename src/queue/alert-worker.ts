@@ -35,7 +35,8 @@ export interface DeliveryCounts {
   givenUp: number
 }
 
-const CONCURRENCY = 4
+/** They only wait: receivers that do not answer leave room for those that do. */
+const CONCURRENCY = 64
 /** A delivery takes ten seconds at most; one that was cut off by its server's death is taken up so soon by another. */
 const LOCK_MS = 15_000
 const STALLED_EVERY_MS = 5_000

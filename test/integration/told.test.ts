@@ -1,6 +1,7 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { AlertNewsJson } from '../../src/core/alerts/alert-wire.ts'
 import type { RoundJson } from '../../src/core/rounds/round-wire.ts'
 import { verifyWebhook } from '../../src/hook/webhook.ts'
 import { webhookHandler } from '../../workers/webhook.ts'
@@ -28,7 +29,7 @@ let redis: TestRedis
 let server: TestServer
 
 /** Answers the n-th request, from 1, with a status and perhaps a `Retry-After`. */
-async function receive(answer: (n: number) => readonly [number, string?]): Promise<Receiver> {
+async function receive(answer: (n: number, text: string) => readonly [number, string?]): Promise<Receiver> {
   const told: Told[] = []
   const own = createServer(async (request, response) => {
     const chunks: Buffer[] = []
@@ -38,7 +39,7 @@ async function receive(answer: (n: number) => readonly [number, string?]): Promi
     const host = String(headers.host)
     const isSigned = verifyWebhook({ secret: SECRET, method, host, path, headers, body })
     told.push({ atMs: performance.now(), path, text: body.toString(), isSigned })
-    const [status, retryAfter] = answer(told.length)
+    const [status, retryAfter] = answer(told.length, body.toString())
     response.writeHead(status, retryAfter === undefined ? {} : { 'retry-after': retryAfter }).end()
   }).listen(0, '127.0.0.1')
   await new Promise((resolve) => own.once('listening', resolve))
@@ -126,6 +127,33 @@ describe('several receivers of alerts', () => {
     expect([plain, slack, gone, own].flatMap(({ told }) => told).every(({ isSigned }) => isSigned)).toBe(true)
     const { text } = await send(alerting.url, { path: '/metrics' })
     expect(text).toMatch(/gone_alert_deliveries_total\{outcome="givenUp"\} 1\n/)
+    await alerting.stop()
+  })
+
+  it('do not wait for one that never answers', async () => {
+    const open = new Set<object>()
+    const silent = createServer((_, response) => {
+      open.add(response)
+      response.once('close', () => open.delete(response))
+    }).listen(0, '127.0.0.1')
+    await new Promise((resolve) => silent.once('listening', resolve))
+    servers.push(silent)
+    const silentUrl = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/hook`
+    const receiver = await receive(() => [200])
+    const alerting = await startTestServer({ env: { GONE_ALERT_URL: `${silentUrl},${receiver.url}` } })
+    const names = Array.from({ length: 12 }, (_, index) => `n${index}`)
+    for (const name of names)
+      await send(alerting.url, {
+        method: 'PUT',
+        path: `/api/v1/expectations/silent/${name}`,
+        headers: JSON_TYPE,
+        body: '{"every":"1s","grace":"1s"}',
+      })
+    // Each is held until the server gives it up.
+    await expect.poll(() => open.size, { timeout: 40_000 }).toBeGreaterThan(7)
+    const told = () =>
+      new Set(receiver.told.map(({ text }) => (JSON.parse(text) as AlertNewsJson).alert.name))
+    await expect.poll(() => [...told()].toSorted(), { timeout: 40_000 }).toEqual(names.toSorted())
     await alerting.stop()
   })
 })
