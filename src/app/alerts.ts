@@ -72,6 +72,7 @@ function openTeller({ config, lines, closing, log }: Ground, targets: readonly A
   closing.add('queues', () => queue.stop())
   const worker = new AlertWorker({
     ...config,
+    queue,
     client: lines.open('waiting', 'alert-worker'),
     async deliver(news, receiver, stopping) {
       // What was to be told before there were several is for the first.

@@ -1,5 +1,5 @@
 import type { Queue } from 'bullmq'
-import { type AlertNews, deliveryId } from '../core/alerts/alert.ts'
+import { type Alert, type AlertNews, deliveryId } from '../core/alerts/alert.ts'
 import type { AlertQueue } from '../core/alerts/alert-ports.ts'
 import { type AlertNewsJson, alertNewsJson } from '../core/alerts/alert-wire.ts'
 import { ALERTS_QUEUE } from '../core/rounds/job.ts'
@@ -37,10 +37,16 @@ export class BullAlertQueue implements AlertQueue {
     const { system, name, kind } = news.alert
     const told = { ...alertNewsJson(news), ...(receiver !== undefined && { receiver }) }
     await this.queue.add(`${system}/${name} ${kind} ${news.event}`, told, {
-      jobId: receiver === undefined ? deliveryId(news) : `${deliveryId(news)}-${receiver}`,
+      jobId: jobIdOf(news, receiver),
       attempts: ATTEMPTS,
       backoff: { type: 'custom' },
     })
+  }
+
+  /** Whether the receiver is yet to be told that the alert has begun: false too where that was given up, or is forgotten. */
+  async isOpeningAhead(id: string, receiver: string | undefined): Promise<boolean> {
+    const state = await this.queue.getJobState(jobIdOf({ event: 'opened', alert: { id } }, receiver))
+    return !ENDED.includes(state)
   }
 
   async stop(): Promise<void> {
@@ -48,7 +54,17 @@ export class BullAlertQueue implements AlertQueue {
   }
 }
 
-/** 1 s, 2 s, 4 s and so on, up to five minutes. */
-export function retryDelayMs(attemptsMade: number): number {
-  return Math.min(1_000 * 2 ** Math.min(attemptsMade - 1, 20), MAX_RETRY_MS)
+const ENDED: readonly string[] = ['completed', 'failed', 'unknown']
+
+function jobIdOf(news: Pick<AlertNews, 'event'> & { readonly alert: Pick<Alert, 'id'> }, receiver?: string) {
+  return receiver === undefined ? deliveryId(news) : `${deliveryId(news)}-${receiver}`
+}
+
+/**
+ * 1 s, 2 s, 4 s and so on, up to five minutes.
+ *
+ * @param askedMs what the receiver asks for. One that asks for less is not told the more often: the attempts must last for a day
+ */
+export function retryDelayMs(attempts: number, askedMs = 0): number {
+  return Math.max(askedMs, Math.min(1_000 * 2 ** Math.min(attempts - 1, 20), MAX_RETRY_MS))
 }

@@ -6,7 +6,7 @@ import type { Log } from '../core/rounds/round-ports.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import type { Calm } from '../service/calm.ts'
 import type { Work } from '../service/loop.ts'
-import { type AlertDelivery, retryDelayMs } from './alert-queue.ts'
+import { type AlertDelivery, type BullAlertQueue, retryDelayMs } from './alert-queue.ts'
 import { bullmq } from './bullmq.ts'
 import { closeWorker } from './close-worker.ts'
 import { HeardWorker } from './heard-worker.ts'
@@ -19,6 +19,7 @@ export interface AlertWorkerParts {
     receiver: string | undefined,
     stopping: AbortSignal,
   ) => Promise<void>
+  readonly queue: Pick<BullAlertQueue, 'isOpeningAhead'>
   /** A client that waits for Redis as long as it takes. */
   readonly client: RedisClient
   readonly log: Log
@@ -54,7 +55,7 @@ export class AlertWorker implements Work {
   constructor(private readonly parts: AlertWorkerParts) {
     this.counts = this.tally
     const keep = { age: Math.ceil(parts.jobRetentionMs / 1_000), count: parts.jobRetentionCount }
-    this.worker = new HeardWorker(ALERTS_QUEUE, (job) => this.deliver(job), {
+    this.worker = new HeardWorker(ALERTS_QUEUE, (job, token) => this.takeUp(job, token), {
       connection: parts.client,
       prefix: prefixOf(ALERTS_QUEUE, parts.client),
       autorun: false,
@@ -67,7 +68,7 @@ export class AlertWorker implements Work {
       skipVersionCheck: true,
       settings: {
         backoffStrategy: (made, _, error) =>
-          (error instanceof Undelivered ? error.afterMs : undefined) ?? retryDelayMs(made),
+          retryDelayMs(made, error instanceof Undelivered ? error.afterMs : undefined),
       },
     })
     this.worker.on('error', (error) => parts.log.debug({ cause: String(error) }, 'alert worker'))
@@ -82,6 +83,16 @@ export class AlertWorker implements Work {
   async stop(): Promise<void> {
     this.stopping.abort()
     await closeWorker(this.worker, this.parts.client, STOP_WITHIN_MS)
+  }
+
+  /** Who is told that an alert has ended before they hear that it has begun could not end it. That is put off, which is no attempt. */
+  private async takeUp(job: Job<AlertDelivery>, token: string | undefined): Promise<void> {
+    const { receiver, event, alert } = job.data
+    if (event === 'resolved' && (await this.parts.queue.isOpeningAhead(alert.id, receiver))) {
+      await job.moveToDelayed(Date.now() + retryDelayMs(job.attemptsStarted), token)
+      throw new bullmq.DelayedError()
+    }
+    await this.deliver(job)
   }
 
   private async deliver(job: Job<AlertDelivery>): Promise<void> {

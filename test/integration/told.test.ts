@@ -130,6 +130,32 @@ describe('several receivers of alerts', () => {
     await alerting.stop()
   })
 
+  it('are told that an alert has ended when they have been told that it has begun, and at their own pace', async () => {
+    const isOpened = (text: string) => text.includes('"event":"opened"')
+    let refusals = 0
+    // Each refusal asks for another try sooner than the pace would have it.
+    const receiver = await receive((_, text) => {
+      if (!isOpened(text) || refusals === 3) return [200]
+      refusals += 1
+      return [503, '1']
+    })
+    const given = await receive((_, text) => [isOpened(text) ? 410 : 200])
+    const alerting = await startTestServer({ env: { GONE_ALERT_URL: `${receiver.url},${given.url}` } })
+    const path = '/api/v1/expectations/order/daily'
+    const body = '{"every":"1s","grace":"1s"}'
+    await send(alerting.url, { method: 'PUT', path, headers: JSON_TYPE, body })
+    await expect.poll(() => receiver.told.length, { timeout: 40_000 }).toBeGreaterThan(0)
+    await send(alerting.url, { method: 'DELETE', path })
+    const events = ({ told }: Receiver) => told.map(({ text }) => (isOpened(text) ? 'opened' : 'resolved'))
+    await expect.poll(() => events(given), { timeout: 40_000 }).toEqual(['opened', 'resolved'])
+    await expect.poll(() => events(receiver), { timeout: 60_000 }).toContain('resolved')
+    expect(events(receiver)).toEqual([...Array.from({ length: 4 }, () => 'opened'), 'resolved'])
+    // 1 s, 2 s and 4 s.
+    const [first, , , last] = receiver.told
+    expect((last?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(6_900)
+    await alerting.stop()
+  })
+
   it('do not wait for one that never answers', async () => {
     const open = new Set<object>()
     const silent = createServer((_, response) => {

@@ -48,7 +48,10 @@ export interface AlertNews {
   readonly alert: Alert
 }
 
-/** The same for both tellings of one piece of news: its receiver knows the second by it. */
-export function deliveryId({ event, alert }: AlertNews): string {
+/** The same for both tellings of one piece of news. */
+export function deliveryId({
+  event,
+  alert,
+}: Pick<AlertNews, 'event'> & { readonly alert: Pick<Alert, 'id'> }): string {
   return `${alert.id}-${event}`
 }
