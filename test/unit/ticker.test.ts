@@ -163,6 +163,43 @@ describe('a change', () => {
     expect(schedule).toMatchObject({ cursorMs: T0, next: { dueMs: T0 + 1_000 }, updatedAtMs: T0 + 500 })
   })
 
+  it.each([
+    ['skip', { queued: rounds(1, 1), held: 3, counts: { submitted: 1, skipped: 0, missed: 0 } }],
+    ['cancel-previous', { queued: rounds(4, 4), held: 0, counts: { submitted: 2, skipped: 2, missed: 0 } }],
+    ['allow', { queued: rounds(1, 4), held: 0, counts: { submitted: 4, skipped: 0, missed: 0 } }],
+  ])('of the policy to %s lets what was held go as that says', async (overlap, expected) => {
+    const made = makeTickWorld()
+    const { schedules, ticker, observer } = made.startProcess()
+    await put(made, { overlap: 'queue' })
+    for (let second = 1; second <= 4; second += 1) {
+      made.world.nowMs = T0 + second * 1_000
+      await ticker.tick(id)
+    }
+    expect((await made.store.read(id)).schedule?.held).toHaveLength(3)
+    await schedules.put(id, readScheduleBody({ cron: '* * * * * *', overlap }, 'shop'))
+    const { schedule } = await made.store.read(id)
+    expect({ queued: made.queued, held: schedule?.held.length, counts: schedule?.counts }).toEqual(expected)
+    expect(observer.counts).toEqual(expected.counts)
+    expect(schedule?.leftOut.map(({ dueMs, why }) => [dueMs, why])).toEqual(
+      overlap === 'cancel-previous' ? [T0 + 2_000, T0 + 3_000].map((dueMs) => [dueMs, 'skipped']) : [],
+    )
+  })
+
+  it('of the policy to skip lets what was held go one after another', async () => {
+    const made = makeTickWorld()
+    const { schedules, ticker } = made.startProcess()
+    await put(made, { overlap: 'queue' })
+    made.world.nowMs = T0 + 3_000
+    await ticker.tick(id)
+    await schedules.put(id, readScheduleBody({ cron: '* * * * * *', overlap: 'skip' }, 'shop'))
+    for (const last of [1, 2, 3]) {
+      expect(made.queued).toEqual(rounds(1, last))
+      await made.finish(parseRoundKey(made.queued.at(-1) ?? ''))
+      await ticker.tick(id)
+    }
+    expect((await made.store.read(id)).schedule?.counts).toEqual({ submitted: 3, skipped: 0, missed: 0 })
+  })
+
   it('that changes nothing leaves the schedule as it is', async () => {
     const made = makeTickWorld()
     await put(made, { job: { data: { a: 1, b: 2 } } })

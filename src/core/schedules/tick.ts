@@ -59,23 +59,35 @@ export function accounted(
   const { slots, missed } = arrivals
   const held = heldOf(schedule, slots, isBusy)
   const skipped = [...schedule.held, ...slots].filter((slot) => !held.includes(slot))
-  const { counts } = schedule
   const { next: _, ...rest } = schedule
   const next = timetable.after(nowMs)
+  const tooOld = { missed, newest: missedOf(schedule, arrivals, timetable, nowMs) }
+  return { ...without(rest, skipped, tooOld), cursorMs: nowMs, ...(next && { next }), held }
+}
+
+/** The schedule with the newest of its held slots alone, as `cancel-previous` has it of those that come at once. */
+export function newestHeld(schedule: Schedule): Schedule {
+  return { ...without(schedule, schedule.held.slice(0, -1)), held: schedule.held.slice(-1) }
+}
+
+/** The schedule with these slots told of as left out. */
+function without(
+  schedule: Schedule,
+  skipped: readonly Slot[],
+  { missed, newest }: { readonly missed: number; readonly newest: readonly Slot[] } = NONE_MISSED,
+): Schedule {
+  const { counts, lastSkipped, leftOut } = schedule
   return {
-    ...rest,
-    cursorMs: nowMs,
-    ...(next && { next }),
-    held,
-    lastSkipped: schedule.lastSkipped + skipped.length + missed,
+    ...schedule,
+    lastSkipped: lastSkipped + skipped.length + missed,
     counts: { ...counts, skipped: counts.skipped + skipped.length, missed: counts.missed + missed },
-    leftOut: [
-      ...schedule.leftOut,
-      ...missedOf(schedule, arrivals, timetable, nowMs).map(because('missed')),
-      ...skipped.map(because('skipped')),
-    ].slice(-MAX_LEFT_OUT),
+    leftOut: [...leftOut, ...newest.map(because('missed')), ...skipped.map(because('skipped'))].slice(
+      -MAX_LEFT_OUT,
+    ),
   }
 }
+
+const NONE_MISSED = { missed: 0, newest: [] }
 
 /** The newest of those that are not made up for. */
 function missedOf(

@@ -7,7 +7,14 @@ import {
   submissionOf,
 } from '../../core/schedules/schedule.ts'
 import type { ScheduleSighting, ScheduleStore, Wakes } from '../../core/schedules/schedule-ports.ts'
-import { accounted, arrivalsOf, type SubmittedSlot, submitted, wakeOf } from '../../core/schedules/tick.ts'
+import {
+  accounted,
+  arrivalsOf,
+  newestHeld,
+  type SubmittedSlot,
+  submitted,
+  wakeOf,
+} from '../../core/schedules/tick.ts'
 import type { Slot } from '../../core/time/timetable.ts'
 import { GoneError } from '../../errors.ts'
 import type { Canceller } from '../rounds/canceller.ts'
@@ -108,14 +115,31 @@ export class Ticker {
     const { held, spec } = schedule
     const [first] = held
     if (first === undefined) return undefined
-    if (spec.overlap === 'queue' && (await this.isBusy(id, schedule))) return undefined
-    if (spec.overlap === 'cancel-previous') await this.cancelLast(id, schedule, first)
-    const batch = spec.overlap === 'queue' ? [first] : held.slice(0, SUBMIT_AT_ONCE)
+    // There is more than one only where they were held under another policy.
+    const isOneByOne = spec.overlap === 'queue' || spec.overlap === 'skip'
+    if (isOneByOne && (await this.isBusy(id, schedule))) return undefined
+    if (spec.overlap === 'cancel-previous') {
+      if (held.length > 1) return this.holdNewest(id, revision, schedule, nowMs)
+      await this.cancelLast(id, schedule, first)
+    }
+    const batch = isOneByOne ? [first] : held.slice(0, SUBMIT_AT_ONCE)
     const done = await Promise.all(batch.map((slot) => this.submit(id, schedule, slot, nowMs)))
     const after = submitted(schedule, done)
     const saved = await this.parts.store.save(id, revision, after, wakeAfter(after, nowMs))
     if (saved === undefined) return 'again'
     for (const { slot, atMs } of done) this.parts.observer.submitted(Math.max(0, atMs - slot.dueMs))
+    return 'again'
+  }
+
+  private async holdNewest(
+    id: ScheduleId,
+    revision: number,
+    schedule: Schedule,
+    nowMs: number,
+  ): Promise<'again'> {
+    const after = newestHeld(schedule)
+    const saved = await this.parts.store.save(id, revision, after, wakeAfter(after, nowMs))
+    if (saved !== undefined) this.observe(id, schedule, after)
     return 'again'
   }
 
