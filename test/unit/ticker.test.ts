@@ -129,6 +129,21 @@ describe('many processes that tick at once', () => {
   )
 })
 
+describe('a tick', () => {
+  it('was early where nothing is due, and not where it looks whether what is held may go', async () => {
+    const made = makeTickWorld()
+    const { ticker } = made.startProcess()
+    await put(made, { overlap: 'queue' })
+    const early = { nowMs: T0, wakeMs: T0 + 1_000, isIdle: true }
+    expect(await ticker.settle(id)).toEqual(early)
+    made.world.nowMs = T0 + 2_000
+    expect(await ticker.settle(id)).toMatchObject({ wakeMs: T0 + 3_000, isIdle: false })
+    made.world.nowMs = T0 + 2_500
+    // Who takes this for early waits for what comes, and keeps a place of the wakes' worker meanwhile.
+    expect(await ticker.settle(id)).toMatchObject({ wakeMs: T0 + 3_000, isIdle: false })
+  })
+})
+
 describe('a store that cannot answer', () => {
   it('is said to the caller, and nothing is taken for done', async () => {
     const made = makeTickWorld()

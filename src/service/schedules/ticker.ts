@@ -42,7 +42,7 @@ export interface TickerParts {
 export interface Ticked {
   readonly nowMs: number
   readonly wakeMs?: number
-  /** True if there was nothing to do. */
+  /** True if there was nothing to do, nor anything to look at: it was ticked early. */
   readonly isIdle: boolean
 }
 
@@ -82,7 +82,7 @@ export class Ticker {
       if (step === 'again') continue
       const wakeMs = wakeOf(schedule, nowMs)
       if (schedule.held.length > 0 && !(await this.noteWake(id, seen, schedule))) continue
-      return { nowMs, isIdle, ...(wakeMs !== undefined && { wakeMs }) }
+      return { nowMs, isIdle: isIdle && schedule.held.length === 0, ...(wakeMs !== undefined && { wakeMs }) }
     }
     throw new GoneError(
       'STORE_UNAVAILABLE',
