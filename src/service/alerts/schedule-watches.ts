@@ -45,8 +45,11 @@ export class StoredScheduleWatches implements ScheduleWatches {
 
   /** What is too old or too many to be made up for has no excuse: nobody ran it. */
   private async excuse(id: WatchName, schedule: Schedule, slot: Slot): Promise<Excuse | undefined> {
-    const { spec, cursorMs, held } = schedule
+    const { spec, cursorMs, held, leftOut } = schedule
     if (held.some(({ key }) => key === slot.key)) return 'held'
+    const known = leftOut.find(({ key }) => key === slot.key)
+    if (known) return known.why === 'skipped' ? 'leftOut' : undefined
+    // It is not among the newest that were left out, so what is known of the rounds before it has to say.
     const mayLeaveOut = spec.overlap === 'skip' || spec.overlap === 'queue'
     if (!mayLeaveOut || slot.dueMs > cursorMs) return undefined
     return (await this.wasBusy(id, schedule, slot)) ? 'leftOut' : undefined
