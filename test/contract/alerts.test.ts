@@ -342,6 +342,25 @@ describe.each(Object.entries(worlds))('alerts %s', (_, makeWorld) => {
     expect(await alerts.watched('schedule')).toEqual([])
   })
 
+  it('look at once at a schedule that has changed, and record nothing of a look at what it was', async () => {
+    const { nowMs } = await alerts.take(0, 1)
+    await alerts.adopt(report, nowMs - 5)
+    const watch = await takeOne()
+    const progress = {
+      cursorMs: nowMs,
+      slots: [{ key: 'k "ä"', dueMs: 1, beginMs: 0, endMs: 2, found: ['late' as const] }],
+    }
+    await alerts.record(watch, lookOf(watch, [], { progress, nextLookMs: nowMs + 3_600_000 }), true)
+    expect((await alerts.take(10, 10)).watches).toEqual([])
+    await alerts.adopt(report, nowMs)
+    const changed = await takeOne()
+    expect(changed.progress).toEqual(progress)
+    await alerts.adopt(report, nowMs)
+    expect(await alerts.record(changed, lookOf(changed, [bad('missed', 1)]), true)).toBeUndefined()
+    expect((await takeOne()).progress).toEqual(progress)
+    expect((await alerts.alerts({ limit: 10 })).alerts).toEqual([])
+  })
+
   it('list alerts newest first, page by page, by state', async () => {
     await alerts.put(report, expectation)
     for (let slot = 1; slot <= 9; slot += 1) await tell(bad('missed', slot * 2), good(slot * 2 + 1))

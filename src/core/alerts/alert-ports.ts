@@ -108,7 +108,10 @@ export interface Alerts {
     readonly nowMs: number
     readonly next?: WatchName
   }>
-  /** Starts watching a schedule from `sinceMs`, at most an hour ago, if it is not watched. */
+  /**
+   * Starts watching a schedule from `sinceMs`, at most an hour ago. One that is watched goes on, and is looked at at once as it is
+   * now: of a look that is under way nothing is recorded.
+   */
   adopt(name: WatchName, sinceMs: number): Promise<void>
   /** Stops watching and resolves what is open; undefined if it was not watched. `tells` as for `record`. */
   drop(id: WatchId, resolution: string, tells: boolean): Promise<readonly AlertNews[] | undefined>

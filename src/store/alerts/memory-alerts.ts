@@ -80,8 +80,11 @@ export class MemoryAlerts implements Alerts {
 
   async adopt(name: WatchName, sinceMs: number): Promise<void> {
     const key = watchKey({ ...name, of: 'schedule' })
-    if (!this.watches.has(key))
-      this.begin(key, Math.max(Math.floor(sinceMs), this.nowMs() - MAX_ADOPTED_AGO_MS))
+    const watch = this.watches.get(key)
+    if (watch === undefined)
+      return this.begin(key, Math.max(Math.floor(sinceMs), this.nowMs() - MAX_ADOPTED_AGO_MS))
+    this.counter += 1
+    this.watches.set(key, { ...watch, version: this.counter, lookMs: this.nowMs() })
   }
 
   async drop(id: WatchId, resolution: string, tells: boolean): Promise<readonly AlertNews[] | undefined> {
