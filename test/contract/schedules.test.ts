@@ -47,6 +47,7 @@ function scheduleOf(body: object = CRON, more: Partial<Schedule> = {}): Schedule
     isPaused: false,
     createdAtMs: 1_800_000_000_000,
     updatedAtMs: 1_800_000_000_001,
+    expectedSinceMs: 1_800_000_000_000,
     cursorMs: 1_800_000_000_002,
     held: [],
     lastSkipped: 0,

@@ -20,6 +20,7 @@ export function shownSchedule(
     isPaused,
     createdAtMs: NOW_MS - 3_600_000,
     updatedAtMs: NOW_MS - 3_600_000,
+    expectedSinceMs: NOW_MS - 3_600_000,
     cursorMs: NOW_MS,
     ...(next && { next }),
     held: [],

@@ -9,11 +9,15 @@ import { scheduleId as id, makeTickWorld, T0 } from '../support/tick-world.ts'
 async function expecting(body: object) {
   const made = makeTickWorld()
   const { schedules, ticker } = made.startProcess()
-  const expects = { cron: '* * * * * *', expect: { grace: '5m' }, ...body }
-  await schedules.put(id, readScheduleBody(expects, 'shop'))
+  const usual = { cron: '* * * * * *', expect: { grace: '5m' }, ...body }
+  const put = (more: object) => schedules.put(id, readScheduleBody({ ...usual, ...more }, 'shop'))
+  await put({})
   const watches = new StoredScheduleWatches(made.store, made.records, new Timetables())
   return {
     ...made,
+    schedules,
+    put,
+    watch: () => watches.find(id),
     async tickAt(second: number) {
       made.world.nowMs = T0 + second * 1_000
       await ticker.tick(id)
@@ -28,6 +32,46 @@ async function expecting(body: object) {
     },
   }
 }
+
+describe('slots are expected', () => {
+  const found = async (
+    body: object,
+    change: (made: Awaited<ReturnType<typeof expecting>>) => Promise<unknown>,
+  ) => {
+    const made = await expecting(body)
+    await made.tickAt(2)
+    made.world.nowMs = T0 + 2_500
+    await change(made)
+    return made.watch()
+  }
+  const put = (body: object) => (made: Awaited<ReturnType<typeof expecting>>) => made.put(body)
+
+  it('as before where something else is changed', async () => {
+    expect(await found({}, put({ jitter: '5s', job: { data: 1 } }))).toMatchObject({ sinceMs: T0 })
+  })
+
+  it.each([
+    ['its times', { cron: '*/2 * * * * *' }],
+    ['what it expects', { expect: { grace: '1m' } }],
+  ])('from when %s are changed', async (_, body) => {
+    expect(await found({}, put(body))).toMatchObject({ sinceMs: T0 + 2_500 })
+  })
+
+  it('until a pause, and from its end on', async () => {
+    const made = await expecting({})
+    await made.tickAt(2)
+    made.world.nowMs = T0 + 2_500
+    await made.schedules.pause(id)
+    expect(await made.watch()).toMatchObject({ sinceMs: T0, untilMs: T0 + 2_000 })
+    made.world.nowMs = T0 + 9_500
+    await made.put({ job: { data: 1 } })
+    expect(await made.watch()).toMatchObject({ sinceMs: T0, untilMs: T0 + 2_000 })
+    await made.schedules.resume(id)
+    const watch = await made.watch()
+    expect(watch?.sinceMs).toBe(T0 + 9_500)
+    expect(watch).not.toHaveProperty('untilMs')
+  })
+})
 
 describe('a slot without a round is excused', () => {
   it('where cancel-previous has left it out for a newer one', async () => {

@@ -15,6 +15,7 @@ function scheduleOf(body: object, more: Partial<Schedule> = {}): Schedule {
     isPaused: false,
     createdAtMs: T0,
     updatedAtMs: T0,
+    expectedSinceMs: T0,
     cursorMs: T0,
     held: [],
     lastSkipped: 0,

@@ -228,7 +228,6 @@ describe('watchmen of a schedule', () => {
   const hourly: ScheduleWatch = {
     expectation: HOURLY,
     sinceMs: START,
-    isPaused: false,
     excuse: async () => undefined,
   }
   const only = (watch: ScheduleWatch) => new Map([[NAME.name, watch]])
@@ -252,11 +251,33 @@ describe('watchmen of a schedule', () => {
   it('expect nothing while it is paused, nor what fell into the pause', async () => {
     const { until, schedules } = world(only(hourly))
     await until(slot(1) - 1 * MIN)
-    schedules.set(NAME.name, { ...hourly, isPaused: true, sinceMs: slot(1) - 1 * MIN })
+    schedules.set(NAME.name, { ...hourly, untilMs: slot(1) - 1 * MIN })
     expect(await until(slot(3) + 30 * MIN)).toEqual([])
     schedules.set(NAME.name, { ...hourly, sinceMs: slot(3) + 30 * MIN })
     expect(await until(slot(4) + 4 * MIN)).toEqual([])
     expect(await until(slot(4) + 6 * MIN)).toEqual(['opened missed 1'])
+  })
+
+  it('expect what was due before a pause, also where nobody has looked since', async () => {
+    const { until, schedules, run } = world(only(hourly))
+    await until(slot(2) - 1 * MIN, slot(2) - 1 * MIN - START)
+    await run(roundAt(slot(1)))
+    schedules.set(NAME.name, { ...hourly, untilMs: slot(2) })
+    expect(await until(slot(2) + 10 * MIN, 10 * MIN)).toContain('opened missed 1')
+    await run(roundAt(slot(2)), 'failed')
+    expect(await until(slot(2) + 12 * MIN)).toContain('opened failed 1')
+    expect(await until(slot(9))).toEqual([])
+  })
+
+  it('go on with what is held, or has come, when what was due before a change is expected no more', async () => {
+    let excuse: Excuse | undefined = 'held'
+    const { until, schedules, run } = world(only({ ...hourly, excuse: async () => excuse }))
+    expect(await until(slot(1) + 1 * MIN)).toEqual([])
+    schedules.set(NAME.name, { ...hourly, sinceMs: slot(1) + 1 * MIN, excuse: async () => excuse })
+    expect(await until(slot(1) + 10 * MIN)).toEqual([])
+    await run(roundAt(slot(1)), 'failed')
+    excuse = undefined
+    expect(await until(slot(1) + 12 * MIN)).toEqual(['opened late 1', 'opened failed 1'])
   })
 
   it('expect nothing of a slot that the schedule leaves out, and later of one that it holds', async () => {

@@ -179,10 +179,10 @@ export interface ScheduleWatches {
 
 export interface ScheduleWatch {
   readonly expectation: Expectation
-  /** Slots due before are not expected: the schedule was made or resumed then. */
+  /** Slots due before are not expected, but for those that are held: the schedule was made, changed or resumed then. */
   readonly sinceMs: number
-  /** While it is paused nothing is expected. */
-  readonly isPaused: boolean
+  /** Slots due after are not expected: it has been paused; missing: it is not. */
+  readonly untilMs?: number
   /** Why a slot has no round, where that is as the schedule's policy will have it. */
   excuse(slot: Slot): Promise<Excuse | undefined>
 }

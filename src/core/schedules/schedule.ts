@@ -57,6 +57,8 @@ export interface Schedule {
   readonly isPaused: boolean
   readonly createdAtMs: number
   readonly updatedAtMs: number
+  /** Since when its slots are expected as they are: its times or what it expects have changed then, or a pause has ended. */
+  readonly expectedSinceMs: number
   /** Slots due up to here are accounted for: submitted, held, or left out by policy. */
   readonly cursorMs: number
   /** The first slot after the cursor. */

@@ -23,7 +23,7 @@ export class StoredScheduleWatches implements ScheduleWatches {
     do {
       const page = await this.store.list({ limit: PAGE_SIZE, ...(after && { after }) })
       for (const { id, schedule } of page.schedules) {
-        if (schedule.spec.expect) found.push({ ...id, sinceMs: schedule.updatedAtMs })
+        if (schedule.spec.expect) found.push({ ...id, sinceMs: schedule.expectedSinceMs })
       }
       after = page.next
     } while (after)
@@ -37,8 +37,8 @@ export class StoredScheduleWatches implements ScheduleWatches {
     const { timing } = schedule.spec
     return {
       expectation: { timetable: timing, graceMs: expect.graceMs },
-      sinceMs: schedule.updatedAtMs,
-      isPaused: schedule.isPaused,
+      sinceMs: schedule.expectedSinceMs,
+      ...(schedule.isPaused && { untilMs: schedule.cursorMs }),
       excuse: (slot) => this.excuse(name, schedule, slot),
     }
   }

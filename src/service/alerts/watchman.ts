@@ -3,16 +3,19 @@ import type {
   AlertQueue,
   Alerts,
   Census,
+  Excuse,
   Expectation,
   ScheduleWatch,
   ScheduleWatches,
   TakenWatch,
   WatchId,
   WatchName,
+  WatchProgress,
 } from '../../core/alerts/alert-ports.ts'
 import type { FollowedSlot } from '../../core/alerts/expectation.ts'
 import { lookAt, type SlotFacts, takeUp } from '../../core/alerts/look.ts'
 import type { Log, Records } from '../../core/rounds/round-ports.ts'
+import type { Timetable } from '../../core/time/timetable.ts'
 import { eachAtOnce } from '../../waiting.ts'
 import type { Calm } from '../calm.ts'
 import { Loop, type Work } from '../loop.ts'
@@ -54,9 +57,10 @@ const COUNTED_AFTER_MS = 5_000
 /** What is to come, as the watch has it now. */
 interface Watched {
   readonly expectation: Expectation
-  /** Slots due before are not expected. */
+  /** Slots due before are not expected, but for those that are held. */
   readonly sinceMs: number
-  readonly isPaused: boolean
+  /** Slots due after are not expected; missing: all are. */
+  readonly untilMs?: number
   /** Slots whose rounds may come before are not counted. */
   readonly countedFromMs: number
   /** Why a slot has no round, if that is as it should be. */
@@ -179,10 +183,7 @@ export class Watchman implements Work {
     }
     const { expectation } = watched
     const timetable = this.parts.timetables.of({ timing: expectation.timetable })
-    const { cursorMs, slots } = watch.progress
-    const expected = slots.filter((slot) => slot.round !== undefined || slot.dueMs >= watched.sinceMs)
-    const fromMs = Math.max(cursorMs, watched.isPaused ? nowMs : watched.sinceMs - 1)
-    const progress = takeUp({ cursorMs: fromMs, slots: expected }, expectation, timetable, nowMs)
+    const progress = takeUpExpected(watch.progress, watched, timetable, nowMs)
     const facts = await Promise.all(progress.slots.map((slot) => this.facts(watch.id, watched, slot, nowMs)))
     const look = lookAt(progress, expectation, timetable, facts, nowMs)
     const news = await this.parts.alerts.record(watch, look, this.parts.queue !== undefined)
@@ -199,14 +200,13 @@ export class Watchman implements Work {
     return {
       expectation,
       sinceMs: updatedAtMs,
-      isPaused: false,
       countedFromMs: updatedAtMs + COUNTED_AFTER_MS,
     }
   }
 
   private async facts(id: WatchId, watched: Watched, slot: FollowedSlot, nowMs: number): Promise<SlotFacts> {
     const round = await this.rounds.of(id, watched.expectation, slot, nowMs)
-    const excuse = round === undefined ? await watched.excuse?.(slot) : undefined
+    const excuse = round === undefined ? await excuseOf(watched, slot) : undefined
     if (excuse) return { excuse }
     const isCounted = watched.expectation.replicas !== undefined && slot.beginMs >= watched.countedFromMs
     if (round === undefined || !isCounted) return { ...(round && { round }) }
@@ -226,6 +226,25 @@ export class Watchman implements Work {
       })
     }
   }
+}
+
+/** The progress with what has come of what is expected. While nothing is, the cursor goes on with the time. */
+function takeUpExpected(
+  { cursorMs, slots }: WatchProgress,
+  { expectation, sinceMs, untilMs = Number.POSITIVE_INFINITY }: Watched,
+  timetable: Timetable,
+  nowMs: number,
+): WatchProgress {
+  const from = { cursorMs: Math.max(cursorMs, sinceMs - 1), slots }
+  const progress = takeUp(from, expectation, timetable, Math.min(nowMs, untilMs))
+  const isOver = nowMs > untilMs && progress.slots.length === slots.length
+  return isOver ? { ...progress, cursorMs: Math.max(progress.cursorMs, nowMs) } : progress
+}
+
+/** Why the slot has no round. What was due before a change, and is not held, does not come any more. */
+async function excuseOf({ excuse, sinceMs }: Watched, slot: FollowedSlot): Promise<Excuse | undefined> {
+  const why = await excuse?.(slot)
+  return slot.dueMs < sinceMs && why !== 'held' ? 'leftOut' : why
 }
 
 function logNews(log: Log, { event, alert }: AlertNews): void {

@@ -150,7 +150,8 @@ export class Schedules {
     return this.change(id, (seen) => {
       const { schedule } = known(id, seen)
       if (!schedule.isPaused) return schedule
-      return { ...this.from(schedule, seen.nowMs), isPaused: false, updatedAtMs: seen.nowMs }
+      const { nowMs } = seen
+      return { ...this.from(schedule, nowMs), isPaused: false, updatedAtMs: nowMs, expectedSinceMs: nowMs }
     })
   }
 
@@ -262,6 +263,7 @@ export class Schedules {
       isPaused: false,
       createdAtMs: nowMs,
       updatedAtMs: nowMs,
+      expectedSinceMs: nowMs,
       cursorMs: 0,
       held: [],
       lastSkipped: 0,
@@ -272,8 +274,11 @@ export class Schedules {
   }
 
   private replaced(schedule: Schedule, spec: ScheduleSpec, nowMs: number): Schedule {
-    const changed = { ...schedule, spec, updatedAtMs: nowMs }
-    if (isSame(schedule.spec.timing, spec.timing)) return changed
+    const isSameTiming = isSame(schedule.spec.timing, spec.timing)
+    const isExpectedSame = isSameTiming && isSame(schedule.spec.expect ?? null, spec.expect ?? null)
+    const expectedSinceMs = isExpectedSame ? schedule.expectedSinceMs : nowMs
+    const changed = { ...schedule, spec, updatedAtMs: nowMs, expectedSinceMs }
+    if (isSameTiming) return changed
     const isSameInstant = spec.timing.atMs !== undefined && spec.timing.atMs === schedule.spec.timing.atMs
     // In another zone the one slot of an `at` has another key: it would be another round.
     return this.from(changed, isSameInstant ? schedule.cursorMs : beginOf(spec, nowMs))

@@ -18,8 +18,8 @@ type SlotText = readonly [dueMs: number, key: string]
 
 /** Short, because ten thousand of them are kept. */
 interface State {
-  /** created at, updated at, cursor (ms) */
-  readonly t: readonly [number, number, number]
+  /** created at, updated at, cursor, expected since where that is not the update (ms) */
+  readonly t: readonly [number, number, number, number?]
   /** paused */
   readonly p?: 1
   readonly n?: SlotText
@@ -36,10 +36,13 @@ interface State {
 
 export function textOf(id: ScheduleId, schedule: Schedule): ScheduleText {
   const { spec, isPaused, createdAtMs, updatedAtMs, cursorMs, next, held, last, lastSkipped } = schedule
-  const { counts, leftOut } = schedule
+  const { counts, leftOut, expectedSinceMs } = schedule
   const { submitted, skipped, missed } = counts
   const state: State = {
-    t: [createdAtMs, updatedAtMs, cursorMs],
+    t:
+      expectedSinceMs === updatedAtMs
+        ? [createdAtMs, updatedAtMs, cursorMs]
+        : [createdAtMs, updatedAtMs, cursorMs, expectedSinceMs],
     ...(isPaused && { p: 1 }),
     ...(next && { n: slotText(next) }),
     ...(held.length > 0 && { h: held.map(slotText) }),
@@ -59,6 +62,7 @@ export function scheduleOf(id: ScheduleId, text: ScheduleText): Schedule {
     createdAtMs: t[0],
     updatedAtMs: t[1],
     cursorMs: t[2],
+    expectedSinceMs: t[3] ?? t[1],
     ...(n && { next: slotOf(n) }),
     held: h.map(slotOf),
     lastSkipped: x,
