@@ -93,7 +93,7 @@ describe.concurrent('a round that is expected', () => {
     await put(system, { every: '1s', grace: '1s' })
     const opened = await receiver.told('opened', system)
     expect(opened).toMatchObject({
-      id: `${opened.alert.id}-opened`,
+      id: `${opened.alert.id}-${Date.parse(opened.alert.openedAt)}-opened`,
       alert: {
         system,
         name: 'daily',

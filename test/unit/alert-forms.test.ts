@@ -14,7 +14,7 @@ const URL_OF: Record<AlertForm, string> = {
 }
 
 const opened: AlertNewsJson = {
-  id: '17-opened',
+  id: '17-1795417500412-opened',
   event: 'opened',
   alert: {
     id: '17',
@@ -31,7 +31,7 @@ const opened: AlertNewsJson = {
   },
 }
 const resolved: AlertNewsJson = {
-  id: '17-resolved',
+  id: '17-1795417500412-resolved',
   event: 'resolved',
   alert: { ...opened.alert, state: 'resolved', count: 3, lastRound: 'late-one', resolution: 'completed' },
 }
@@ -95,7 +95,7 @@ describe('an alert is told', () => {
       expect.objectContaining({
         routing_key: 'R0UTE',
         event_action: 'trigger',
-        dedup_key: 'gone-17',
+        dedup_key: 'gone-17-2026-11-23T07:05:00.412Z',
         payload: expect.objectContaining({
           summary: LINE,
           source: 'report',
@@ -108,7 +108,7 @@ describe('an alert is told', () => {
       'pagerduty',
       resolved,
       'https://events.pagerduty.com/v2/enqueue',
-      expect.objectContaining({ event_action: 'resolve', dedup_key: 'gone-17' }),
+      expect.objectContaining({ event_action: 'resolve', dedup_key: 'gone-17-2026-11-23T07:05:00.412Z' }),
     ],
   ] as const)('in the form %s', (form, news, url, body) => {
     expect(told(form, news)).toEqual({ url, body })
@@ -144,7 +144,7 @@ describe('an alert is told', () => {
       { title: 'report/daily missed', n: '1', fixed: [1, true, 'opened'] },
     ],
     ['"{text}"', LINE],
-    ['{"a":{"b":"{alertId} {id} {resolution}{lastRound}"}}', { a: { b: '17 17-opened ' } }],
+    ['{"a":{"b":"{alertId} {id} {resolution}{lastRound}"}}', { a: { b: '17 17-1795417500412-opened ' } }],
     ['{"plain":"no field, { and } alone"}', { plain: 'no field, { and } alone' }],
   ])('by the template %s', (template, body) => {
     expect(told('template', opened, template).body).toEqual(body)

@@ -97,7 +97,8 @@ function bodyOf({ form, template = '' }: AlertTarget, url: URL, news: AlertNewsJ
       return {
         routing_key: url.searchParams.get('routing_key'),
         event_action: isOpen ? 'trigger' : 'resolve',
-        dedup_key: `gone-${alert.id}`,
+        // Two installations may share a routing key, and both count from 1.
+        dedup_key: `gone-${alert.id}-${alert.openedAt}`,
         payload: {
           summary: line.slice(0, MAX_SUMMARY).toWellFormed(),
           source: alert.system,

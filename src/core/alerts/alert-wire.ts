@@ -3,7 +3,6 @@ import { iso } from '../rounds/round-wire.ts'
 import { durationText } from '../time/duration.ts'
 import type { DstPolicy } from '../time/timetable.ts'
 import type { Alert, AlertKind, AlertNews, AlertState } from './alert.ts'
-import { deliveryId } from './alert.ts'
 import type { ExpectationRecord } from './alert-ports.ts'
 
 /** What is put: cron or every, and what its rounds must keep to. Durations are texts like `5m`. */
@@ -118,5 +117,7 @@ export function alertJson({ openedAtMs, updatedAtMs, resolvedAtMs, resolution, .
 }
 
 export function alertNewsJson(news: AlertNews): AlertNewsJson {
-  return { id: deliveryId(news), event: news.event, alert: alertJson(news.alert) }
+  const { event, alert } = news
+  // Receivers hear of other stores too, whose numbers are the same.
+  return { id: `${alert.id}-${alert.openedAtMs}-${event}`, event, alert: alertJson(alert) }
 }

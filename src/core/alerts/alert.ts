@@ -19,7 +19,7 @@ export type AlertState = (typeof ALERT_STATES)[number]
 
 /** One cause, from the first slot that shows it until the next good one. Times in ms of the store's clock. */
 export interface Alert {
-  /** A number that only grows, as text. */
+  /** A number that only grows, as text: this store's, which another, or an earlier one, has given too. */
   readonly id: string
   readonly system: string
   /** The expectation's or the schedule's. */
