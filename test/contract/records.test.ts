@@ -956,6 +956,19 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     expect([ended.verdict, (await records.start(id, job, terms, 1)).verdict]).toEqual(['started', 'finished'])
   })
 
+  it('count a start that was given back once, however often that is said', async () => {
+    const job = { address: 'worker', identity: JOB_IDENTITY }
+    const runTerms = { ifExecutorDies: 'fail' } as const
+    await records.submit(id, { queue: 'mailer', data: 1, queueTerms: {}, runTerms })
+    await records.start(id, job, terms, 9)
+    for (let n = 0; n < 3; n += 1) await records.giveBack(id, 1)
+    expect(await records.start(id, job, terms, 9)).toMatchObject({ verdict: 'started', fence: 2, nth: 1 })
+    await records.giveBack(id, 1)
+    expect((await records.start(id, job, terms, 9)).verdict).toBe('spent')
+    const { events = [] } = await records.read(id)
+    expect(events.filter(({ kind }) => kind === 'givenBack')).toHaveLength(1)
+  })
+
   it('tell who listens that a round is finished', async () => {
     await records.decide(id, anna, terms)
     const heard: string[] = []

@@ -126,11 +126,24 @@ describe('a job that is taken over HTTP', () => {
     const worker = await submitted({ ifExecutorDies: 'fail' })
     const job = await taken(worker)
     expect(await job.giveBack()).toBe(true)
-    expect(await job.giveBack()).toBe(false)
     const next = await taken(worker, {}, elsewhere)
     expect(next).toMatchObject({ attempt: 1 })
     expect(next.fence).toBeGreaterThan(job.fence)
+    expect(await job.giveBack()).toBe(false)
     expect(await next.complete()).toMatchObject({ kind: 'recorded' })
+  })
+
+  it('is given back once where that is said again, and started no more often than it may be', async () => {
+    const worker = await submitted({ ifExecutorDies: 'fail' })
+    const job = await taken(worker)
+    expect([await job.giveBack(), await job.giveBack(), await job.giveBack()]).toEqual([true, true, true])
+    // It dies.
+    await taken(worker, { lease: '1s' }, elsewhere)
+    expect(await client.take(worker, { wait: '10s' })).toBeUndefined()
+    expect(await client.round('taken', worker)).toMatchObject({
+      state: 'failed',
+      completion: { reason: expect.stringContaining('started only once') },
+    })
   })
 
   it('is followed once its lease has ended in silence, and the late report is refused', async () => {

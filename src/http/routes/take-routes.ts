@@ -98,7 +98,8 @@ function giveBackEndpoint({ taker }: TakeRoutesParts): Endpoint {
     action: 'work',
     tag: 'jobs',
     summary: 'I shall not run this job that I took.',
-    description: 'It goes to another, at once, and no attempt is spent.',
+    description:
+      'It goes to another, at once, and no attempt is spent. Sent again it is answered alike until another has it.',
     id: roundOf,
     query: { fence: { ...fence, about: 'The fence that the job was taken under.' } },
     replies: { 200: { about: 'Given back.', json: LED_ROUND, headers: ROUND_HEADERS } },

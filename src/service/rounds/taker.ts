@@ -207,7 +207,7 @@ export class Taker {
     if (out === undefined || seen.record?.completion) return false
     if (isFinal || out.runTerms.ifExecutorDies === 'fail') return false
     if (!(await this.isHeld(id, out))) {
-      if (hasFailed(seen)) return true
+      if (has('failed', seen)) return true
       throw leaseEnded(id)
     }
     const job = await this.parts.takes.find(out.queue, id)
@@ -237,13 +237,15 @@ export class Taker {
         `${formatRound(id)}: it is not out as a job under fence ${fence}; see its state`,
       )
     if (seen.record.completion) await this.ended(id, seen)
-    else await this.putBack(id, fence, out)
+    else await this.putBack(id, seen, out)
     return { ...seen, record: seen.record }
   }
 
-  private async putBack(id: RoundId, fence: number, out: Out): Promise<void> {
-    await this.record.giveBack(id, fence)
-    await this.endHeld(id, out, { kind: 'putOff', ms: 0, why: 'its taker gave it back' })
+  private async putBack(id: RoundId, seen: Sighting, out: Out): Promise<void> {
+    await this.record.giveBack(id, out.record.fence)
+    const end = { kind: 'putOff', ms: 0, why: 'its taker gave it back' } as const
+    if (await this.end(id, out, end)) return
+    if (!has('givenBack', seen)) throw leaseEnded(id)
   }
 
   /** The round as a job that is out under this fence; empty if it is none. */
@@ -382,9 +384,9 @@ export class Taker {
   }
 }
 
-/** The attempt under this fence has failed before: whoever says so has not heard the answer. */
-function hasFailed({ record, events = [] }: Sighting): boolean {
-  return events.some(({ kind, fence }) => kind === 'failed' && fence === record?.fence)
+/** The attempt under this fence has failed, or was given back, before: whoever says so has not heard the answer. */
+function has(what: 'failed' | 'givenBack', { record, events = [] }: Sighting): boolean {
+  return events.some(({ kind, fence }) => kind === what && fence === record?.fence)
 }
 
 function leaseEnded(id: RoundId): GoneError {

@@ -63,7 +63,7 @@ export class MemoryRecords implements Records, RoundNews {
   private readonly submissions = new Map<string, SubmissionRecord>()
   private readonly places = new Map<string, HistoryMark>()
   private readonly fences = new Map<string, number>()
-  private readonly givenBack = new Map<string, number>()
+  private readonly givenBack = new Map<string, { readonly starts: number; readonly lastFence: number }>()
   protected readonly pending = new Map<string, number>()
   private readonly overdue = new Set<string>()
   private readonly cancelled = new Map<string, JobContent>()
@@ -145,7 +145,7 @@ export class MemoryRecords implements Records, RoundNews {
     if (before?.completion) return this.ruling('finished', key)
     const giveUpInMs = submission?.runTerms.call && giveUpAtMs(submission) - nowMs
     const starts = before?.starts ?? 0
-    const counted = starts - (this.givenBack.get(key) ?? 0)
+    const counted = starts - (this.givenBack.get(key)?.starts ?? 0)
     const terms = { runTerms: submission?.runTerms ?? {}, ...(giveUpInMs !== undefined && { giveUpInMs }) }
     if (holder && nowMs < holder.untilMs) {
       if (holder.value !== lock.value || before?.identity !== candidate.identity) return { verdict: 'held' }
@@ -173,10 +173,10 @@ export class MemoryRecords implements Records, RoundNews {
   async giveBack(id: RoundId, fence: number): Promise<void> {
     const key = roundKey(id)
     const record = this.records.get(key)
-    if (record?.fence === fence && !record.completion) {
-      this.givenBack.set(key, (this.givenBack.get(key) ?? 0) + 1)
-      this.note(key, { kind: 'givenBack', atMs: this.nowMs(), fence })
-    }
+    const before = this.givenBack.get(key)
+    if (record?.fence !== fence || before?.lastFence === fence || record.completion) return
+    this.givenBack.set(key, { starts: (before?.starts ?? 0) + 1, lastFence: fence })
+    this.note(key, { kind: 'givenBack', atMs: this.nowMs(), fence })
   }
 
   async noteFailure(id: RoundId, fence: number, reason: string): Promise<void> {
