@@ -5,7 +5,7 @@ import { parseRoundKey, type RoundId, roundKey } from '../core/rounds/round.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import type { AttemptEnd } from '../service/rounds/job-record.ts'
-import type { JobTakes, QueuedJob } from '../service/rounds/taker.ts'
+import type { JobTakes, Noted, QueuedJob } from '../service/rounds/taker.ts'
 import { bullmq } from './bullmq.ts'
 import { failedAs, keptOf, roundOf, waitedMs } from './job-ends.ts'
 import { JobLogs } from './job-log.ts'
@@ -103,13 +103,20 @@ export class BullJobTakes implements JobTakes, LeftJobs {
     })
   }
 
+  async noteFirst(value: string, queue: string, id: RoundId, ms: number): Promise<Noted | undefined> {
+    return attempt('note who took a job', async () => {
+      const isFirst = await this.parts.client.set(keyOf(value), `${queue} ${roundKey(id)}`, 'PX', ms, 'NX')
+      return isFirst === 'OK' ? undefined : this.noted(value)
+    })
+  }
+
   async note(value: string, queue: string, id: RoundId, ms: number): Promise<void> {
     await attempt('note who took a job', () =>
       this.parts.client.set(keyOf(value), `${queue} ${roundKey(id)}`, 'PX', ms),
     )
   }
 
-  async noted(value: string): Promise<{ readonly queue: string; readonly id: RoundId } | undefined> {
+  async noted(value: string): Promise<Noted | undefined> {
     return attempt('look who took a job', async () => {
       const [queue, key] = (await this.parts.client.get(keyOf(value)))?.split(' ') ?? []
       return queue === undefined || key === undefined ? undefined : { queue, id: parseRoundKey(key) }
@@ -157,7 +164,7 @@ function queuedOf(job: Job): QueuedJob {
     id: parseRoundKey(job.id ?? ''),
     data: job.data,
     number: job.attemptsMade + 1,
-    isFirst: job.attemptsStarted <= 1,
+    turn: job.attemptsStarted,
     waitedMs: waitedMs(job),
     ...(attempts !== undefined && attempts > 0 && { attempts }),
     ...(typeof submittedAt === 'number' && { madeForMs: submittedAt }),

@@ -390,6 +390,40 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     })
   })
 
+  describe('a start of a job that was taken over HTTP', () => {
+    const job = { address: 'worker', identity: JOB_IDENTITY }
+    const start = (hold: string, fence = 1) =>
+      records.start(id, job, terms, 9, { hold }).then((ruling) => {
+        if (ruling.verdict === 'started') expect(ruling).toMatchObject({ fence, nth: 1 })
+        return ruling.verdict
+      })
+
+    it('is the same where it is asked again for this turn of the job, and else another', async () => {
+      const runTerms = { ifExecutorDies: 'fail' } as const
+      await records.submit(id, { queue: 'mailer', data: 1, queueTerms: {}, runTerms })
+      expect(await start('one 30000 {"turn":1}')).toBe('started')
+      expect(await start('one 30000 {"turn":1}')).toBe('started')
+      expect(await start('one 1000 {"turn":1,"attempts":3,"region":"eu"}')).toBe('started')
+      expect((await records.read(id)).record).toMatchObject({ fence: 1, starts: 1 })
+      expect(await start('one 30000 {"turn":2}')).toBe('spent')
+      expect(await start('one 30000 {"turn":11}')).toBe('spent')
+      expect(await start('two 30000 {"turn":1}')).toBe('spent')
+      expect(await start('')).toBe('spent')
+    })
+
+    it('is another where it was given back, or the round was opened again', async () => {
+      await records.submit(id, { queue: 'mailer', data: 1, queueTerms: {}, runTerms: { deadlineMs: 300 } })
+      expect(await start('one 30000 {"turn":1}')).toBe('started')
+      await records.giveBack(id, 1)
+      expect(await start('one 30000 {"turn":2}', 2)).toBe('started')
+      await world.passTime(300)
+      const { submission } = await records.read(id)
+      const seen = { submittedAtMs: submission?.submittedAtMs ?? 0, job: { data: 1, queueTerms: {} } }
+      await records.retry(id, { by: 'ops', deadlineMs: 60_000 }, seen)
+      expect(await start('one 30000 {"turn":2}', 4)).toBe('started')
+    })
+  })
+
   describe('a decision that nobody was told of', () => {
     const nobody = caller()
 

@@ -1,9 +1,18 @@
+import { once } from 'node:events'
 import { Queue } from 'bullmq'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createClient, type GoneClient } from '../../src/client/client.ts'
 import type { SubmitOptions } from '../../src/client/submit.ts'
+import { tokenIdentity } from '../../src/core/rounds/candidate.ts'
+import { RedlockGate } from '../../src/gate/redlock-gate.ts'
+import { BullJobTakes } from '../../src/queue/job-takes.ts'
+import { connect, disconnect } from '../../src/redis/connections.ts'
+import { Taker } from '../../src/service/rounds/taker.ts'
+import { RedisRecords } from '../../src/store/records/redis-records.ts'
 import { pause } from '../../src/waiting.ts'
 import { makeKey } from '../support/keys.ts'
+import { silentLog } from '../support/log.ts'
+import { notedRounds } from '../support/noted-rounds.ts'
 import { startRedis } from '../support/redis.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { startTestWorkers } from '../support/work.ts'
@@ -35,6 +44,37 @@ async function taken(worker: string, options: Parameters<GoneClient['take']>[1] 
   const job = await from.take(worker, { wait: '20s', ...options })
   if (job === undefined) throw new Error(`no job of ${worker}`)
   return job
+}
+
+/** What hands out jobs in a server that comes to nothing as it records a start. */
+async function takerThatDies(when: 'before' | 'after') {
+  const redis = connect(server.redis.url, 'commands', 'test', silentLog)
+  const client = connect(server.redis.url, 'commands', 'test-takes', silentLog)
+  await Promise.all([redis, client].map((one) => once(one, 'ready')))
+  const records = new RedisRecords(redis, 86_400_000)
+  const start = records.start.bind(records)
+  records.start = async (...asked) => {
+    if (when === 'after') await start(...asked)
+    throw new Error('died')
+  }
+  const takes = new BullJobTakes({
+    client,
+    jobRetentionMs: 60_000,
+    jobRetentionCount: 100,
+    jobLogLines: 10,
+    serve: async () => undefined,
+  })
+  const taker = new Taker({
+    records,
+    takes,
+    rounds: notedRounds().rounds,
+    gate: new RedlockGate([redis], silentLog, true),
+    tally: { waited: () => undefined, ended: () => undefined },
+    usual: async () => ({}),
+    log: silentLog,
+    nowMs: () => performance.now(),
+  })
+  return { taker, stop: () => Promise.all([redis, client].map(disconnect)) }
 }
 
 async function statesOf(worker: string) {
@@ -213,6 +253,38 @@ describe('a job that is taken over HTTP', () => {
     await job.complete()
     expect(await client.take(worker, { token: 'one' })).toBeUndefined()
   })
+
+  it('is one, and the same, for all calls of a token that wait for one', async () => {
+    count += 1
+    const worker = `py-${count}`
+    const calls = Array.from({ length: 6 }, (_, n) =>
+      taken(worker, { token: 'alone' }, n % 2 ? client : elsewhere),
+    )
+    for (const round of ['a', 'b', 'c'])
+      await client.submit(worker, round, { worker, ifExecutorDies: 'fail' })
+    const [first, ...others] = await Promise.all(calls)
+    for (const { round, fence } of others)
+      expect({ round, fence }).toMatchObject({ round: first?.round, fence: first?.fence })
+    await expect.poll(() => statesOf(worker), { timeout: 30_000 }).toEqual({ ...NONE, waiting: 2, active: 1 })
+    expect(await first?.complete()).toMatchObject({ kind: 'recorded' })
+    for (let n = 0; n < 2; n += 1)
+      expect(await (await taken(worker)).complete()).toMatchObject({ kind: 'recorded' })
+  })
+
+  it.each(['before', 'after'] as const)(
+    'is answered to the token that asks again where the server died %s its start was recorded',
+    async (when) => {
+      const worker = await submitted({ ifExecutorDies: 'fail' })
+      const dying = await takerThatDies(when)
+      const who = { address: '10.0.0.1:1', identity: tokenIdentity('once-more') }
+      const terms = { leaseMs: 30_000, waitMs: 0 }
+      await expect(dying.taker.take(worker, who, terms, new AbortController().signal)).rejects.toThrow('died')
+      await dying.stop()
+      const job = await taken(worker, { token: 'once-more' }, elsewhere)
+      expect(job).toMatchObject({ round: worker, attempt: 1 })
+      expect(await job.complete()).toMatchObject({ kind: 'recorded', round: { state: 'completed' } })
+    },
+  )
 
   it('goes back where its taker has gone before it was told', async () => {
     count += 1

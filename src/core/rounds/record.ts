@@ -3,6 +3,14 @@ export const MAX_DEADLINE_MS = 7 * 86_400_000
 /** Before that by which a worker has passed a gate elsewhere, as the record keeps it: no gate's value, and no hold, begins so. */
 export const PASS_MARK = '='
 
+/**
+ * What the same start says again by which it is behind a gate elsewhere, or held over HTTP: by whom, and how often its queue had handed the
+ * job out; the lease may be another.
+ */
+export function startMark(by: string): string {
+  return by.replace(/^(\S+) \d+ (\{"turn":\d+).*$/, '$1 $2')
+}
+
 /** How a round ended: its work is done, or its leader gave up with a reason. */
 export type Outcome = 'completed' | 'failed'
 

@@ -9,11 +9,13 @@ export interface Hold {
   readonly usual: UsualTerms
   /** Of whose queue it was taken; missing: of the worker's own. */
   readonly region?: string
+  /** How often its queue had handed it out; missing: an older build has noted it. */
+  readonly turn?: number
 }
 
-/** As the record keeps it. */
-export function holdText({ value, leaseMs, usual, region }: Hold): string {
-  return `${value} ${leaseMs} ${JSON.stringify({ ...usual, region })}`
+/** As the record keeps it; `startMark` reads its beginning. */
+export function holdText({ value, leaseMs, usual, region, turn }: Hold): string {
+  return `${value} ${leaseMs} ${JSON.stringify({ turn, ...usual, region })}`
 }
 
 /** By what the gate is held for who leads the round, or has led it: an executor over HTTP has it by more than that. */
@@ -25,8 +27,9 @@ export function gateValueOf({ gate }: RoundRecord): string | undefined {
 export function holdIn({ starts, gate, identity }: RoundRecord): Hold | undefined {
   const [, value, leaseMs, rest = '{}'] = /^(\S+) (\d+) (\{.*\})$/.exec(gate ?? '') ?? []
   if (starts === undefined || identity !== JOB_IDENTITY || value === undefined) return undefined
-  const { region, ...usual } = JSON.parse(rest) as UsualTerms & { readonly region?: string }
-  return { value, leaseMs: Number(leaseMs), usual, ...(region !== undefined && { region }) }
+  const { region, turn, ...usual } = JSON.parse(rest) as UsualTerms & Pick<Hold, 'region' | 'turn'>
+  const from = { ...(region !== undefined && { region }), ...(turn !== undefined && { turn }) }
+  return { value, leaseMs: Number(leaseMs), usual, ...from }
 }
 
 /** A job that an executor over HTTP has. */

@@ -2,7 +2,7 @@ import type { WorkTally } from '../../core/fleet/series-ports.ts'
 import { type Candidate, hasToken } from '../../core/rounds/candidate.ts'
 import { JOB_IDENTITY, ownerOf, type RunTerms, regionQueue, type UsualTerms } from '../../core/rounds/job.ts'
 import type { RoundRecord } from '../../core/rounds/record.ts'
-import { formatRound, type RoundId } from '../../core/rounds/round.ts'
+import { formatRound, type RoundId, roundKey } from '../../core/rounds/round.ts'
 import type { Gate, Log, Records, RoundQueue, Sighting } from '../../core/rounds/round-ports.ts'
 import { formatDuration } from '../../core/time/duration.ts'
 import type { Tracer } from '../../core/tracing.ts'
@@ -20,7 +20,8 @@ export interface QueuedJob {
   readonly number: number
   /** How many there are to be; missing: as the worker likes. */
   readonly attempts?: number
-  readonly isFirst: boolean
+  /** How often its queue has handed it out. */
+  readonly turn: number
   /** When the submission was made that it is of; missing where it does not say. */
   readonly madeForMs?: number
   /** How long it could have been started before it was. */
@@ -49,10 +50,18 @@ export interface JobTakes {
     end: AttemptEnd,
     usual: UsualTerms,
   ): Promise<QueuedJob | undefined>
-  /** Notes what was answered under this value, for as long as nothing else is heard of whoever took it. */
+  /** Notes what is answered under this value, for as long as nothing else is heard of whoever took it, in place of what is noted. */
   note(value: string, queue: string, id: RoundId, ms: number): Promise<void>
-  /** What was answered under this value. */
-  noted(value: string): Promise<{ readonly queue: string; readonly id: RoundId } | undefined>
+  /** The same where nothing is noted; else what is. */
+  noteFirst(value: string, queue: string, id: RoundId, ms: number): Promise<Noted | undefined>
+  /** What is answered under this value. */
+  noted(value: string): Promise<Noted | undefined>
+}
+
+/** The job that a token was given. */
+export interface Noted {
+  readonly queue: string
+  readonly id: RoundId
 }
 
 /** A job that was taken: it is led under this fence until its lease ends. */
@@ -83,6 +92,9 @@ export interface TakerParts {
   readonly nowMs: () => number
 }
 
+/** A job in the hand of whoever takes it, of this queue of the worker. */
+type OwnJob = QueuedJob & Pick<Noted, 'queue'> & { readonly worker: string }
+
 export interface TakeTerms {
   readonly leaseMs: number
   readonly waitMs: number
@@ -93,6 +105,8 @@ export interface TakeTerms {
 }
 
 const TRY_EVERY_MS = 100
+/** How often a call that waits looks whether another of its token was given a job. */
+const LOOK_BACK_EVERY_MS = 2_000
 const MAX_WAITING = 10_000
 
 /**
@@ -128,10 +142,12 @@ export class Taker {
     const giveUpMs = this.parts.nowMs() + terms.waitMs
     const ends = AbortSignal.any([caller, this.draining.signal])
     try {
-      const again = hasToken(who.identity) ? await this.takenBefore(worker, who, terms) : undefined
-      if (again) return again
+      let lookBackAtMs = hasToken(who.identity) ? this.parts.nowMs() : Number.POSITIVE_INFINITY
       for (;;) {
-        const taken = await this.tryTake(worker, who, terms)
+        const looksBack = this.parts.nowMs() >= lookBackAtMs
+        if (looksBack) lookBackAtMs = this.parts.nowMs() + LOOK_BACK_EVERY_MS
+        const again = looksBack ? await this.takenBefore(worker, who, terms) : undefined
+        const taken = again ?? (await this.tryTake(worker, who, terms))
         const restMs = giveUpMs - this.parts.nowMs()
         if (taken || restMs <= 0 || ends.aborted) return taken
         await pause(Math.min(restMs, TRY_EVERY_MS), ends)
@@ -256,16 +272,27 @@ export class Taker {
   }
 
   private async takenBefore(worker: string, who: Candidate, terms: TakeTerms): Promise<Taken | undefined> {
+    const noted = await this.parts.takes.noted(who.identity)
+    return noted && this.takenAs(noted, worker, who, terms)
+  }
+
+  /** The job that the token was given, where it has it still. */
+  private async takenAs(
+    { queue, id }: Noted,
+    worker: string,
+    who: Candidate,
+    terms: TakeTerms,
+  ): Promise<Taken | undefined> {
     const { takes, records } = this.parts
-    const noted = await takes.noted(who.identity)
-    if (noted === undefined || ownerOf(noted.queue).worker !== worker) return undefined
-    const { id, queue } = noted
+    if (ownerOf(queue).worker !== worker) return undefined
     const { record, submission } = await records.read(id)
-    const hold = record && !record.completion ? holdIn(record) : undefined
-    if (record === undefined || hold?.value !== who.identity) return undefined
-    if (!(await takes.hold(queue, id, who.identity, terms.leaseMs))) return undefined
+    if (record?.completion || !(await takes.hold(queue, id, who.identity, terms.leaseMs))) return undefined
     const job = await takes.find(queue, id)
     if (job === undefined) return undefined
+    const hold = record && holdIn(record)
+    // Who was about to start it is at it, or dead. Started twice it is started once.
+    if (record === undefined || hold?.value !== who.identity || (hold.turn ?? job.turn) !== job.turn)
+      return this.start({ ...job, queue, worker }, who, terms)
     const led = { ...record, worker, runTerms: submission?.runTerms ?? {}, usual: hold.usual }
     return takenOf(this.traced(job, { worker, fence: record.fence, value: hold.value }), led, terms)
   }
@@ -293,9 +320,32 @@ export class Taker {
         this.noteEmpty(queue)
         return undefined
       }
-      const taken = await this.start({ ...job, queue, worker }, who, terms)
+      const mine = { ...job, queue, worker }
+      const taken = (await this.givenMeanwhile(mine, who, terms)) ?? (await this.start(mine, who, terms))
       if (taken) return taken
     }
+  }
+
+  /**
+   * What another call of the token was given, for which this job is put back. Noted before the job is started: were it noted after that, a
+   * server that died between the two would leave a start that nobody runs, of a job that may be started only once the only one.
+   */
+  private async givenMeanwhile(job: OwnJob, who: Candidate, terms: TakeTerms): Promise<Taken | undefined> {
+    const { takes } = this.parts
+    const { queue, id, worker } = job
+    const { identity: value } = who
+    if (!hasToken(value)) return undefined
+    const noted = await takes.noteFirst(value, queue, id, terms.leaseMs)
+    if (noted === undefined) return undefined
+    const isThis = noted.queue === queue && roundKey(noted.id) === roundKey(id)
+    const other = isThis ? undefined : await this.takenAs(noted, worker, who, terms)
+    if (other === undefined) {
+      await takes.note(value, queue, id, terms.leaseMs)
+      return undefined
+    }
+    const why = 'another call of its taker was given a job'
+    await takes.end(queue, id, value, { kind: 'putOff', ms: 0, why }, {})
+    return other
   }
 
   private noteEmpty(queue: string): void {
@@ -305,18 +355,19 @@ export class Taker {
 
   /** Undefined where the job is not to be started now. */
   private async start(
-    job: QueuedJob & { readonly queue: string; readonly worker: string },
+    job: OwnJob,
     { address, identity: value }: Candidate,
     terms: TakeTerms,
   ): Promise<Taken | undefined> {
     const { takes, gate, records } = this.parts
-    const { id, number, queue, worker } = job
+    const { id, number, queue, worker, turn } = job
     const usual = await this.parts.usual(worker, terms.instance)
     const endAs = async (end: AttemptEnd) => {
       await takes.end(queue, id, value, end, usual)
       return undefined
     }
-    const ended = job.isFirst ? undefined : whyNot((await records.read(id)).record)
+    const isFirst = turn <= 1
+    const ended = isFirst ? undefined : whyNot((await records.read(id)).record)
     if (ended) return endAs(ended)
     if (!(await gate.extend(id, value, terms.leaseMs))) {
       await gate.release(id, value)
@@ -324,10 +375,10 @@ export class Taker {
     }
     const leader = `${worker}@${address}`
     const isLast = number >= (job.attempts ?? usual.attempts ?? 1)
-    const attempt = { ...job, address: leader, isLast }
+    const attempt = { ...job, address: leader, isLast, isFirst }
     const { region } = ownerOf(queue)
     const started = await this.record.start(attempt, {
-      hold: holdText({ value, leaseMs: terms.leaseMs, usual, ...(region !== undefined && { region }) }),
+      hold: holdText({ value, leaseMs: terms.leaseMs, usual, turn, ...(region !== undefined && { region }) }),
     })
     if (started.verdict !== 'started') {
       await gate.release(id, value)
@@ -336,7 +387,6 @@ export class Taker {
     const { fence, runTerms } = started
     // Whoever took it since, because all this took too long, has a higher fence.
     if (!(await takes.hold(queue, id, value, terms.leaseMs))) return undefined
-    if (hasToken(value)) await takes.note(value, queue, id, terms.leaseMs)
     this.noteWait(worker, job)
     return takenOf(
       this.traced(job, { worker, fence, value }),

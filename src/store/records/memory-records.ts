@@ -27,6 +27,7 @@ import {
   type RoundEnd,
   type RoundEvent,
   type RoundRecord,
+  startMark,
   type Terms,
 } from '../../core/rounds/record.ts'
 import { parseRoundKey, type RoundId, roundKey } from '../../core/rounds/round.ts'
@@ -152,7 +153,8 @@ export class MemoryRecords implements Records, RoundNews {
       return { verdict: 'started', fence: before.fence, nth: counted, ...terms }
     }
     const by = pass === undefined ? hold : PASS_MARK + pass
-    if (before && pass !== undefined && before.gate === by)
+    const isSame = by !== undefined && before?.gate !== undefined && startMark(before.gate) === startMark(by)
+    if (isSame && before.identity === candidate.identity)
       return { verdict: 'started', fence: before.fence, nth: counted, ...terms }
     if (giveUpInMs !== undefined && giveUpInMs <= 0) return { verdict: 'late', fence: before?.fence ?? 0 }
     if (before && !isVacant(before) && before.identity !== candidate.identity) return this.ruling('lost', key)

@@ -25,8 +25,9 @@ if GATE and not redis.call('SET', GATE, ARGV[9], 'NX', 'PX', ARGV[10]) then
   end
   return { 'held', now }
 end
--- The same behind a gate elsewhere.
-if record.g and record.g == ARGV[8] and record.i == ARGV[4] and string.sub(ARGV[8], 1, 1) == '=' then
+-- The same behind a gate elsewhere, or of whoever has taken this job from its queue: by another lease, too.
+local function startMark(by) return (string.gsub(by, '^(%S+) %d+ ({"turn":%d+).*$', '%1 %2')) end
+if ARGV[8] ~= '' and record.g and record.i == ARGV[4] and startMark(record.g) == startMark(ARGV[8]) then
   return { 'started', now, tonumber(record.f), record.o or '', starts - givenBack, giveUpInMs or '' }
 end
 local function notStarted(refusal)
