@@ -13,7 +13,8 @@ export interface Bug {
 }
 
 const SETTLE_REFUSAL = "if not proven and not anybodys then return 'refused', now end"
-const LOST = "if not record.t or now < record.e + record.x then return answer('lost', now) end"
+const LOST =
+  "if record.i ~= '' and (not record.t or now < record.e + record.x) then return answer('lost', now) end"
 
 export const BUGS: readonly Bug[] = [
   {

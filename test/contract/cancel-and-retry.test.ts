@@ -16,6 +16,8 @@ interface World {
   readonly records: Records
   readonly news: RoundNews
   passTime(ms: number): Promise<void>
+  /** Sets the clock back, as the record of this round sees it. */
+  setBack(id: RoundId, ms: number): Promise<void>
 }
 
 let redis: TestRedis
@@ -46,12 +48,18 @@ const worlds: Record<string, () => World> = {
       async passTime(ms) {
         nowMs += ms
       },
+      async setBack(_id, ms) {
+        nowMs -= ms
+      },
     }
   },
   'in Redis': () => ({
     records: new RedisRecords(client, 86_400_000),
     news,
     passTime: (ms) => sleep(ms + 2),
+    setBack: async ({ system, round }, ms) => {
+      await client.hincrby(`gone:{${system}}:round:${encodeURIComponent(round)}`, 'e', ms)
+    },
   }),
 }
 
@@ -235,6 +243,15 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
         verdict: 'refused',
       })
       expect(await records.complete(id, anna, done, terms)).toMatchObject({ verdict: 'recorded' })
+    })
+
+    it('lets whoever asks next lead also while the clock is behind what it was', async () => {
+      await records.decide(id, anna, terms)
+      await records.complete(id, anna, gaveUp, terms)
+      await records.retry(id, order, {})
+      await world.setBack(id, 50_000)
+      expect(await records.decide(id, bert, terms)).toMatchObject({ verdict: 'takenOver' })
+      expect(await records.decide(id, anna, terms)).toMatchObject({ verdict: 'lost' })
     })
 
     it('makes the job of a failed round startable again, as if never started, and that of before not', async () => {

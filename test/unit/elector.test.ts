@@ -136,6 +136,17 @@ describe('the elector', () => {
     expect(elector.recall(id, nobody())).toBeUndefined()
   })
 
+  it("remembers nobody as the leader of a round that is nobody's, also where the clock is behind what it was", async () => {
+    const { elector, records, passTime } = world()
+    passTime(100_000)
+    await elector.elect(id, anna, terms)
+    await records.vacate(id, { ...anna, fence: 1 })
+    passTime(-50_000)
+    expect((await elector.renew(id, { ...anna, fence: 1 }, undefined)).verdict).toBe('superseded')
+    expect(elector.recall(id, nobody())).toBeUndefined()
+    expect((await elector.elect(id, nobody(), terms)).verdict).toBe('takenOver')
+  })
+
   it('remembers a completed round for as long as its record is kept for certain, and a failed one not at all', async () => {
     const { elector, records, passTime } = world()
     const failed = { system: 's', round: 'failed' }

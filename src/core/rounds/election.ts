@@ -16,6 +16,7 @@ export function judgeElection(
   if (record === undefined) return 'elected'
   if (record.completion) return 'lost'
   if (record.identity === candidate.identity) return 'alreadyLeader'
+  if (isVacant(record)) return 'takenOver'
   return isReplaceable(record) && nowMs >= leaseEndMs(record) ? 'takenOver' : 'lost'
 }
 

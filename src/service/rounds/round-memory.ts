@@ -1,5 +1,5 @@
 import { LRUCache } from 'lru-cache'
-import { deadlineAtMs, isReplaceable, type SeenRecord } from '../../core/rounds/record.ts'
+import { deadlineAtMs, isReplaceable, isVacant, type SeenRecord } from '../../core/rounds/record.ts'
 import { type RoundId, roundKey } from '../../core/rounds/round.ts'
 
 /** Who leads a round, as far as a process remembers it. */
@@ -69,6 +69,7 @@ export class RoundMemory {
   private restMs({ record, nowMs }: SeenRecord): number {
     const { electedAtMs, lease, completion } = record
     const keptMs = this.retentionMs === 0 ? Number.POSITIVE_INFINITY : electedAtMs + this.retentionMs - nowMs
+    if (isVacant(record)) return 0
     if (completion) return completion.outcome === 'completed' ? keptMs : 0
     const heldMs = isReplaceable(record) ? (lease?.expiresAtMs ?? 0) - nowMs : LED_FOR_MS
     return Math.min(LED_FOR_MS, heldMs, keptMs, deadlineAtMs(record) - nowMs)
