@@ -245,6 +245,51 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
       expect(await records.complete(id, anna, done, terms)).toMatchObject({ verdict: 'recorded' })
     })
 
+    it('refuses what any leader of before reports by its token, also where another took over or led since', async () => {
+      const leased = { ...terms, leaseMs: 100 }
+      const carl = { address: '10.0.0.4:4', identity: tokenIdentity('carl') }
+      const takenOver = async (by: typeof anna) => {
+        await world.passTime(100)
+        expect(await records.decide(id, by, leased)).toMatchObject({ verdict: 'takenOver' })
+      }
+      const refused = async (...former: (typeof anna)[]) => {
+        for (const one of former)
+          expect(await records.complete(id, one, done, terms)).toMatchObject({ verdict: 'refused' })
+      }
+      await records.decide(id, anna, leased)
+      await takenOver(bert)
+      await records.complete(id, bert, gaveUp, terms)
+      await records.retry(id, order, {})
+      await refused(anna, bert)
+      await records.decide(id, carl, leased)
+      await records.complete(id, carl, gaveUp, terms)
+      await records.retry(id, order, {})
+      await refused(anna, bert, carl)
+      // Whoever has not led it reports what nobody leads, and who leads it again what is his.
+      await records.decide(id, anna, terms)
+      await refused(bert, carl)
+      expect(await records.complete(id, anna, done, terms)).toMatchObject({ verdict: 'recorded' })
+    })
+
+    it('remembers so many of its former leaders, and grows no further', async () => {
+      const leaders = Array.from({ length: 14 }, (_, n) => ({
+        address: '10.0.0.5:5',
+        identity: tokenIdentity(`n-${n}`),
+      }))
+      for (const one of leaders) {
+        await records.decide(id, one, terms)
+        await records.complete(id, one, gaveUp, terms)
+        await records.retry(id, order, {})
+      }
+      const { reopened } = (await records.read(id)).record ?? {}
+      expect(reopened?.former).toEqual(
+        leaders
+          .slice(-11)
+          .reverse()
+          .map(({ identity }) => identity),
+      )
+    })
+
     it('lets whoever asks next lead also while the clock is behind what it was', async () => {
       await records.decide(id, anna, terms)
       await records.complete(id, anna, gaveUp, terms)

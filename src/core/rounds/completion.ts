@@ -40,7 +40,7 @@ export function judgeCompletion(
 /** True if the report comes from before the round was opened again. */
 function isFromBefore({ reopened }: RoundRecord, { fence, identity }: Reporter): boolean {
   if (reopened === undefined) return false
-  return fence === undefined ? identity === reopened.identity : fence <= reopened.fence
+  return fence === undefined ? reopened.former.includes(identity) : fence <= reopened.fence
 }
 
 /**

@@ -55,8 +55,8 @@ export interface RoundRecord {
   /** How often a worker has started the round's job; missing if no job leads it. */
   readonly starts?: number
   readonly completion?: Completion
-  /** Where it was opened again: the fence of that, and the identity of whoever had led it over HTTP. What comes from before is refused. */
-  readonly reopened?: { readonly fence: number; readonly identity?: string }
+  /** Where it was opened again: the fence of that, and the identities of those who had led it over HTTP. What comes from before is refused. */
+  readonly reopened?: { readonly fence: number; readonly former: readonly string[] }
 }
 
 /** How a round had ended before it was opened again, and who opened it. */
@@ -90,6 +90,9 @@ export interface RoundEvent {
 /** How many events of a round are kept, the newest, and how many refused reports, the first. */
 export const MAX_EVENTS = 30
 export const MAX_REFUSALS = 5
+
+/** How many earlier leaders over HTTP are kept, the newest, beside the last. */
+export const MAX_FORMER = 10
 
 /** How many earlier ends are kept, the newest. */
 export const MAX_ENDS = 10

@@ -20,7 +20,10 @@ end
 
 local replaces = record and record.l
 local fence = lead(now, candidate, replaces)
-if replaces then noteLead(record) end
+if replaces then
+  noteLead(record)
+  noteFormer(record.i)
+end
 redis.call('ZADD', DEADLINES, now + candidate.deadlineMs, ROUND)
 if not record and candidate.leaseMs == 0 and candidate.gate == '' then
   -- The usual case: the caller knows all else that was written.

@@ -22,6 +22,7 @@ import {
   MAX_END_REASON_BYTES,
   MAX_ENDS,
   MAX_EVENTS,
+  MAX_FORMER,
   MAX_REFUSALS,
   PASS_MARK,
   type RoundEnd,
@@ -70,6 +71,7 @@ export class MemoryRecords implements Records, RoundNews {
   private readonly cancelled = new Map<string, JobContent>()
   private readonly openers = new Map<string, string | undefined>()
   private readonly ends = new Map<string, readonly RoundEnd[]>()
+  private readonly former = new Map<string, readonly string[]>()
   private readonly events = new Map<string, readonly RoundEvent[]>()
   protected readonly deadlines = new Map<string, number>()
   private readonly toldAgain = new Set<string>()
@@ -94,6 +96,7 @@ export class MemoryRecords implements Records, RoundNews {
     }
     this.lead(id, candidate, terms, gate)
     this.noteLead(key, before)
+    this.noteFormer(key, before)
     this.deadlines.set(key, nowMs + terms.deadlineMs)
     if (this.overdue.delete(key)) this.noteLed(key)
     const previous = before && { leader: before.leader, fence: before.fence }
@@ -193,6 +196,13 @@ export class MemoryRecords implements Records, RoundNews {
     const { starts, electedAtMs, leader, leaderName, fence } = before
     const kind = starts ? 'started' : 'led'
     this.note(key, { kind, atMs: electedAtMs, by: leaderName ?? leader, fence })
+  }
+
+  /** Where the round is opened again, what this leader reports by its token is from before. */
+  private noteFormer(key: string, before: RoundRecord | undefined): void {
+    if (before === undefined || !/^[^~#]/.test(before.identity)) return
+    const earlier = (this.former.get(key) ?? []).filter((identity) => identity !== before.identity)
+    this.former.set(key, [before.identity, ...earlier].slice(0, 1 + MAX_FORMER))
   }
 
   private note(key: string, event: RoundEvent): void {
@@ -322,8 +332,7 @@ export class MemoryRecords implements Records, RoundNews {
     const key = roundKey(id)
     const place = this.places.get(key)
     const before = this.records.get(key)
-    const wasHttp = before && !isVacant(before) && !before.identity.startsWith('#')
-    const identity = wasHttp ? before.identity : before?.reopened?.identity
+    this.noteFormer(key, before)
     const record = this.lead(id, { address: before?.leader ?? '', identity: '' }, { deadlineMs })
     const isJob = this.submissions.has(key)
     this.records.set(key, {
@@ -331,7 +340,7 @@ export class MemoryRecords implements Records, RoundNews {
       lease: { ms: 0, expiresAtMs: record.electedAtMs },
       ...(before?.gate !== undefined && { gate: before.gate }),
       ...(isJob && { starts: 0 }),
-      reopened: { fence: record.fence, ...(identity !== undefined && { identity }) },
+      reopened: { fence: record.fence, former: this.former.get(key) ?? [] },
     })
     if (isJob && place) this.places.set(key, place)
     this.overdue.delete(key)

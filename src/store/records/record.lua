@@ -17,12 +17,14 @@
 --   p data and options (JSON), until its queue has them  k the same, of a job that was cancelled
 -- and of one that was opened again:
 --   u fence of that  j identity of whoever led it over HTTP before  z its earlier ends (JSON), newest first; see retry.lua
+-- and of one that has had more than one leader over HTTP:
+--   J identities of those before the last, newest first
 -- and of one that did not go straight to its end:
 --   E events (JSON), as they were noted; see note()
 
 local ROUND, RETENTION, RECORD, FENCE, HISTORY, OUTBOX, OVERDUE, DEADLINES
 local HOUR_MS = 3600000
-local MOST_REASON_BYTES, MOST_EVENTS, MOST_REFUSALS = 500, 30, 5
+local MOST_REASON_BYTES, MOST_EVENTS, MOST_REFUSALS, MOST_FORMER = 500, 30, 5, 10
 
 -- A script that takes several steps says so before each.
 local function isStepOf(keys, own)
@@ -85,6 +87,17 @@ local function noteLead(record)
   if not record.l or record.i == '' then return end
   local isJob = record.n and tonumber(record.n) > 0
   note({ k = isJob and 's' or 'l', t = record.e, w = record.L or record.l, f = record.f })
+end
+
+-- Notes that there is a later leader than this one: where the round is opened again, what it reports by its token is from before.
+-- Without a token nobody can show that it is the same again.
+local function noteFormer(identity)
+  if not string.find(identity, '^[^~#]') then return end
+  local former = { identity }
+  for earlier in string.gmatch(redis.call('HGET', RECORD, 'J') or '', '%S+') do
+    if earlier ~= identity and #former < MOST_FORMER then former[#former + 1] = earlier end
+  end
+  redis.call('HSET', RECORD, 'J', table.concat(former, ' '))
 end
 
 -- The record, for as long as a call says, which is in how it is run.
@@ -182,7 +195,9 @@ end
 local function isFromBefore(record, identity, fence)
   if not record.u then return false end
   if fence ~= '' then return tonumber(fence) <= tonumber(record.u) end
-  return identity == record.j
+  if identity == record.j then return true end
+  local former = redis.call('HGET', RECORD, 'J') or ''
+  return string.find(' ' .. former .. ' ', ' ' .. identity .. ' ', 1, true) ~= nil
 end
 
 local function judgeEnd(outcome)

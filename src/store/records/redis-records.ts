@@ -769,9 +769,13 @@ function recordOf(fields: Fields): RoundRecord {
     ...(fields.n !== undefined && { starts: Number(fields.n) }),
     ...(fields.c !== undefined && { completion: completionOf(fields, electedAtMs) }),
     ...(fields.u !== undefined && {
-      reopened: { fence: Number(fields.u), ...(fields.j !== undefined && { identity: fields.j }) },
+      reopened: { fence: Number(fields.u), former: formerOf(fields) },
     }),
   }
+}
+
+function formerOf({ j: last, J: earlier }: Fields): readonly string[] {
+  return [...(last === undefined ? [] : [last]), ...(earlier === undefined ? [] : earlier.split(' '))]
 }
 
 /** The letters are explained in retry.lua. */
