@@ -397,6 +397,26 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
       expect(await records.retry(id, order, {})).toMatchObject({ verdict: 'running' })
     })
 
+    it('is one where it reaches them twice, also if the round has failed again in between', async () => {
+      const mine = { ...order, identity: tokenIdentity('ops') }
+      const seen = await submitted()
+      const first = await started()
+      await records.finish(id, { ...job, fence: first }, gaveUp)
+      const asked = { ...mine, fence: first }
+      expect(await records.retry(id, asked, seen)).toMatchObject({ verdict: 'opened' })
+      await records.finish(id, { ...job, fence: await started() }, gaveUp)
+      const { record, submission, history } = await records.read(id)
+      expect(await records.retry(id, asked, seen)).toMatchObject({ verdict: 'opened', record, history })
+      // Asked for anew, by the same token too, it is opened again.
+      const now = { ...seen, submittedAtMs: submission?.submittedAtMs ?? 0 }
+      const again = await records.retry(id, { ...mine, fence: record?.fence ?? 0 }, now)
+      expect('history' in again && again.history).toHaveLength(2)
+      await records.finish(id, { ...job, fence: await started() }, done)
+      expect(await records.retry(id, { ...mine, fence: record?.fence ?? 0 }, now)).toMatchObject({
+        verdict: 'another',
+      })
+    })
+
     it('is one, of many that are asked for', async () => {
       const seen = await submitted()
       await records.finish(id, { ...job, fence: await started() }, gaveUp)

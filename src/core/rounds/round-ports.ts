@@ -104,6 +104,8 @@ export interface RetryOrder {
   readonly reason?: string
   /** Of a caller whose call may be sent again: then it is answered as at first, while the round runs. */
   readonly identity?: string
+  /** That the round had when the call came; missing: none. What this caller has opened since was opened by this very call. */
+  readonly fence?: number
   /** From then on, where the submission set none. */
   readonly deadlineMs: number
 }

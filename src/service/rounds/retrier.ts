@@ -56,8 +56,10 @@ export class Retrier {
    */
   async retry(id: RoundId, { check, claim, ...order }: RetryDemand): Promise<Retry> {
     const { records, jobs, deadlineMs, submissionDeadlineMs } = this.parts
+    let first: Sighting | undefined
     for (let tries = 0; tries < MAX_TRIES; tries += 1) {
       const seen = await records.read(id)
+      first ??= seen
       const { record, submission } = seen
       if (record === undefined && submission === undefined) return { verdict: 'none' }
       check?.(seen)
@@ -67,6 +69,7 @@ export class Retrier {
         await claim?.({ queue: submission.queue, data: job.data, runTerms: submission.runTerms })
       const terms = {
         ...order,
+        ...(first.record && { fence: first.record.fence }),
         deadlineMs: submission ? submissionDeadlineMs || MAX_DEADLINE_MS : deadlineMs,
       }
       const ruling = await records.retry(id, terms, {

@@ -293,13 +293,16 @@ export class MemoryRecords implements Records, RoundNews {
     const record = this.records.get(key)
     const submission = this.submissions.get(key)
     const isThere = record !== undefined || submission !== undefined
-    if (!isThere || submission?.submittedAtMs !== seen.submittedAtMs) return { verdict: 'another' }
     const completion = record?.completion
+    const isMine = isAgain(order, this.openers.get(key))
+    if (isMine && record?.fence !== order.fence && completion?.outcome !== 'completed')
+      return { verdict: 'opened', ...(await this.read(id)) }
+    if (!isThere || submission?.submittedAtMs !== seen.submittedAtMs) return { verdict: 'another' }
     if (completion?.outcome === 'completed') return { verdict: 'completed', ...(await this.read(id)) }
     const atMs = record ? deadlineAtMs(record) : submission && submissionDeadlineAtMs(submission)
     if (!completion && nowMs < (atMs ?? Number.POSITIVE_INFINITY))
       return {
-        verdict: isAgain(order, this.openers.get(key)) ? 'opened' : 'running',
+        verdict: isMine ? 'opened' : 'running',
         ...(await this.read(id)),
       }
     const job = submission?.pending ?? this.cancelled.get(key) ?? seen.job

@@ -280,7 +280,7 @@ export class RedisRecords implements Records {
 
   async retry(
     id: RoundId,
-    { by, reason, identity, deadlineMs }: RetryOrder,
+    { by, reason, identity, fence, deadlineMs }: RetryOrder,
     seen: SeenJob,
   ): Promise<RetryRuling> {
     return this.attempt('open again', id, async () => {
@@ -291,6 +291,7 @@ export class RedisRecords implements Records {
         by,
         reason ?? '',
         identity ?? '',
+        fence ?? '',
       ])
       if (reply[0] === 'another') return { verdict: 'another' }
       return { verdict: reply[0] as RetryVerdict, ...sightingOf(reply) }

@@ -1,19 +1,23 @@
 -- Opens a round again that has failed or is overdue: whoever asks next leads, or its job is made anew. How it had ended is kept.
 -- ARGV: 3 when the submission was made that was seen ('' = none)  4 its data and options (JSON, '' = not known)
 -- 5 deadline ms where the submission set none  6 who asks for it  7 why ('' = not said)  8 identity of whoever asks ('' = none)
+-- 9 fence that the round had when it was asked for ('' = none)
 -- Returns opened; completed, running or jobGone where it is not; or another: there is another submission than the one that was seen.
 local MOST_ENDS = 10
 
 local now, record = nowMs(), load()
-if not record or (record.s or '') ~= ARGV[3] then return { 'another' } end
+if not record then return { 'another' } end
+local ends = record.z and cjson.decode(record.z) or {}
+-- A call that is sent again, because its answer was lost, has opened it.
+local isAgain = ARGV[8] ~= '' and ends[1] and ends[1].i == ARGV[8]
+-- By this very call, whatever has become of it since: it may have failed again.
+if isAgain and (record.f or '') ~= ARGV[9] and record.c ~= 'c' then return answer('opened', now) end
+if (record.s or '') ~= ARGV[3] then return { 'another' } end
 if record.c == 'c' then return answer('completed', now) end
 local terms = record.o and cjson.decode(record.o) or {}
 local deadlineAt = record.l and record.e + record.d or record.d and record.s + record.d
   or terms.deadlineMs and record.s + terms.deadlineMs
-local ends = record.z and cjson.decode(record.z) or {}
 if not record.c and not (deadlineAt and now >= deadlineAt) then
-  -- A call that is sent again, because its answer was lost, has opened it.
-  local isAgain = ARGV[8] ~= '' and ends[1] and ends[1].i == ARGV[8]
   return answer(isAgain and 'opened' or 'running', now)
 end
 local job = record.p or record.k or ARGV[4]
