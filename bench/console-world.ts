@@ -23,8 +23,7 @@ export async function fillRounds({ redis }: GoneUnderTest, first: number, end: n
     if (n % 10 === 0 && n % 100 > 0) return
     const outcome = n % 100 === 0 ? 'failed' : 'completed'
     const detail = outcome === 'failed' ? 'no space' : '{"files":42}'
-    await records.complete(id, who, { outcome, detail }, TERMS)
-    records.acknowledge(id, 'finished')
+    records.acknowledge(id, 'finished', await records.complete(id, who, { outcome, detail }, TERMS))
   })
   await records.flush()
   await disconnect(client)

@@ -11,6 +11,7 @@ import type { JobContent, JobMadeOf, JobQueues, JobReader, JobSight } from '../c
 import { GoneError } from '../errors.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
+import { defineSteps, type Steps } from '../redis/steps.ts'
 import type { Want } from '../redis/wants.ts'
 import { addRecorded, type RecordingStep, recordAsAdded } from './add-recorded.ts'
 import { jobOptions } from './job-options.ts'
@@ -24,6 +25,9 @@ const MAX_OPEN = 400
 /** Jobs that are taken out of a queue in one go before it is forgotten; the rest the next time. */
 const MAX_CLEANED = 10_000
 
+/** Where a job may be, and where it is told that one is there no more, in the order of remove-job.lua. */
+const PARTS_OF_JOBS = ['completed', 'failed', 'delayed', 'prioritized', 'wait', 'paused', 'active', 'events']
+
 type QueuedSubmission = SubmissionRecord & JobContent
 
 /** What a job says of the submission that it was made of, by which its worker knows the record. */
@@ -36,6 +40,7 @@ export interface MadeFor {
 export class BullJobQueues implements JobQueues, JobReader {
   private readonly queues = new OpenQueues(MAX_OPEN, (name) => openQueue(name, this.client))
   private readonly names: QueueNames
+  private readonly steps: Steps<'remove-job'>
 
   /**
    * @param client one with a command timeout: a dead Redis must be an answer, not a hang
@@ -51,6 +56,12 @@ export class BullJobQueues implements JobQueues, JobReader {
   ) {
     if (recordingLua !== undefined) recordAsAdded(client, recordingLua)
     this.names = new QueueNames(client, keptMs)
+    this.steps = defineSteps(client, {
+      beside: import.meta.url,
+      prefix: 'gone',
+      names: ['remove-job'],
+      keyCount: 3 + PARTS_OF_JOBS.length,
+    })
   }
 
   async admit(queue: string): Promise<void> {
@@ -82,7 +93,7 @@ export class BullJobQueues implements JobQueues, JobReader {
     if (madeAtMs !== undefined && madeAtMs > submittedAtMs)
       throw new Error(`a job of a later submission is in ${queue}`)
     // An earlier submission's, whose record is gone: a job's id is its round's, so BullMQ takes the new one for the same.
-    await this.open(queue).remove(roundKey(id))
+    if (madeAtMs !== undefined) await this.take(id, queue, madeAtMs)
     await this.put(id, submission, queue)
     if ((await this.madeAtMs(id, queue)) !== submittedAtMs)
       throw new Error(`a job of an earlier submission is being run in ${queue}`)
@@ -198,7 +209,14 @@ export class BullJobQueues implements JobQueues, JobReader {
 
   async remove(id: RoundId, submission: JobMadeOf): Promise<void> {
     const job = await this.job(id, submission)
-    if (job) await this.open(job.queueName).remove(roundKey(id))
+    if (job) await attempt('remove a job', () => this.take(id, job.queueName, submission.submittedAtMs))
+  }
+
+  /** Takes the round's job out of the queue if it was made of the submission of that time, and no worker has it. */
+  private async take(id: RoundId, queue: string, madeAtMs: number): Promise<void> {
+    const key = queueKey(queue, roundKey(id), this.client)
+    const parts = PARTS_OF_JOBS.map((part) => queueKey(queue, part, this.client))
+    await this.steps['remove-job'](key, `${key}:lock`, `${key}:logs`, ...parts, roundKey(id), madeAtMs)
   }
 
   async counts(): Promise<Readonly<Record<string, Readonly<Record<string, number>>>>> {

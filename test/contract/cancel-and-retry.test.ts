@@ -4,7 +4,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vites
 import { callIdentity, tokenIdentity } from '../../src/core/rounds/candidate.ts'
 import { JOB_IDENTITY } from '../../src/core/rounds/job.ts'
 import type { RoundId } from '../../src/core/rounds/round.ts'
-import type { Records, RoundNews } from '../../src/core/rounds/round-ports.ts'
+import type { Records, RoundNews, Sighting } from '../../src/core/rounds/round-ports.ts'
 import { connect, disconnect, type RedisClient } from '../../src/redis/connections.ts'
 import { MemoryRecords } from '../../src/store/records/memory-records.ts'
 import { RedisRecords } from '../../src/store/records/redis-records.ts'
@@ -88,8 +88,9 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     (await records.outbox(0, 1_000)).filter((entry) => entry.id.system === id.system).map(({ step }) => step)
 
   async function submitted(runTerms: object = {}) {
-    const { submission } = await records.submit(id, { ...work, runTerms })
-    records.acknowledge(id, 'submitted')
+    const seen = await records.submit(id, { ...work, runTerms })
+    const { submission } = seen
+    records.acknowledge(id, 'submitted', seen)
     if (records instanceof RedisRecords) await records.flush()
     return { submittedAtMs: submission?.submittedAtMs ?? 0, job: { data: work.data, queueTerms: {} } }
   }
@@ -323,6 +324,43 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
       expect(await records.finish(id, { ...job, fence }, done)).toMatchObject({ verdict: 'refused' })
     })
 
+    it('keeps what its queue is to be told, and the data, where what came before is acknowledged late, and twice', async () => {
+      const first = await records.submit(id, work)
+      const entry = (await records.outbox(0, 1_000)).find((one) => one.id.system === id.system)
+      const fence = await started()
+      await records.finish(id, { ...job, fence }, gaveUp)
+      await world.passTime(5)
+      await records.retry(id, order, { submittedAtMs: first.submission?.submittedAtMs ?? 0 })
+      const acknowledge = async (seen: Sighting) => {
+        for (let times = 0; times < 2; times += 1) {
+          records.acknowledge(id, 'submitted', seen)
+          if (records instanceof RedisRecords) await records.flush()
+          if (entry) await records.acknowledgeEntries([{ entry, seen }])
+        }
+      }
+      await acknowledge(first)
+      const second = await records.read(id)
+      expect([await outbox(), second.submission?.pending?.data]).toEqual([['submitted'], work.data])
+      await acknowledge(second)
+      expect([await outbox(), (await records.read(id)).submission?.pending]).toEqual([[], undefined])
+    })
+
+    it('has its next end told, where the one before is acknowledged late', async () => {
+      const { record } = await records.decide(id, anna, terms)
+      const first = await records.complete(id, { ...anna, fence: record.fence }, gaveUp, terms)
+      await world.passTime(5)
+      await records.retry(id, order, {})
+      await records.decide(id, bert, terms)
+      const second = await records.complete(id, bert, gaveUp, terms)
+      const acknowledge = async (seen: Sighting) => {
+        records.acknowledge(id, 'finished', seen)
+        if (records instanceof RedisRecords) await records.flush()
+        return outbox()
+      }
+      expect(await acknowledge(first)).toContain('finished')
+      expect(await acknowledge(second)).not.toContain('finished')
+    })
+
     it('refuses what a worker reports that still ran it, also before it is started again', async () => {
       const seen = await submitted({ deadlineMs: 1_000 })
       const fence = await started()
@@ -481,9 +519,9 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     const due = async () => (await records.due(1_000)).due.filter(({ system }) => system === id.system)
 
     it('is overdue, and to be shown, where no worker has started it in time', async () => {
-      const { submission } = await submit()
-      expect(submission?.untakenMs).toBe(500)
-      records.acknowledge(id, 'submitted')
+      const seen = await submit()
+      expect(seen.submission?.untakenMs).toBe(500)
+      records.acknowledge(id, 'submitted', seen)
       if (records instanceof RedisRecords) await records.flush()
       expect(await records.expire(id)).toMatchObject({ verdict: 'pending' })
       await world.passTime(500)
@@ -497,8 +535,7 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     })
 
     it('has as long as it likes once a worker has started it, and ends in its own queue alone', async () => {
-      await submit()
-      records.acknowledge(id, 'submitted')
+      records.acknowledge(id, 'submitted', await submit())
       if (records instanceof RedisRecords) await records.flush()
       const fence = await started()
       await world.passTime(500)

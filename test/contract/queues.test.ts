@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { Queue, Worker } from 'bullmq'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import type { AlertNews } from '../../src/core/alerts/alert.ts'
 import type { AlertQueue } from '../../src/core/alerts/alert-ports.ts'
 import { alertNewsJson } from '../../src/core/alerts/alert-wire.ts'
@@ -10,6 +10,7 @@ import type { JobQueues } from '../../src/core/rounds/round-ports.ts'
 import type { ScheduleId } from '../../src/core/schedules/schedule.ts'
 import type { Wakes } from '../../src/core/schedules/schedule-ports.ts'
 import { BullAlertQueue } from '../../src/queue/alert-queue.ts'
+import { bullmq } from '../../src/queue/bullmq.ts'
 import { BullJobQueues } from '../../src/queue/job-queues.ts'
 import { MemoryAlertQueue } from '../../src/queue/memory-alert-queue.ts'
 import { MemoryJobQueues } from '../../src/queue/memory-job-queues.ts'
@@ -102,7 +103,10 @@ describe.each(Object.entries(worlds))('queues %s', (_, makeWorld) => {
     world = await makeWorld()
   })
 
-  afterEach(() => world.stop?.())
+  afterEach(async () => {
+    vi.restoreAllMocks()
+    await world.stop?.()
+  })
 
   describe('of jobs', () => {
     let id: RoundId
@@ -175,6 +179,43 @@ describe.each(Object.entries(worlds))('queues %s', (_, makeWorld) => {
         mailer: { waiting: 1, delayed: 1, prioritized: 1, active: 0, completed: 0, failed: 0 },
         printer: { waiting: 1, delayed: 0 },
       })
+    })
+
+    it('keep the job of a later submission that comes while somebody takes that of an earlier one out', async () => {
+      const later = work({ submittedAtMs: Date.parse('2026-12-22T08:00:00Z'), data: { n: 2 } })
+      // In memory nothing comes between a look and what is done then.
+      if (!(world.jobs instanceof BullJobQueues)) return
+      await world.jobs.add(id, work())
+      const getJob = bullmq.Queue.prototype.getJob
+      vi.spyOn(bullmq.Queue.prototype, 'getJob').mockImplementationOnce(async function (this: Queue, jobId) {
+        const seen = await getJob.call(this, jobId)
+        await world.jobs.add(id, later)
+        return seen
+      })
+      await world.jobs.remove(id, work())
+      expect(await world.dataOf(id, 'mailer')).toEqual({ n: 2 })
+      expect((await world.jobs.counts()).mailer).toMatchObject({ waiting: 1 })
+    })
+
+    it('take a job out wherever it waits, with its log, and say so as BullMQ does', async () => {
+      const more = [{}, { notBeforeMs: Date.now() + 60_000 }, { queueTerms: { priority: 1 } }]
+      for (const [n, one] of more.entries()) await world.jobs.add({ ...id, round: `r${n}` }, work(one))
+      for (const [n, one] of more.entries()) await world.jobs.remove({ ...id, round: `r${n}` }, work(one))
+      expect(Object.values((await world.jobs.counts()).mailer ?? {}).every((count) => count === 0)).toBe(true)
+      if (!(world.jobs instanceof BullJobQueues)) return
+      expect(await client.keys(`{gone}:mailer:shop~*`)).toEqual([])
+      const events = await client.xrange('{gone}:mailer:events', '-', '+')
+      const removed = events.map(([, fields]) => fields).filter((fields) => fields.includes('removed'))
+      expect(removed).toEqual(
+        ['wait', 'delayed', 'prioritized'].map((prev, n) => [
+          'event',
+          'removed',
+          'jobId',
+          `shop~r${n}`,
+          'prev',
+          prev,
+        ]),
+      )
     })
 
     it('let a job be taken out, twice too, unless a worker has it', async () => {

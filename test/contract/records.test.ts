@@ -712,11 +712,11 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     await records.decide(id, bert, terms)
     await records.complete(id, bert, done, terms)
     expect((await ofRound()).map(({ step }) => step).sort()).toEqual(['finished', 'led'])
-    records.acknowledge(id, 'led')
+    records.acknowledge(id, 'led', await records.read(id))
     if (records instanceof RedisRecords) await records.flush()
     const [finished, ...rest] = await ofRound()
     expect(rest).toEqual([])
-    if (finished) await records.acknowledgeEntries([finished])
+    if (finished) await records.acknowledgeEntries([{ entry: finished, seen: await records.read(id) }])
     expect(await ofRound()).toEqual([])
     expect((await records.outbox(60_000, 1_000)).length).toBe(0)
   })
@@ -732,7 +732,8 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     const few = await records.outbox(0, 350)
     expect(few.filter((entry) => entry.id.system === small)).toHaveLength(1)
     for (const entry of found)
-      if ([full, small].includes(entry.id.system)) await records.acknowledgeEntries([entry])
+      if ([full, small].includes(entry.id.system))
+        await records.acknowledgeEntries([{ entry, seen: await records.read(entry.id) }])
   })
 
   it('submit a round once, and keep the first data until the queue has it', async () => {
@@ -757,7 +758,7 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
     expect(other.submission?.digest).toBe(submissionDigest(submission))
     expect(other.submission?.digest).not.toBe(submissionDigest({ ...submission, data: { to: 'bert' } }))
 
-    records.acknowledge(id, 'submitted')
+    records.acknowledge(id, 'submitted', other)
     if (records instanceof RedisRecords) await records.flush()
     expect((await records.read(id)).submission).toEqual({ ...other.submission, pending: undefined })
     expect((await records.outbox(0, 1_000)).filter((entry) => entry.id.system === system)).toEqual([])

@@ -52,10 +52,11 @@ it.each<[string, Partial<Submission>]>([
   ['a deadline', { runTerms: { deadlineMs: 60_000, timeoutMs: 1_000 } }],
 ])('makes in one step what two steps make, of a submission with %s', async (_, more) => {
   const other = { ...id, round: 'other' }
-  const { submission: noted, nowMs } = await inTwo.submit(other, submission(more), 1_000)
+  const seen = await inTwo.submit(other, submission(more), 1_000)
+  const { submission: noted, nowMs } = seen
   if (!noted?.pending) throw new Error('expected it to be recorded alone')
   await jobs.add(other, { ...noted, ...noted.pending })
-  inTwo.acknowledge(other, 'submitted')
+  inTwo.acknowledge(other, 'submitted', seen)
   await inTwo.flush()
 
   const ruling = await inOne.submit(id, submission(more), 1_000)

@@ -55,7 +55,7 @@ it('goes on looking at a system with something left in its outbox, and at one th
   await records.due(10)
   expect(await client.zcard(ACTIVE)).toBe(1)
   const [entry] = await records.outbox(0, 10)
-  if (entry) await records.acknowledgeEntries([entry])
+  if (entry) await records.acknowledgeEntries([{ entry, seen: await records.read(entry.id) }])
   await records.due(10)
   expect(await client.zcard(ACTIVE)).toBe(0)
   await new RedisRecords(client, 86_400_000).decide({ system, round: 's' }, anna, { deadlineMs: 60_000 })
@@ -68,7 +68,7 @@ it('keeps the next of several deadlines where one was met', async () => {
   await records.due(10)
   await records.complete({ system, round: 'first' }, anna, done, { deadlineMs: 200 })
   const left = await records.outbox(0, 10)
-  for (const entry of left) await records.acknowledgeEntries([entry])
+  for (const entry of left) await records.acknowledgeEntries([{ entry, seen: await records.read(entry.id) }])
   await leaveAlone()
   // Once the one that was met would have come.
   await expect

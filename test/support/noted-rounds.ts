@@ -8,7 +8,7 @@ export function directBoard({ records, queue, log }: BoardParts): Pick<Board, 't
   return {
     async tell(seen, step) {
       await orLater(log, {}, 'rounds not shown', async () => {
-        if ((await queue.show([seen]))[0]) records.acknowledge(seen.id, step)
+        if ((await queue.show([seen]))[0]) records.acknowledge(seen.id, step, seen)
       })
     },
   }

@@ -42,9 +42,9 @@ function world() {
   })
   const submit = async () => {
     const work = { queue: 'mailer', data: null, queueTerms: {}, runTerms: {} }
-    const { submission } = await records.submit(id, work)
-    await jobs.add(id, { ...(submission as SubmissionRecord), ...work })
-    records.acknowledge(id, 'submitted')
+    const seen = await records.submit(id, work)
+    await jobs.add(id, { ...(seen.submission as SubmissionRecord), ...work })
+    records.acknowledge(id, 'submitted', seen)
   }
   const end = async () => {
     records.afterLook = async () => undefined

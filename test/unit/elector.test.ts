@@ -232,7 +232,7 @@ describe('the elector', () => {
     await elector.elect(id, anna, { deadlineMs: 1_000, leaseMs: 1_000 })
     passTime(1_000)
     await records.expire(id)
-    records.acknowledge(id, 'overdue')
+    records.acknowledge(id, 'overdue', await records.read(id))
     expect((await elector.elect(id, nobody(), terms)).verdict).toBe('takenOver')
     expect([told, await records.outbox(0, 10)]).toEqual([['r nowhere'], []])
   })
@@ -242,7 +242,7 @@ describe('the elector', () => {
     await elector.elect(id, anna, { deadlineMs: 1_000, leaseMs: 1_000 })
     passTime(1_000)
     await records.expire(id)
-    records.acknowledge(id, 'overdue')
+    records.acknowledge(id, 'overdue', await records.read(id))
     trouble.isDown = true
     expect((await elector.elect(id, nobody(), terms)).verdict).toBe('takenOver')
     expect((await records.outbox(0, 10)).map(({ step }) => step)).toEqual(['led'])

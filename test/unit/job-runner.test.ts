@@ -354,7 +354,7 @@ describe.each([
     it('is left to the sweeper where the queue does not answer', async () => {
       const { submit, run, trouble, records, lines } = world()
       await submit({ deadlineMs: 60_000 })
-      records.acknowledge(id, 'submitted')
+      records.acknowledge(id, 'submitted', await records.read(id))
       trouble.isDown = true
       expect((await run(async () => 'done')).kind).toBe('completed')
       expect((await records.outbox(0, 10)).map(({ step }) => step)).toEqual(['finished'])

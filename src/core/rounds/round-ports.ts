@@ -162,8 +162,14 @@ export type OutboxStep = 'submitted' | 'led' | 'overdue' | 'finished'
 export interface OutboxEntry {
   readonly id: RoundId
   readonly step: OutboxStep
-  /** The entry as the store names it, for `acknowledge`. */
+  /** The entry as the store names it, for `acknowledgeEntries`. */
   readonly entry: string
+}
+
+/** An entry, and its round as it was seen after the entry was. */
+export interface SeenEntry {
+  readonly entry: OutboxEntry
+  readonly seen: Sighting
 }
 
 /**
@@ -278,10 +284,14 @@ export interface Records {
   /** Keeps the system's outbox to this process for a moment; false if another has it. It saves double work, no more. */
   claim(system: string): Promise<boolean>
   release(system: string): Promise<void>
-  /** Removes the entry that `submit`, `decide` (`led`), `expire` (`overdue`) or `complete` (`finished`) left. Returns at once; sent in batches. */
-  acknowledge(id: RoundId, step: OutboxStep): void
-  /** Removes entries of one system's outbox. */
-  acknowledgeEntries(entries: readonly OutboxEntry[]): Promise<void>
+  /**
+   * Removes the entry that `submit`, `decide` (`led`), `expire` (`overdue`) or `complete` (`finished`) left, and with `submitted` the
+   * submission's data: what the queue was told of the round as it was `seen`. What was noted after that stays, such as another submission.
+   * Returns at once; sent in batches.
+   */
+  acknowledge(id: RoundId, step: OutboxStep, seen: Sighting): void
+  /** The same of entries of one system's outbox, sent now. */
+  acknowledgeEntries(told: readonly SeenEntry[]): Promise<void>
 }
 
 /** The gate's answer. Only `held` means that another has it; the last two are trouble, and say retry. */

@@ -75,7 +75,7 @@ export class Board {
     await orLater(log, { rounds: some.length }, words, async () => {
       const shown = await queue.show(some.map(({ seen }) => seen))
       for (const [index, { seen, step }] of some.entries())
-        if (shown[index]) records.acknowledge(seen.id, step)
+        if (shown[index]) records.acknowledge(seen.id, step, seen)
     })
     this.behind.splice(0, some.length)
     for (const waiter of [...this.waiting].slice(0, some.length)) waiter.abort()

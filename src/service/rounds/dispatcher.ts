@@ -66,19 +66,19 @@ export class Dispatcher {
       seen.submission !== undefined && seen.submission.digest !== submissionDigest(submission)
     // While the record has the data, the queue may not have the job: adding it again is harmless. Afterwards a job that is not there was
     // removed, and a submission that is answered "nothing was changed" makes none.
-    if (seen.submission?.pending && !seen.record) await this.queue(id, seen.submission)
+    if (seen.submission?.pending && !seen.record) await this.queue(id, seen.submission, seen)
     return { ...seen, isFirst, isConflict }
   }
 
   /** Queues what the record has. What fails here is done by the sweeper. */
-  private async queue(id: RoundId, submission: SubmissionRecord): Promise<void> {
+  private async queue(id: RoundId, submission: SubmissionRecord, seen: Sighting): Promise<void> {
     await orLater(
       this.parts.log,
       { round: roundKey(id) },
       'job not queued yet; the sweeper will',
       async () => {
         await queueJob(this.parts.jobs, id, submission)
-        this.parts.records.acknowledge(id, 'submitted')
+        this.parts.records.acknowledge(id, 'submitted', seen)
       },
     )
   }

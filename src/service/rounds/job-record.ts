@@ -226,8 +226,9 @@ export class JobRecord {
       { round: roundKey(id) },
       'end not shown on the board yet; the sweeper will',
       async () => {
-        const [isShown] = await rounds.show([{ id, ...(await records.read(id)) }])
-        if (isShown) records.acknowledge(id, 'finished')
+        const seen = await records.read(id)
+        const [isShown] = await rounds.show([{ id, ...seen }])
+        if (isShown) records.acknowledge(id, 'finished', seen)
       },
     )
   }

@@ -97,7 +97,7 @@ export class Retrier {
     if (submission)
       await orLater(log, about, 'job not queued anew yet; the sweeper will', async () => {
         await queueJob(jobs, id, submission)
-        records.acknowledge(id, 'submitted')
+        records.acknowledge(id, 'submitted', opened)
       })
     if (record && hasRoundJob(opened)) {
       deadlines.expect(record.deadlineMs)

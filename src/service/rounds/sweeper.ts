@@ -8,6 +8,7 @@ import type {
   OutboxStep,
   Records,
   RoundQueue,
+  SeenEntry,
   Sighting,
 } from '../../core/rounds/round-ports.ts'
 import { eachAtOnce } from '../../waiting.ts'
@@ -23,12 +24,6 @@ const SYSTEMS_AT_ONCE = 8
 const ENTRIES_AT_ONCE = 32
 /** Entries that are looked at, shown and acknowledged together. */
 const BATCH = 100
-
-/** An entry, and the round as it is. */
-interface Left {
-  readonly entry: OutboxEntry
-  readonly seen: Sighting
-}
 
 /**
  * Tells the round queue what a crash kept it from hearing. Runs in every facade process; that two of them do the same
@@ -88,7 +83,8 @@ export class Sweeper implements Work {
 
   /** Shows on the board how the round is now, which a step has noted in the outbox. */
   async tell(id: RoundId, step: OutboxStep): Promise<void> {
-    if (await this.show(id, await this.records.read(id))) this.records.acknowledge(id, step)
+    const seen = await this.records.read(id)
+    if (await this.show(id, seen)) this.records.acknowledge(id, step, seen)
   }
 
   /** How many of one system's the queues were told. */
@@ -96,9 +92,9 @@ export class Sweeper implements Work {
     let count = 0
     for (let from = 0; from < entries.length && !this.loop.signal.aborted; from += BATCH) {
       const some = entries.slice(from, from + BATCH)
-      const told: OutboxEntry[] = []
+      const told: SeenEntry[] = []
       try {
-        await this.deliver(some, (entry) => told.push(entry))
+        await this.deliver(some, (one) => told.push(one))
       } finally {
         // Also those before one that has failed.
         await this.records.acknowledgeEntries(told)
@@ -110,25 +106,25 @@ export class Sweeper implements Work {
   }
 
   /** Those that a queue cannot take now are not told. */
-  private async deliver(entries: readonly OutboxEntry[], told: (entry: OutboxEntry) => void): Promise<void> {
+  private async deliver(entries: readonly OutboxEntry[], told: (one: SeenEntry) => void): Promise<void> {
     const seen = await this.records.readAll(entries.map(({ id }) => id))
     const all = entries.map((entry, index) => ({ entry, seen: seen[index] as Sighting }))
     // Older builds leave entries of rounds whose deadline nobody watches.
     const open = all.filter((one) => !one.seen.record?.completion)
     await eachAtOnce(ENTRIES_AT_ONCE, open, ({ entry }) => this.records.expire(entry.id))
     if (this.loop.signal.aborted) return
-    const isEnd = ({ entry, seen }: Left) =>
+    const isEnd = ({ entry, seen }: SeenEntry) =>
       entry.step !== 'submitted' && hasRoundJob(seen) && !isOverdue(seen)
     const ends = all.filter(isEnd)
     const shown = await this.rounds.show(ends.map((one) => ({ id: one.entry.id, ...one.seen })))
-    for (const [index, { entry }] of ends.entries()) if (shown[index]) told(entry)
+    for (const [index, one] of ends.entries()) if (shown[index]) told(one)
     const others = all.filter((one) => !isEnd(one))
     await eachAtOnce(ENTRIES_AT_ONCE, others, async (one) => {
-      if (!this.loop.signal.aborted && (await this.deliverOne(one))) told(one.entry)
+      if (!this.loop.signal.aborted && (await this.deliverOne(one))) told(one)
     })
   }
 
-  private async deliverOne({ entry: { id, step }, seen }: Left): Promise<boolean> {
+  private async deliverOne({ entry: { id, step }, seen }: SeenEntry): Promise<boolean> {
     if (step !== 'submitted') return this.show(id, seen)
     if (seen.submission) await queueJob(this.jobs, id, seen.submission)
     return true

@@ -52,6 +52,7 @@ import {
   type RetryRuling,
   type RoundNews,
   type Ruling,
+  type SeenEntry,
   type SeenJob,
   type Sighting,
   type StartBehind,
@@ -476,11 +477,17 @@ export class MemoryRecords implements Records, RoundNews {
     ].slice(0, limit)
   }
 
-  acknowledge(id: RoundId, step: OutboxStep): void {
+  acknowledge(id: RoundId, step: OutboxStep, seen: Sighting): void {
     const key = roundKey(id)
-    this.pending.delete({ submitted: `${key}~s`, led: key, overdue: `${key}~o`, finished: `${key}~` }[step])
+    const entry = { submitted: `${key}~s`, led: key, overdue: `${key}~o`, finished: `${key}~` }[step]
     const submission = this.submissions.get(key)
-    if (step !== 'submitted' || !submission) return
+    if (step !== 'submitted') {
+      if ((this.pending.get(entry) ?? 0) <= seen.nowMs) this.pending.delete(entry)
+      return
+    }
+    if (submission?.submittedAtMs !== seen.submission?.submittedAtMs) return
+    this.pending.delete(entry)
+    if (!submission) return
     const { pending: _, ...queued } = submission
     this.submissions.set(key, queued)
   }
@@ -491,8 +498,8 @@ export class MemoryRecords implements Records, RoundNews {
 
   async release(): Promise<void> {}
 
-  async acknowledgeEntries(entries: readonly OutboxEntry[]): Promise<void> {
-    for (const { id, step } of entries) this.acknowledge(id, step)
+  async acknowledgeEntries(told: readonly SeenEntry[]): Promise<void> {
+    for (const { entry, seen } of told) this.acknowledge(entry.id, entry.step, seen)
   }
 
   async listen(id: RoundId, onFinished: () => void): Promise<() => void> {

@@ -40,6 +40,7 @@ import type {
   RetryOrder,
   RetryRuling,
   Ruling,
+  SeenEntry,
   SeenJob,
   Sighting,
   StartBehind,
@@ -53,6 +54,8 @@ import { redisNowMs } from '../../redis/redis-clock.ts'
 import { type Argument, defineSteps, luaOf, type Steps } from '../../redis/steps.ts'
 import { roundChannel } from '../round-channel.ts'
 import { entriesOf, Histories, type HistoryStart, markOf } from './histories.ts'
+import { Acknowledgements, outboxEntriesOf } from './outbox.ts'
+import { keyOf, recordKeyOf } from './record-keys.ts'
 import { type Indexed, SystemIndex, type SystemWalk, TOUCH_MS } from './system-index.ts'
 
 /** What touches the record alone. It goes on while the Cluster slot moves. */
@@ -85,7 +88,6 @@ const MAX_STRETCHES = 10
 const FAIR_SHARE = 25
 /** How long a system's outbox is one process' own to empty. */
 const CLAIM_MS = 2_000
-const ACKNOWLEDGE_EVERY_MS = 50
 const MAX_PIPELINE = 500
 /** Rounds, and systems, of which a script reads together: it takes Redis a ms or two. */
 const READ_AT_ONCE = 200
@@ -112,9 +114,7 @@ export class RedisRecords implements Records {
   private readonly histories: Histories
   private readonly dueWalk: SystemWalk
   private readonly outboxWalk: SystemWalk
-  private acknowledged = new Map<string, string[]>()
-  private queued: string[] = []
-  private acknowledging: NodeJS.Timeout | undefined
+  private readonly acknowledgements: Acknowledgements
 
   constructor(
     private readonly redis: RedisClient,
@@ -143,6 +143,7 @@ export class RedisRecords implements Records {
     })
     this.dueWalk = this.index.walk()
     this.outboxWalk = this.index.walk()
+    this.acknowledgements = new Acknowledgements(redis)
   }
 
   async decide(id: RoundId, candidate: Candidate, terms: Terms, gate = ''): Promise<ElectionRuling> {
@@ -442,25 +443,12 @@ export class RedisRecords implements Records {
     await this.attempt('release an outbox', undefined, () => this.redis.del(keyOf(system, 'sweep')))
   }
 
-  acknowledge(id: RoundId, step: OutboxStep): void {
-    const key = keyOf(id.system, 'outbox')
-    const entry = escapePart(id.round) + MARKS[step]
-    // The queue has the data now; the record need not keep it.
-    if (step === 'submitted') this.queued.push(recordKeyOf(id))
-    const entries = this.acknowledged.get(key)
-    if (entries) entries.push(entry)
-    else this.acknowledged.set(key, [entry])
-    this.acknowledging ??= setTimeout(() => void this.flush(), ACKNOWLEDGE_EVERY_MS)
+  acknowledge(id: RoundId, step: OutboxStep, seen: Sighting): void {
+    this.acknowledgements.note(id, step, seen)
   }
 
-  async acknowledgeEntries(entries: readonly OutboxEntry[]): Promise<void> {
-    const [first] = entries
-    if (first === undefined) return
-    await this.attempt('acknowledge outbox entries', undefined, async () => {
-      const submitted = entries.filter(({ step }) => step === 'submitted')
-      await Promise.all(submitted.map(({ id }) => this.redis.hdel(recordKeyOf(id), 'p')))
-      await this.redis.zrem(keyOf(first.id.system, 'outbox'), ...entries.map(({ entry }) => entry))
-    })
+  async acknowledgeEntries(told: readonly SeenEntry[]): Promise<void> {
+    await this.attempt('acknowledge outbox entries', undefined, () => this.acknowledgements.send(told))
   }
 
   /** True once every system was looked at that older builds may have left something in. */
@@ -479,16 +467,8 @@ export class RedisRecords implements Records {
   }
 
   /** Sends what was acknowledged. What is lost here stays in the outbox, and is done again without harm. */
-  async flush(): Promise<void> {
-    clearTimeout(this.acknowledging)
-    this.acknowledging = undefined
-    const batch = this.acknowledged
-    this.acknowledged = new Map()
-    const queued = this.queued.splice(0)
-    await Promise.allSettled([
-      ...queued.map((key) => this.redis.hdel(key, 'p')),
-      ...[...batch].map(([key, entries]) => this.redis.zrem(key, ...entries)),
-    ])
+  flush(): Promise<void> {
+    return this.acknowledgements.flush()
   }
 
   private step(name: (typeof SYSTEM_STEPS)[number], id: RoundId, own: Argument[]): Promise<unknown[]> {
@@ -652,20 +632,6 @@ export class RedisRecords implements Records {
   private attempt<T>(what: string, id: RoundId | undefined, run: () => Promise<T>): Promise<T> {
     return attempt(id === undefined ? what : () => `${what} ${roundKey(id)}`, run)
   }
-}
-
-/** How an outbox entry says which step left it; no escaped round has a "~". */
-const MARKS: Readonly<Record<OutboxStep, string>> = { submitted: '~s', led: '', overdue: '~o', finished: '~' }
-const STEP_OF_MARK = Object.fromEntries(
-  Object.entries(MARKS).map(([step, mark]) => [mark, step as OutboxStep]),
-)
-
-function recordKeyOf({ system, round }: RoundId): string {
-  return `gone:{${escapePart(system)}}:round:${escapePart(round)}`
-}
-
-function keyOf(system: string, name: string): string {
-  return `gone:{${escapePart(system)}}:${name}`
 }
 
 function newlyElected(
@@ -832,14 +798,6 @@ function completionOf(fields: Fields, electedAtMs: number): Completion {
 function completerOf({ b: by, l: leader = '' }: Fields): string {
   if (by === undefined) return leader
   return by.startsWith(':') ? leader.replace(/:\d+$/, by) : by
-}
-
-function outboxEntriesOf(system: string, entries: readonly string[]): OutboxEntry[] {
-  return entries.map((entry) => ({
-    id: { system, round: unescapePart(entry.replace(/~.*$/, '')) },
-    step: STEP_OF_MARK[entry.replace(/^[^~]*/, '')] ?? 'led',
-    entry,
-  }))
 }
 
 /** The fence of the entry that counts: a round that was led anew has a later one; one led by its job has that of its submission. */
