@@ -148,6 +148,55 @@ describe('the sweeper', () => {
     expect([await left(), told]).toEqual([[], ['night completed']])
   })
 
+  it('tells all others where one cannot be told, whichever it is, and says at the end what was wrong', async () => {
+    const { records, submit, jobs, sweeper, told, left } = world()
+    await submit('bad')
+    for (let n = 0; n < 250; n += 1) await submit(`n${n}`)
+    await records.decide(round('ended'), anna, terms)
+    await records.complete(round('ended'), anna, done, terms)
+    const add = jobs.add.bind(jobs)
+    jobs.add = async (id, submission) => {
+      if (id.round === 'bad') throw new Error('its queue is away')
+      await add(id, submission)
+    }
+    await expect(sweeper.sweep(0)).rejects.toThrow('its queue is away')
+    expect(await left()).toEqual(['submitted bad'])
+    expect([told, sweeper.redelivered, (await jobs.counts()).mailer?.waiting]).toEqual([
+      ['ended completed'],
+      251,
+      250,
+    ])
+  })
+
+  it('queues what was submitted where the board is away, and goes on with the next deadline where one fails', async () => {
+    const { records, submit, jobs, sweeper, trouble, left } = world()
+    await records.decide(round('ended'), anna, terms)
+    await records.complete(round('ended'), anna, done, terms)
+    for (const name of ['bad', 'good']) await submit(name)
+    const expire = records.expire.bind(records)
+    records.expire = async (id) => {
+      if (id.round === 'bad') throw new Error('not now')
+      return expire(id)
+    }
+    trouble.isDown = true
+    await expect(sweeper.sweep(0)).rejects.toThrow('not now')
+    expect(await left()).toEqual(['finished ended', 'submitted bad'])
+    expect(jobs.job(round('good'), 'mailer')).toBeDefined()
+  })
+
+  it('has the next lot told at once where one of a full lot cannot be', async () => {
+    const { submit, jobs, sweeper, left } = world()
+    for (const name of ['bad', ...Array.from({ length: 600 }, (_, n) => `n${n}`)]) await submit(name)
+    const add = jobs.add.bind(jobs)
+    jobs.add = async (id, submission) => {
+      if (id.round === 'bad') throw new Error('its queue is away')
+      await add(id, submission)
+    }
+    expect(await sweeper.sweep(0)).toBe(true)
+    await expect(sweeper.sweep(0)).rejects.toThrow('its queue is away')
+    expect(await left()).toEqual(['submitted bad'])
+  })
+
   it('sweeps every few seconds once it is started, also after trouble, and ends when it is stopped', async () => {
     vi.useFakeTimers()
     const { records, submit, sweeper, trouble, left, state } = world()

@@ -67,18 +67,21 @@ export class Sweeper implements Work {
       this.sweepSystem(system, left).catch((error: unknown) => ({ error })),
     )
     const failed = swept.find((one) => one !== undefined)
-    if (failed) throw failed.error
-    return entries.length === MAX_ENTRIES && this.redone > before
+    const isMore = entries.length === MAX_ENTRIES && this.redone > before
+    if (failed && !isMore) throw failed.error
+    return isMore
   }
 
   private async sweepSystem(system: string, entries: readonly OutboxEntry[]): Promise<undefined> {
     if (this.loop.signal.aborted || !(await this.records.claim(system))) return
+    const failures: unknown[] = []
     try {
-      const count = await this.deliverAll(entries)
+      const count = await this.deliverAll(entries, failures)
       if (count > 0) this.log.info({ system, entries: count }, 'queues told by the sweeper')
     } finally {
       await this.records.release(system)
     }
+    if (failures.length > 0) throw failures[0]
   }
 
   /** Shows on the board how the round is now, which a step has noted in the outbox. */
@@ -88,40 +91,60 @@ export class Sweeper implements Work {
   }
 
   /** How many of one system's the queues were told. */
-  private async deliverAll(entries: readonly OutboxEntry[]): Promise<number> {
+  private async deliverAll(entries: readonly OutboxEntry[], failures: unknown[]): Promise<number> {
     let count = 0
     for (let from = 0; from < entries.length && !this.loop.signal.aborted; from += BATCH) {
-      const some = entries.slice(from, from + BATCH)
       const told: SeenEntry[] = []
-      try {
-        await this.deliver(some, (one) => told.push(one))
-      } finally {
-        // Also those before one that has failed.
-        await this.records.acknowledgeEntries(told)
-        this.redone += told.length
-        count += told.length
-      }
+      await this.deliver(entries.slice(from, from + BATCH), (one) => told.push(one), failures)
+      await this.records.acknowledgeEntries(told)
+      this.redone += told.length
+      count += told.length
     }
     return count
   }
 
-  /** Those that a queue cannot take now are not told. */
-  private async deliver(entries: readonly OutboxEntry[], told: (one: SeenEntry) => void): Promise<void> {
+  /** Those that a queue cannot take now are not told. What fails of one keeps none of the others from being told. */
+  private async deliver(
+    entries: readonly OutboxEntry[],
+    told: (one: SeenEntry) => void,
+    failures: unknown[],
+  ): Promise<void> {
     const seen = await this.records.readAll(entries.map(({ id }) => id))
     const all = entries.map((entry, index) => ({ entry, seen: seen[index] as Sighting }))
     // Older builds leave entries of rounds whose deadline nobody watches.
     const open = all.filter((one) => !one.seen.record?.completion)
-    await eachAtOnce(ENTRIES_AT_ONCE, open, ({ entry }) => this.records.expire(entry.id))
-    if (this.loop.signal.aborted) return
-    const isEnd = ({ entry, seen }: SeenEntry) =>
-      entry.step !== 'submitted' && hasRoundJob(seen) && !isOverdue(seen)
-    const ends = all.filter(isEnd)
-    const shown = await this.rounds.show(ends.map((one) => ({ id: one.entry.id, ...one.seen })))
-    for (const [index, one] of ends.entries()) if (shown[index]) told(one)
-    const others = all.filter((one) => !isEnd(one))
-    await eachAtOnce(ENTRIES_AT_ONCE, others, async (one) => {
-      if (!this.loop.signal.aborted && (await this.deliverOne(one))) told(one)
+    const unwatched = await this.each(open, failures, ({ entry }) => this.records.expire(entry.id))
+    const watched = all.filter((one) => !unwatched.has(one))
+    const [ends, others] = [watched.filter(isEnd), watched.filter((one) => !isEnd(one))]
+    if (ends.length > 0) await this.showEnds(ends, told).catch((error: unknown) => failures.push(error))
+    await this.each(others, failures, async (one) => {
+      if (await this.deliverOne(one)) told(one)
     })
+  }
+
+  /** @returns those of which it has failed */
+  private async each(
+    some: readonly SeenEntry[],
+    failures: unknown[],
+    act: (one: SeenEntry) => Promise<unknown>,
+  ): Promise<ReadonlySet<SeenEntry>> {
+    const failed = new Set<SeenEntry>()
+    await eachAtOnce(ENTRIES_AT_ONCE, some, async (one) => {
+      if (this.loop.signal.aborted) return
+      try {
+        await act(one)
+      } catch (error) {
+        failures.push(error)
+        failed.add(one)
+      }
+    })
+    return failed
+  }
+
+  private async showEnds(ends: readonly SeenEntry[], told: (one: SeenEntry) => void): Promise<void> {
+    if (this.loop.signal.aborted) return
+    const shown = await this.rounds.show(ends.map(({ entry, seen }) => ({ id: entry.id, ...seen })))
+    for (const [index, one] of ends.entries()) if (shown[index]) told(one)
   }
 
   private async deliverOne({ entry: { id, step }, seen }: SeenEntry): Promise<boolean> {
@@ -150,6 +173,11 @@ function groupBySystem(entries: readonly OutboxEntry[]): Map<string, OutboxEntry
     else groups.set(entry.id.system, [entry])
   }
   return groups
+}
+
+/** An end that the board shows, and that many of are shown together. */
+function isEnd({ entry, seen }: SeenEntry): boolean {
+  return entry.step !== 'submitted' && hasRoundJob(seen) && !isOverdue(seen)
 }
 
 function isOverdue({ record, submission, nowMs }: Sighting): boolean {
