@@ -114,6 +114,58 @@ it('reads no more systems for the first page of the history than can have a newe
   expect(rest.rounds.map(({ id }) => id.round)).toEqual(['r1', 'r0'])
 })
 
+/** As where the node of a Cluster is away that keeps the system: what is asked of these keys fails. */
+async function takeAway(...systems: string[]): Promise<void> {
+  for (const part of ['deadlines', 'outbox', 'overdue'])
+    await client.mset(systems.flatMap((one) => [`gone:{${one}}:${part}`, 'away']))
+}
+
+it('finds deadlines and what is left to be told of systems beside one that does not answer', async () => {
+  await takeAway('away')
+  await client.zadd(ACTIVE, Date.now(), 'away')
+  await client.zadd(DUE, 1, 'away')
+  await records.decide({ system, round: 'late' }, anna, { deadlineMs: 1 })
+  await records.submit({ system, round: 'left' }, { queue: 'q', data: 1, queueTerms: {}, runTerms: {} })
+  await expect
+    .poll(async () => (await records.due(10)).due, { timeout: 30_000 })
+    .toEqual([{ system, round: 'late' }])
+  expect((await records.due(10)).trouble).toBeInstanceOf(Error)
+  expect((await records.outbox(0, 10)).map(({ id }) => id.round)).toEqual(['left'])
+  // No number is better than one that is too small.
+  await records.expire({ system, round: 'late' })
+  expect(await records.overdueCount()).toBe(1)
+  await client.zadd(OVERDUE, 1, 'away')
+  await expect(records.overdueCount()).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+})
+
+it('says what is wrong where nothing was found, and finds deadlines behind those of many systems that do not answer', async () => {
+  const away = Array.from({ length: 1_100 }, (_, n) => `away-${n}`)
+  await takeAway(...away)
+  await client.zadd(ACTIVE, ...away.flatMap((one) => [Date.now(), one]))
+  await client.zadd(DUE, ...away.flatMap((one, n) => [n + 1, one]))
+  await expect(records.outbox(0, 10)).rejects.toMatchObject({ code: 'STORE_UNAVAILABLE' })
+  expect(await records.due(10)).toMatchObject({ due: [], trouble: expect.any(Error) })
+  await records.decide({ system, round: 'late' }, anna, { deadlineMs: 1 })
+  await client.zadd(DUE, 5_000, system)
+  await expect
+    .poll(async () => (await records.due(10, [])).due, { timeout: 30_000 })
+    .toEqual([{ system, round: 'late' }])
+})
+
+it('finds a deadline that nobody has noted in the system that is named, and notes the next one there', async () => {
+  const others = new RedisRecords(client, 86_400_000)
+  await records.decide({ system, round: 'late' }, anna, { deadlineMs: 1 })
+  await records.decide({ system, round: 'next' }, anna, { deadlineMs: 60_000 })
+  expect(await others.due(10, [])).toEqual({ due: [], nextInMs: Number.POSITIVE_INFINITY })
+  await expect
+    .poll(async () => (await records.due(10, [system])).due, { timeout: 30_000 })
+    .toEqual([{ system, round: 'late' }])
+  await records.expire({ system, round: 'late' })
+  expect((await records.due(10, [system])).nextInMs).toBeGreaterThan(20_000)
+  // Noted for all.
+  expect((await others.due(10, [])).nextInMs).toBeLessThanOrEqual(60_000)
+})
+
 it('lets one process empty an outbox at a time', async () => {
   const other = new RedisRecords(client, 86_400_000)
   expect([await records.claim(system), await other.claim(system)]).toEqual([true, false])

@@ -153,6 +153,24 @@ it('looks for a name without reading any record that has another', { timeout: 60
   expect([...part.rounds, ...rest.rounds].map(({ id }) => id)).toEqual(rounds.map(({ id }) => id))
 })
 
+it('looks for a deadline that comes without looking at the 1,000 systems in use', {
+  timeout: 60_000,
+}, async () => {
+  for (let n = 0; n < 1_000; n += 100)
+    await Promise.all(
+      Array.from({ length: 100 }, (_, index) =>
+        records.decide({ system: `s${n + index}`, round: 'r' }, anna, terms),
+      ),
+    )
+  // It is noted that their deadlines have come: of rounds of an hour ago, which have ended since.
+  await records.due(100)
+  for (const system of ['s1', 's2']) await client.zadd('gone:{~work}:due', 1, system)
+  const before = sent.length
+  const count = await countOf(() => records.due(100, []))
+  expect(count).toBeLessThanOrEqual(20)
+  expect(sent.slice(before).filter((name) => name.startsWith('zrange')).length).toBeGreaterThan(0)
+})
+
 it('delivers what was left of one system a hundred at a time, and of others at the first look', {
   timeout: 60_000,
 }, async () => {

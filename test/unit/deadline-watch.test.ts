@@ -10,8 +10,14 @@ const round = (name: string): RoundId => ({ system: 'shop', round: name })
 
 class CountedRecords extends MemoryRecords {
   looks = 0
-  override async due(limit: number) {
+  /** Those at all systems in use. */
+  sweeps = 0
+  /** What was looked for by name. */
+  readonly named: string[] = []
+  override async due(limit: number, expected?: readonly string[]) {
     this.looks += 1
+    if (expected === undefined) this.sweeps += 1
+    else this.named.push(...expected)
     return super.due(limit)
   }
 }
@@ -44,7 +50,7 @@ describe('the watch of deadlines', () => {
     watch.start()
     await vi.advanceTimersByTimeAsync(1_000)
     await records.decide(round('led'), anna, { deadlineMs: 1_500 })
-    watch.expect(1_500)
+    watch.expect(1_500, 'shop')
     const work = { queue: 'mailer', data: null, queueTerms: {}, runTerms: { deadlineMs: 2_000 } }
     await records.submit(round('submitted'), work)
     await records.decide(round('ended'), anna, { deadlineMs: 1_500 })
@@ -71,6 +77,65 @@ describe('the watch of deadlines', () => {
     await records.decide(round('elsewhere'), anna, { deadlineMs: 1_000 })
     await vi.advanceTimersByTimeAsync(7_000)
     expect(told).toEqual(['overdue elsewhere'])
+    await watch.stop()
+  })
+
+  it('looks at all systems in use no oftener than every five seconds, however often a deadline comes', async () => {
+    const { records, told, watch } = world()
+    for (let n = 0; n < 300; n += 1)
+      await records.decide(round(String(n)), anna, { deadlineMs: 1_000 + n * 200 })
+    watch.start()
+    await vi.advanceTimersByTimeAsync(61_000)
+    expect(told).toHaveLength(300)
+    expect(records.sweeps).toBeGreaterThanOrEqual(11)
+    expect(records.sweeps).toBeLessThanOrEqual(13)
+    await watch.stop()
+  })
+
+  it('looks by name for a deadline that it has set and that comes before it sweeps again, and for none other', async () => {
+    const { records, told, watch } = world()
+    watch.start()
+    await vi.advanceTimersByTimeAsync(1_000)
+    for (const [system, deadlineMs] of [
+      ['soon', 1_000],
+      ['later', 60_000],
+    ] as const) {
+      await records.decide({ system, round: 'r' }, anna, { deadlineMs })
+      watch.expect(deadlineMs, system)
+    }
+    await vi.advanceTimersByTimeAsync(1_500)
+    expect([told, new Set(records.named)]).toEqual([['overdue r'], new Set(['soon'])])
+    await watch.stop()
+  })
+
+  it('judges the others where one cannot be judged, and that one as soon as it can be', async () => {
+    const { records, told, watch, lines } = world()
+    for (const name of ['bad', 'good', 'better'])
+      await records.decide(round(name), anna, { deadlineMs: 1_000 })
+    const expire = records.expire.bind(records)
+    records.expire = async (id) => {
+      if (id.round === 'bad') throw new Error('its node is away')
+      return expire(id)
+    }
+    watch.start()
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect(told).toEqual(['overdue good', 'overdue better'])
+    expect(lines).toContain('debug deadline not judged yet')
+    records.expire = expire
+    await vi.advanceTimersByTimeAsync(7_000)
+    expect(told).toEqual(['overdue good', 'overdue better', 'overdue bad'])
+    await watch.stop()
+  })
+
+  it('says what was not looked at, and judges the rest', async () => {
+    const { records, told, watch, lines } = world()
+    await records.decide(round('late'), anna, { deadlineMs: 1_000 })
+    const due = records.due.bind(records)
+    records.due = async (...all) => ({ ...(await due(...all)), trouble: new Error('a node is away') })
+    watch.start()
+    await vi.advanceTimersByTimeAsync(7_000)
+    expect(told).toEqual(['overdue late'])
+    expect(lines).toContain('debug deadlines of some systems not looked at')
     await watch.stop()
   })
 

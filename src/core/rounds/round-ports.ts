@@ -272,8 +272,15 @@ export interface Records {
   /**
    * Up to `limit` rounds whose deadline has come by the store's clock, and that `expire` has not judged since; and in how many ms
    * the next one's comes, `Infinity` if none does.
+   *
+   * @param expected missing: every system in use is looked at, and it is noted when its next deadline comes. Else no more is looked at than
+   *   systems whose noted deadline has come, and these
+   * @returns also `trouble`, where some systems did not answer, which keeps nothing of others back
    */
-  due(limit: number): Promise<{ readonly due: readonly RoundId[]; readonly nextInMs: number }>
+  due(
+    limit: number,
+    expected?: readonly string[],
+  ): Promise<{ readonly due: readonly RoundId[]; readonly nextInMs: number; readonly trouble?: unknown }>
   /** How many rounds are overdue now. */
   overdueCount(): Promise<number>
   /**

@@ -1,5 +1,6 @@
 import { type RoundId, roundKey } from '../../core/rounds/round.ts'
 import type { Log, OutboxStep, Records } from '../../core/rounds/round-ports.ts'
+import { eachAtOnce } from '../../waiting.ts'
 import type { Calm } from '../calm.ts'
 import { Loop, type Work } from '../loop.ts'
 
@@ -12,15 +13,18 @@ export interface DeadlineWatchParts {
   readonly nowMs: () => number
 }
 
-/** How late a deadline may be noticed that another process has set. */
+/** How late a deadline may be noticed that another process has set: so often all systems in use are looked at. */
 const SWEEP_EVERY_MS = 5_000
 /** How late one that this process knows of. */
 const TICK_MS = 250
 const MAX_AT_ONCE = 500
+/** As many are judged together: those of a node that is away have the others wait for no longer than it takes to find that out. */
+const JUDGED_AT_ONCE = 32
 
 /**
- * Turns rounds red whose deadline passes without a report. Redis says what is due, by its own clock; it is asked when the next
- * deadline is expected that this process knows of, and every few seconds for those that it does not. Two servers that do the same are harmless.
+ * Turns rounds red whose deadline passes without a report. Redis says what is due, by its own clock. All systems in use are looked at
+ * every few seconds; in between those alone of which a look has noted that their deadline comes, or this process has set one that comes
+ * before the next look. Two servers that do the same are harmless.
  */
 export class DeadlineWatch implements Work {
   private readonly loop = new Loop({
@@ -29,6 +33,9 @@ export class DeadlineWatch implements Work {
     putOff: (cause) => this.parts.log.debug({ cause }, 'look for deadlines put off'),
   })
   private sweepAtMs = Number.NEGATIVE_INFINITY
+  private lookAtMs = Number.POSITIVE_INFINITY
+  /** Systems with a deadline that comes before the next sweep, and when the first of each does. */
+  private readonly soon = new Map<string, number>()
 
   constructor(private readonly parts: DeadlineWatchParts) {}
 
@@ -40,36 +47,70 @@ export class DeadlineWatch implements Work {
     return this.loop.stop()
   }
 
-  /** A round was given a deadline, from now on. */
-  expect(deadlineMs: number): void {
-    this.sweepAtMs = Math.min(this.sweepAtMs, this.parts.nowMs() + deadlineMs)
+  /** A round of the system was given a deadline, from now on. */
+  expect(deadlineMs: number, system: string): void {
+    const atMs = this.parts.nowMs() + deadlineMs
+    // The next sweep will note it in time.
+    if (atMs >= this.sweepAtMs) return
+    this.soon.set(system, Math.min(atMs, this.soon.get(system) ?? atMs))
+    this.lookAtMs = Math.min(this.lookAtMs, atMs)
   }
 
   /** Judges what is due, once. True where more may be. */
   async sweep(): Promise<boolean> {
-    const { records, tell, nowMs } = this.parts
+    const { records, nowMs, log } = this.parts
+    const isSweep = nowMs() >= this.sweepAtMs
     // Before it is asked: who is given a deadline meanwhile is looked for then.
-    this.sweepAtMs = nowMs() + SWEEP_EVERY_MS
-    const { due, nextInMs } = await records.due(MAX_AT_ONCE)
-    this.expect(nextInMs)
-    for (const id of due) {
-      if (this.loop.signal.aborted) return false
-      const ruling = await records.expire(id)
-      if (ruling.verdict !== 'overdue' && ruling.verdict !== 'notStarted') continue
-      const leader = ruling.verdict === 'overdue' ? ruling.record.leader : undefined
-      const about = { round: roundKey(id), ...(leader !== undefined && { leader }) }
-      this.parts.log.warn(
-        about,
-        leader === undefined ? 'not started by its deadline' : 'not reported by its deadline',
-      )
-      await tell(id, 'overdue')
-    }
+    const expected = this.takeExpected()
+    if (isSweep) this.sweepAtMs = nowMs() + SWEEP_EVERY_MS
+    const { due, nextInMs, trouble } = await records.due(MAX_AT_ONCE, isSweep ? undefined : expected)
+    if (trouble) log.debug({ cause: String(trouble) }, 'deadlines of some systems not looked at')
+    this.lookAtMs = Math.min(this.lookAtMs, nowMs() + nextInMs)
+    const judged = await this.judgeAll(due)
     // Of these systems it is not known yet when the next one comes.
-    if (due.length > 0) this.expect(0)
-    return due.length === MAX_AT_ONCE
+    for (const { system } of judged) this.expect(0, system)
+    return due.length === MAX_AT_ONCE && judged.length > 0
+  }
+
+  /** Those whose deadline has come. Of the others it is the first that is to be looked for next. */
+  private takeExpected(): readonly string[] {
+    const nowMs = this.parts.nowMs()
+    const expected: string[] = []
+    this.lookAtMs = Number.POSITIVE_INFINITY
+    for (const [system, atMs] of this.soon) {
+      if (atMs > nowMs) this.lookAtMs = Math.min(this.lookAtMs, atMs)
+      else expected.push(system)
+    }
+    for (const system of expected) this.soon.delete(system)
+    return expected
+  }
+
+  /** Those that could be judged: one that cannot keeps no other from it, and is found again. */
+  private async judgeAll(due: readonly RoundId[]): Promise<readonly RoundId[]> {
+    const judged: RoundId[] = []
+    await eachAtOnce(JUDGED_AT_ONCE, due, async (id) => {
+      if (this.loop.signal.aborted) return
+      try {
+        await this.judge(id)
+        judged.push(id)
+      } catch (error) {
+        this.parts.log.debug({ round: roundKey(id), cause: String(error) }, 'deadline not judged yet')
+      }
+    })
+    return judged
+  }
+
+  private async judge(id: RoundId): Promise<void> {
+    const { records, tell, log } = this.parts
+    const ruling = await records.expire(id)
+    if (ruling.verdict !== 'overdue' && ruling.verdict !== 'notStarted') return
+    const leader = ruling.verdict === 'overdue' ? ruling.record.leader : undefined
+    const about = { round: roundKey(id), ...(leader !== undefined && { leader }) }
+    log.warn(about, leader === undefined ? 'not started by its deadline' : 'not reported by its deadline')
+    await tell(id, 'overdue')
   }
 
   private async tick(): Promise<boolean> {
-    return this.parts.nowMs() >= this.sweepAtMs && this.sweep()
+    return this.parts.nowMs() >= Math.min(this.sweepAtMs, this.lookAtMs) && this.sweep()
   }
 }

@@ -61,7 +61,7 @@ export class Dispatcher {
     const { verdict, ...seen } = await records.submit(id, submission, untakenMs)
     const isFirst = verdict === 'submitted'
     const { deadlineMs } = submission.runTerms
-    if (isFirst && deadlineMs !== undefined) deadlines.expect(deadlineMs)
+    if (isFirst && deadlineMs !== undefined) deadlines.expect(deadlineMs, id.system)
     const isConflict =
       seen.submission !== undefined && seen.submission.digest !== submissionDigest(submission)
     // While the record has the data, the queue may not have the job: adding it again is harmless. Afterwards a job that is not there was

@@ -205,7 +205,7 @@ export class Elector {
   }
 
   private async onLed(id: RoundId, ruling: ElectionRuling, { deadlineMs }: Terms): Promise<void> {
-    this.parts.deadlines.expect(deadlineMs)
+    this.parts.deadlines.expect(deadlineMs, id.system)
     // What was led or submitted before may be on the board as overdue.
     const wasThere = ruling.verdict === 'takenOver' || ruling.submission !== undefined
     if (wasThere) await this.parts.board.tell({ id, ...ruling }, 'led')

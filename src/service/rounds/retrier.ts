@@ -100,7 +100,7 @@ export class Retrier {
         records.acknowledge(id, 'submitted', opened)
       })
     if (record && hasRoundJob(opened)) {
-      deadlines.expect(record.deadlineMs)
+      deadlines.expect(record.deadlineMs, id.system)
       await board.tell({ id, ...opened }, 'led')
     }
   }

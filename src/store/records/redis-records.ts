@@ -21,7 +21,7 @@ import {
   type RoundRecord,
   type Terms,
 } from '../../core/rounds/record.ts'
-import { escapePart, type RoundId, roundKey, unescapePart } from '../../core/rounds/round.ts'
+import { escapePart, type RoundId, roundKey } from '../../core/rounds/round.ts'
 import { isNamed } from '../../core/rounds/round-filter.ts'
 import type {
   CancelRuling,
@@ -53,10 +53,12 @@ import { ioredis } from '../../redis/ioredis.ts'
 import { redisNowMs } from '../../redis/redis-clock.ts'
 import { type Argument, defineSteps, luaOf, type Steps } from '../../redis/steps.ts'
 import { roundChannel } from '../round-channel.ts'
+import { Deadlines } from './deadlines.ts'
+import { answered, lookAtEach } from './each-system.ts'
 import { entriesOf, Histories, type HistoryStart, markOf } from './histories.ts'
 import { Acknowledgements, outboxEntriesOf } from './outbox.ts'
 import { keyOf, recordKeyOf } from './record-keys.ts'
-import { type Indexed, SystemIndex, type SystemWalk, TOUCH_MS } from './system-index.ts'
+import { MAX_STRETCHES, SystemIndex, type SystemWalk, TOUCH_MS } from './system-index.ts'
 
 /** What touches the record alone. It goes on while the Cluster slot moves. */
 const RECORD_STEPS = ['renew', 'read', 'vacate', 'give-back', 'note-failure'] as const
@@ -82,13 +84,12 @@ type Fields = Readonly<Record<string, string>>
 
 /** A system may have been used since for so long as it is not said again, and then some. */
 const USED_SINCE_MS = TOUCH_MS + 3_000
-/** How many stretches of systems are looked at in one look. */
-const MAX_STRETCHES = 10
 /** Of one system at first, so that all that have something left have their turn. */
 const FAIR_SHARE = 25
+/** Systems that are counted no more after one count. */
+const RESTED_AT_ONCE = 500
 /** How long a system's outbox is one process' own to empty. */
 const CLAIM_MS = 2_000
-const MAX_PIPELINE = 500
 /** Rounds, and systems, of which a script reads together: it takes Redis a ms or two. */
 const READ_AT_ONCE = 200
 const STREAMS_AT_ONCE = 200
@@ -112,7 +113,7 @@ export class RedisRecords implements Records {
   private readonly isCluster: boolean
   private readonly index: SystemIndex
   private readonly histories: Histories
-  private readonly dueWalk: SystemWalk
+  private readonly deadlines: Deadlines
   private readonly outboxWalk: SystemWalk
   private readonly acknowledgements: Acknowledgements
 
@@ -141,7 +142,7 @@ export class RedisRecords implements Records {
       heads: (starts) => this.readHeads(starts),
       usedSinceMs: USED_SINCE_MS,
     })
-    this.dueWalk = this.index.walk()
+    this.deadlines = new Deadlines(redis, this.index)
     this.outboxWalk = this.index.walk()
     this.acknowledgements = new Acknowledgements(redis)
   }
@@ -390,31 +391,25 @@ export class RedisRecords implements Records {
     })
   }
 
-  async due(limit: number) {
-    return this.attempt('look for deadlines', undefined, async () => {
-      const nowMs = await redisNowMs(this.redis)
-      let nextMs = Number.POSITIVE_INFINITY
-      for (let stretch = 0; stretch < MAX_STRETCHES; stretch += 1) {
-        const { active, others, isRound } = await this.dueWalk.next()
-        nextMs = Math.min(nextMs, await this.noteDeadlines(active, others, nowMs))
-        if (isRound) break
-      }
-      const known = await this.index.dueBy(nowMs)
-      const due = await this.dueOf(known.due, nowMs, limit)
-      return { due, nextInMs: Math.min(nextMs, known.nextMs) - nowMs }
-    })
+  async due(limit: number, expected?: readonly string[]) {
+    return this.attempt('look for deadlines', undefined, () => this.deadlines.due(limit, expected))
   }
 
   async overdueCount(): Promise<number> {
     return this.attempt('count overdue rounds', undefined, async () => {
       const [nowMs, indexed] = await Promise.all([redisNowMs(this.redis), this.index.overdue()])
-      const counts = await this.each(
+      const looks = await lookAtEach(
+        this.redis,
         indexed.map(({ system }) => system),
         (system) => [['zcard', keyOf(system, 'overdue')]],
       )
-      const none = indexed.filter((_, index) => Number(counts[index]) === 0)
-      await Promise.all(none.slice(0, MAX_PIPELINE).map((one) => this.index.restOverdue(one, nowMs)))
-      return counts.reduce((sum, [count]) => sum + Number(count), 0)
+      const failures: unknown[] = []
+      const counts = answered(indexed, looks, failures)
+      // A number that leaves out the systems of a node that is away would be wrong.
+      if (failures.length > 0) throw failures[0]
+      const none = counts.filter(({ answers }) => Number(answers[0]) === 0)
+      await Promise.all(none.slice(0, RESTED_AT_ONCE).map(({ of }) => this.index.restOverdue(of, nowMs)))
+      return counts.reduce((sum, { answers }) => sum + Number(answers[0]), 0)
     })
   }
 
@@ -422,12 +417,14 @@ export class RedisRecords implements Records {
     return this.attempt('read the outbox', undefined, async () => {
       const before = (await redisNowMs(this.redis)) - ageMs
       const found: OutboxEntry[] = []
+      const failures: unknown[] = []
       for (let stretch = 0; stretch < MAX_STRETCHES && found.length < limit; stretch += 1) {
         const { active, others, isRound } = await this.outboxWalk.next()
         const systems = [...active, ...others].map(({ system }) => system)
-        found.push(...(await this.leftOf(systems, before, limit - found.length)))
+        found.push(...(await this.leftOf(systems, before, limit - found.length, failures)))
         if (isRound) break
       }
+      if (found.length === 0 && failures.length > 0) throw failures[0]
       return found
     })
   }
@@ -453,7 +450,7 @@ export class RedisRecords implements Records {
 
   /** True once every system was looked at that older builds may have left something in. */
   get hasGoneRound(): boolean {
-    return this.dueWalk.hasGoneRound && this.outboxWalk.hasGoneRound
+    return this.deadlines.hasGoneRound && this.outboxWalk.hasGoneRound
   }
 
   /** Says that a system is in use, where no step of this object does. What fails here is said with the next use. */
@@ -542,91 +539,33 @@ export class RedisRecords implements Records {
     return starts.map((start) => found.get(start) as Found)
   }
 
-  /** Notes when the next deadline of each comes, and lets those rest that have nothing to be done; when the first of them comes. */
-  private async noteDeadlines(
-    active: readonly Indexed[],
-    others: readonly Indexed[],
-    nowMs: number,
-  ): Promise<number> {
-    const all = [...active, ...others]
-    const looks = await this.each(
-      all.map(({ system }) => system),
-      (system) => [
-        ['zrange', keyOf(system, 'deadlines'), 0, 0, 'WITHSCORES'],
-        ['zcard', keyOf(system, 'outbox')],
-        ['zcard', keyOf(system, 'overdue')],
-      ],
-    )
-    let firstMs = Number.POSITIVE_INFINITY
-    const noting: Promise<unknown>[] = []
-    for (const [index, one] of all.entries()) {
-      const [head, left, overdue] = looks[index] as [string[], unknown, unknown]
-      const atMs = Number(head[1] ?? Number.POSITIVE_INFINITY)
-      if (atMs > nowMs) firstMs = Math.min(firstMs, atMs)
-      if (atMs !== Number.POSITIVE_INFINITY) noting.push(this.index.noteDue(one.system, atMs))
-      // Left by a build that keeps no such indexes.
-      const isActive = index < active.length
-      if (!isActive && Number(overdue) > 0) noting.push(this.index.noteOverdue(one.system))
-      else if (isActive && Number(left) === 0) noting.push(this.index.rest(one, nowMs))
-    }
-    await Promise.all(noting)
-    return firstMs
-  }
-
-  private async dueOf(indexed: readonly Indexed[], nowMs: number, limit: number): Promise<RoundId[]> {
-    const share = Math.max(1, Math.ceil(limit / Math.max(1, indexed.length)))
-    const looks = await this.each(
-      indexed.map(({ system }) => system),
-      (system) => [
-        ['zrangebyscore', keyOf(system, 'deadlines'), '-inf', nowMs, 'LIMIT', 0, share],
-        ['zrangebyscore', keyOf(system, 'deadlines'), `(${nowMs}`, '+inf', 'WITHSCORES', 'LIMIT', 0, 1],
-      ],
-    )
-    const due: RoundId[] = []
-    const settled: Indexed[] = []
-    for (const [index, one] of indexed.entries()) {
-      const [late, next] = looks[index] as [string[], string[]]
-      for (const round of late) due.push({ system: one.system, round: unescapePart(round) })
-      if (late.length > 0) continue
-      await this.index.settleDue(one, Number(next[1] ?? Number.POSITIVE_INFINITY))
-      settled.push(one)
-    }
-    // What came between the look and the settling found the old note, and left none of its own.
-    await this.noteDeadlines([], settled, nowMs)
-    return due.slice(0, limit)
-  }
-
-  /** What is left in the outboxes of these, a fair share of each, and more where there is room. */
-  private async leftOf(systems: string[], before: number, limit: number): Promise<OutboxEntry[]> {
+  /** What is left in the outboxes of these, a fair share of each, and more where there is room. @param failures gets why some did not answer */
+  private async leftOf(
+    systems: string[],
+    before: number,
+    limit: number,
+    failures: unknown[],
+  ): Promise<OutboxEntry[]> {
     const read = async (some: string[], count: number) => {
-      const found = await this.each(some, (system) => [
+      const looks = await lookAtEach(this.redis, some, (system) => [
         ['zrangebyscore', keyOf(system, 'outbox'), '-inf', before, 'LIMIT', 0, count],
       ])
-      return some.map((system, index) => outboxEntriesOf(system, found[index]?.[0] as string[]))
+      return answered(some, looks, failures).map(({ of: system, answers }) => ({
+        system,
+        entries: outboxEntriesOf(system, answers[0] as string[]),
+      }))
     }
     const first = await read(systems, Math.min(limit, FAIR_SHARE))
-    const taken = first.reduce((sum, { length }) => sum + length, 0)
-    const more = systems.filter((_, index) => first[index]?.length === FAIR_SHARE)
-    if (taken >= limit || more.length === 0) return first.flat().slice(0, limit)
-    const share = FAIR_SHARE + Math.floor((limit - taken) / more.length)
-    const fuller = await read(more, share)
-    const rest = first.filter(({ length }) => length !== FAIR_SHARE)
-    return [...rest, ...fuller].flat().slice(0, limit)
-  }
-
-  /** Runs the commands of each system, in pipelines of bounded size; the answers are in the systems' order. */
-  private async each(systems: string[], commandsOf: (system: string) => Argument[][]): Promise<unknown[][]> {
-    const answers: unknown[][] = []
-    for (let from = 0; from < systems.length; from += MAX_PIPELINE) {
-      const chunk = systems.slice(from, from + MAX_PIPELINE)
-      const replies = chunk.map((system) =>
-        Promise.all(
-          commandsOf(system).map(([name, ...rest]) => this.redis.call(String(name), ...rest.map(String))),
-        ),
-      )
-      answers.push(...(await Promise.all(replies)))
-    }
-    return answers
+    const all = first.flatMap(({ entries }) => entries)
+    const more = first.filter(({ entries }) => entries.length === FAIR_SHARE)
+    if (all.length >= limit || more.length === 0) return all.slice(0, limit)
+    const share = FAIR_SHARE + Math.floor((limit - all.length) / more.length)
+    const fuller = await read(
+      more.map(({ system }) => system),
+      share,
+    )
+    const rest = first.filter(({ entries }) => entries.length !== FAIR_SHARE)
+    return [...rest, ...fuller].flatMap(({ entries }) => entries).slice(0, limit)
   }
 
   private attempt<T>(what: string, id: RoundId | undefined, run: () => Promise<T>): Promise<T> {

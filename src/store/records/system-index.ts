@@ -29,6 +29,8 @@ const OVERDUE_MS = 60_000
 const SAID_WITHIN_MS = ACTIVE_MS - 10_000
 const MAX_KNOWN = 10_000
 const WINDOW = 1_000
+/** How many windows of systems are looked at in one look. */
+export const MAX_STRETCHES = 10
 const FIRST_LATEST = 100
 /** So many systems are looked at each time that nobody has said to be in use: by an older build, or in a step that was cut off. */
 const ROUNDABOUT = 250
@@ -111,13 +113,18 @@ export class SystemIndex {
     return new SystemWalk(this.redis)
   }
 
-  /** Those whose deadline has come, and when the next one comes. */
-  async dueBy(nowMs: number): Promise<{ readonly due: readonly Indexed[]; readonly nextMs: number }> {
-    const [due, next] = await Promise.all([
-      this.redis.zrangebyscore(DUE_KEY, '-inf', String(nowMs), 'WITHSCORES', 'LIMIT', 0, WINDOW),
+  /** Those whose deadline has come, as many as are looked at at once, but for the first `skipped`; and when the next one comes. */
+  async dueBy(
+    nowMs: number,
+    skipped: number,
+  ): Promise<{ readonly due: readonly Indexed[]; readonly isLast: boolean; readonly nextMs: number }> {
+    const [flat, next] = await Promise.all([
+      this.redis.zrangebyscore(DUE_KEY, '-inf', String(nowMs), 'WITHSCORES', 'LIMIT', skipped, WINDOW),
       this.redis.zrangebyscore(DUE_KEY, `(${nowMs}`, '+inf', 'WITHSCORES', 'LIMIT', 0, 1),
     ])
-    return { due: indexedOf(due), nextMs: indexedOf(next)[0]?.score ?? Number.POSITIVE_INFINITY }
+    const due = indexedOf(flat)
+    const nextMs = indexedOf(next)[0]?.score ?? Number.POSITIVE_INFINITY
+    return { due, isLast: due.length < WINDOW, nextMs }
   }
 
   /** Notes when the next deadline of a system comes, unless an earlier one is noted. */
