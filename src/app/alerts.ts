@@ -6,6 +6,7 @@ import type { Records } from '../core/rounds/round-ports.ts'
 import { tellAlert } from '../hook/alert-hook.ts'
 import { BullAlertQueue } from '../queue/alert-queue.ts'
 import { AlertWorker } from '../queue/alert-worker.ts'
+import { AlertTally } from '../service/alerts/alert-tally.ts'
 import { Expectations } from '../service/alerts/expectations.ts'
 import { ExpectedSlots } from '../service/alerts/expected-slots.ts'
 import { RollCall } from '../service/alerts/roll-call.ts'
@@ -31,12 +32,14 @@ export function assembleAlerts(ground: Ground, { store, timetables, records }: A
   const rollCall = new RollCall(alerts, census, log)
   const targets = alertTargets(config)
   const teller = targets.length === 0 ? undefined : openTeller(ground, targets)
+  const tally = new AlertTally()
   const watchman = new Watchman({
     alerts,
     records,
     census,
     timetables,
     schedules: new StoredScheduleWatches(store, records, timetables),
+    tally,
     log,
     deadlineMs: config.deadlineMs,
     ...(teller && { queue: teller.queue }),
@@ -46,7 +49,7 @@ export function assembleAlerts(ground: Ground, { store, timetables, records }: A
     watchman,
     works: [rollCall, watchman, ...(teller ? [teller.worker] : [])],
     queues: teller ? [teller.queue.queue] : [],
-    metrics: { alerts, watchman, ...(teller && { deliveries: teller.worker.counts }) },
+    metrics: { alerts, alertTally: tally, ...(teller && { deliveries: teller.worker.counts }) },
     http: {
       rollCall,
       expectations: new Expectations(alerts, watchman, rollCall),

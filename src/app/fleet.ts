@@ -4,6 +4,7 @@ import type { SeriesStore } from '../core/fleet/series-ports.ts'
 import { BullJobsInHand } from '../queue/jobs-in-hand.ts'
 import { BullQueueReader } from '../queue/queue-reader.ts'
 import { BullRegionJobs } from '../queue/region-jobs.ts'
+import type { AlertTally } from '../service/alerts/alert-tally.ts'
 import { FleetWatch } from '../service/fleet/fleet-watch.ts'
 import { FleetFollower } from '../service/fleet/follower.ts'
 import { LogReader } from '../service/fleet/log-reader.ts'
@@ -25,7 +26,11 @@ import type { assembleRounds } from './rounds.ts'
 export function assembleFleet(
   { config, lines, log }: Ground,
   { jobs, leftJobs, knownFleet }: Pick<ReturnType<typeof assembleRounds>, 'jobs' | 'leftJobs' | 'knownFleet'>,
-  { alerts, store }: { readonly alerts: Alerts; readonly store: SeriesStore },
+  {
+    alerts,
+    alertTally: tally,
+    store,
+  }: { readonly alerts: Alerts; readonly alertTally: AlertTally; readonly store: SeriesStore },
 ) {
   const fleet = new RedisFleet(lines.commands)
   const queues = new BullQueueReader(() => jobs.states())
@@ -37,6 +42,7 @@ export function assembleFleet(
     leftJobs,
     log,
     alerts,
+    tally,
     tells: config.alertUrls.length > 0,
   })
   const pools = new RedisPools(lines.commands)

@@ -339,6 +339,8 @@ describe('an alert of the fleet', () => {
     expect(metrics).toMatch(/gone_instances\{worker="probe",state="registered"\} [1-9]/)
     expect(metrics).toMatch(/gone_worker_slots\{worker="probe",state="free"\} [1-9]/)
     expect(metrics).toMatch(/gone_alerts_open\{kind="no-worker"\} \d/)
+    for (const event of ['opened', 'resolved'])
+      expect(metrics).toMatch(new RegExp(`gone_alerts_total\\{kind="no-worker",event="${event}"\\} [1-9]`))
     expect(metrics).not.toContain(id)
   })
 })

@@ -10,6 +10,7 @@ import type {
 import { tokenIdentity } from '../../src/core/rounds/candidate.ts'
 import { DEFAULT_DST, Timetable } from '../../src/core/time/timetable.ts'
 import { GoneError } from '../../src/errors.ts'
+import { AlertTally } from '../../src/service/alerts/alert-tally.ts'
 import { RollCall } from '../../src/service/alerts/roll-call.ts'
 import { Watchman } from '../../src/service/alerts/watchman.ts'
 import { Calm } from '../../src/service/calm.ts'
@@ -57,6 +58,7 @@ function world(schedules = new Map<string, ScheduleWatch>()) {
     timetables,
     queue,
     schedules: source,
+    tally: new AlertTally(),
     log: silentLog,
     deadlineMs: 60 * MIN,
   }

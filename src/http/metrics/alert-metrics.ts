@@ -1,20 +1,20 @@
 import { Counter, Gauge } from 'prom-client'
 import { ALERT_KINDS } from '../../core/alerts/alert.ts'
 import type { Alerts } from '../../core/alerts/alert-ports.ts'
-import type { Watchman } from '../../service/alerts/watchman.ts'
+import type { AlertTally } from '../../service/alerts/alert-tally.ts'
 import type { Registries } from './registries.ts'
 import { withinScrape } from './scrape.ts'
 
 export interface AlertMetricsParts {
   readonly alerts: Pick<Alerts, 'openCounts'>
-  readonly watchman: Pick<Watchman, 'counts'>
+  readonly alertTally: Pick<AlertTally, 'counts'>
   /** How deliveries of alerts went; missing where none are made. */
   readonly deliveries?: Readonly<Record<'delivered' | 'retried' | 'givenUp', number>>
 }
 
 export function collectAlerts(
   { own, shared }: Registries,
-  { alerts, watchman, deliveries }: AlertMetricsParts,
+  { alerts, alertTally, deliveries }: AlertMetricsParts,
 ): void {
   new Gauge({
     name: 'gone_alerts_open',
@@ -34,7 +34,7 @@ export function collectAlerts(
     registers: [own],
     collect() {
       this.reset()
-      for (const [event, kinds] of Object.entries(watchman.counts)) {
+      for (const [event, kinds] of Object.entries(alertTally.counts)) {
         for (const [kind, count] of Object.entries(kinds)) this.inc({ kind, event }, count)
       }
     },

@@ -1,4 +1,4 @@
-import { ALERT_KINDS, type AlertKind, type AlertNews, deliveryId } from '../../core/alerts/alert.ts'
+import { type AlertNews, deliveryId } from '../../core/alerts/alert.ts'
 import type {
   AlertQueue,
   Alerts,
@@ -21,6 +21,7 @@ import type { Calm } from '../calm.ts'
 import { Loop, type Work } from '../loop.ts'
 import { orLater } from '../or-later.ts'
 import type { Timetables } from '../schedules/timetables.ts'
+import type { AlertTally } from './alert-tally.ts'
 import { SlotRounds } from './slot-rounds.ts'
 
 export interface WatchmanParts {
@@ -32,6 +33,7 @@ export interface WatchmanParts {
   readonly queue?: AlertQueue
   /** Missing: there are no schedules. */
   readonly schedules?: ScheduleWatches
+  readonly tally: Pick<AlertTally, 'note'>
   readonly log: Log
   /** How long after it may be started a round that no worker has started counts as unreported, unless its submission says. */
   readonly deadlineMs: number
@@ -78,20 +80,10 @@ export class Watchman implements Work {
     putOff: (cause) => this.parts.log.debug({ cause }, 'watch put off'),
   })
   private adoptedAtMs = Number.NEGATIVE_INFINITY
-  private readonly told: Readonly<Record<AlertNews['event'], Record<AlertKind, number>>> = {
-    opened: none(),
-    resolved: none(),
-  }
-
   private readonly rounds: SlotRounds
 
   constructor(private readonly parts: WatchmanParts) {
     this.rounds = new SlotRounds(parts)
-  }
-
-  /** How many alerts this process has opened and resolved, by kind. */
-  get counts(): Readonly<Record<AlertNews['event'], Readonly<Record<AlertKind, number>>>> {
-    return this.told
   }
 
   start(calm?: Calm): void {
@@ -215,9 +207,9 @@ export class Watchman implements Work {
   }
 
   private async tell(news: readonly AlertNews[]): Promise<void> {
-    const { alerts, queue, log } = this.parts
+    const { alerts, queue, tally, log } = this.parts
     for (const one of news) {
-      this.told[one.event][one.alert.kind] += 1
+      tally.note(one)
       logNews(log, one)
       if (queue === undefined) continue
       await orLater(log, { alert: one.alert.id }, 'alert not queued yet; the watchman will', async () => {
@@ -252,10 +244,6 @@ function logNews(log: Log, { event, alert }: AlertNews): void {
   const fields = { alert: id, system, name, kind, slot, ...(round !== undefined && { round }) }
   if (event === 'opened') log.warn(fields, `alert opened: ${alert.detail}`)
   else log.info({ ...fields, count }, `alert resolved: ${alert.resolution ?? ''}`)
-}
-
-function none(): Record<AlertKind, number> {
-  return Object.fromEntries(ALERT_KINDS.map((kind) => [kind, 0])) as Record<AlertKind, number>
 }
 
 /** No name has a "/". */

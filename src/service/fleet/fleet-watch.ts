@@ -13,6 +13,7 @@ import { KEPT_ENDED_MS } from '../../core/fleet/instance.ts'
 import { type Wrong, whyOver, wrongsOf } from '../../core/fleet/wrongs.ts'
 import type { Log } from '../../core/rounds/round-ports.ts'
 import { eachAtOnce } from '../../waiting.ts'
+import type { AlertTally } from '../alerts/alert-tally.ts'
 import { Loop } from '../loop.ts'
 import { RegionWatch } from './region-watch.ts'
 
@@ -23,6 +24,7 @@ export interface FleetWatchParts {
   readonly leftJobs: LeftJobs
   readonly log: Log
   readonly alerts: Pick<Alerts, 'note' | 'noted'>
+  readonly tally: Pick<AlertTally, 'note'>
   /** Whether somebody is told of alerts. */
   readonly tells: boolean
 }
@@ -86,21 +88,24 @@ export class FleetWatch {
 
   /** Opens alerts of what is wrong, and resolves those of what is not any more, whoever has opened them. */
   private async tell(instances: readonly Instance[], judgement: Judgement, nowMs: number): Promise<void> {
-    const { alerts, tells, log } = this.parts
+    const { alerts, tally, tells, log } = this.parts
     const open = await alerts.noted()
     const isOpen = ({ kind, name }: Pick<Wrong, 'kind' | 'name'>) =>
       open.some((one) => one.kind === kind && one.name === name)
     const begun = wrongsOf(instances, judgement).filter((wrong) => !isOpen(wrong))
     for (const wrong of begun.slice(0, MAX_TOLD)) {
       const news = await alerts.note({ ...wrong, isWrong: true }, tells)
-      if (news)
-        log.warn({ alert: news.alert.id, kind: wrong.kind, of: wrong.name }, `alert opened: ${wrong.detail}`)
+      if (news === undefined) continue
+      tally.note(news)
+      log.warn({ alert: news.alert.id, kind: wrong.kind, of: wrong.name }, `alert opened: ${wrong.detail}`)
     }
     for (const one of open) {
       const detail = whyOver(one, instances, judgement)
       if (detail === undefined) continue
       const news = await alerts.note({ ...one, isWrong: false, sinceMs: nowMs, detail }, tells)
-      if (news) log.info({ alert: news.alert.id, kind: one.kind, of: one.name }, `alert resolved: ${detail}`)
+      if (news === undefined) continue
+      tally.note(news)
+      log.info({ alert: news.alert.id, kind: one.kind, of: one.name }, `alert resolved: ${detail}`)
     }
   }
 }
