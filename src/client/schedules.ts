@@ -71,8 +71,8 @@ export interface Schedules {
   /** Runs the job now, beside its slots. */
   trigger(system: string, name: string, options?: TriggerOptions): Promise<TriggerJson>
   /**
-   * Submits slots that have passed, oldest first. Those that were submitted before are not run again. Where there are
-   * more than `max`, `next` is the `from` to go on with.
+   * Submits slots that have passed, oldest first. Those that were submitted before are not run again as long as their
+   * rounds are kept, for `GONE_RETENTION`. Where there are more than `max`, `next` is the `from` to go on with.
    */
   backfill(system: string, name: string, options: BackfillOptions): Promise<BackfillJson>
   /** The slots to come. */

@@ -74,7 +74,8 @@ function addTrigger(schedule: Command): void {
 function addBackfill(schedule: Command): void {
   addNamed<BackfillCommandOptions>(schedule, {
     name: 'backfill',
-    about: 'submit the slots of a time that has passed, oldest first',
+    about:
+      'submit the slots of a time that has passed, oldest first; those whose rounds are kept still are not run again',
     examples: ['gone schedule backfill db nightly --from 2026-11-01T00:00:00Z --to 2026-11-08T00:00:00Z'],
     done: 'submitted, now or before',
     addOptions: (command) =>

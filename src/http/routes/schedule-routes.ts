@@ -215,7 +215,7 @@ function backfillEndpoint(schedules: Schedules): Endpoint {
     path: `${PATH}/backfill`,
     summary: 'Submit the slots of a time that has passed, oldest first.',
     description:
-      'Slots due from `from` to `to`, both included, at most `max` of them; if there are more, `next` says where to go on. Slots that were submitted before are not submitted again. With `dryRun` it says what would be done; with the `count` of those that this says to be first, other than so many are refused.',
+      'Slots due from `from` to `to`, both included, at most `max` of them; if there are more, `next` says where to go on. Slots that were submitted before are not submitted again as long as their rounds are kept (`GONE_RETENTION`); older ones are run again. With `dryRun` it says what would be done; with the `count` of those that this says to be first, other than so many are refused.',
     body: bodyOf(BACKFILL_BODY, readBackfill, { isRequired: true }),
     replies: {
       202: { about: 'The rounds.', json: BACKFILLED },

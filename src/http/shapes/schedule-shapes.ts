@@ -215,7 +215,7 @@ export const BACKFILLED = objectOf<BackfillJson>('Backfilled', {
     objectOf<BackfillJson['rounds'][number]>('BackfilledRound', {
       slot: text(),
       round: text(),
-      isFirst: about('False where the slot was submitted before.', truth()),
+      isFirst: about('False where the slot was submitted before, and its round is kept still.', truth()),
     }),
   ),
   next: optional(about("Where to go on, as the next call's `from`.", instant())),
