@@ -8,7 +8,7 @@ import type {
   WatchName,
 } from '../../src/core/alerts/alert-ports.ts'
 import { tokenIdentity } from '../../src/core/rounds/candidate.ts'
-import { DEFAULT_DST, Timetable } from '../../src/core/time/timetable.ts'
+import { DEFAULT_DST, type Slot, Timetable } from '../../src/core/time/timetable.ts'
 import { GoneError } from '../../src/errors.ts'
 import { AlertTally } from '../../src/service/alerts/alert-tally.ts'
 import { RollCall } from '../../src/service/alerts/roll-call.ts'
@@ -90,6 +90,8 @@ function world(schedules = new Map<string, ScheduleWatch>()) {
 
 const slot = (hour: number) => START + hour * 60 * MIN
 
+const timetable = new Timetable(HOURLY.timetable)
+
 describe('watchmen', () => {
   it('tell once of a round that never came, and once when the next is good', async () => {
     const { alerts, until, run } = world()
@@ -138,6 +140,22 @@ describe('watchmen', () => {
     expect(await until(at + 7 * 60 * MIN - 1 * MIN)).toEqual([])
     expect(await until(at + 7 * 60 * MIN + 1 * MIN)).toEqual(['opened unreported 1'])
   })
+
+  it.each(['', 'hourly@'])(
+    'know a round that is named "%s" and its slot, however early it came and among how many others',
+    async (prefix) => {
+      const { alerts, until, run } = world()
+      await alerts.put(NAME, HOURLY)
+      const { key } = timetable.after(START) as Slot
+      await until(slot(1) - 2 * MIN)
+      await run(`${prefix}${key}`)
+      for (let n = 0; n < 60; n += 1) {
+        await until(slot(1) - 1 * MIN + n * S)
+        await run(`${n}@2026-01-01T00:00:${String(n).padStart(2, '0')}Z`)
+      }
+      expect(await until(slot(1) + 10 * MIN)).toEqual([])
+    },
+  )
 
   it('make up for an outage: each slot is judged once, and told of as one', async () => {
     const { alerts, until } = world()
@@ -233,7 +251,6 @@ describe('watchmen of a schedule', () => {
     excuse: async () => undefined,
   }
   const only = (watch: ScheduleWatch) => new Map([[NAME.name, watch]])
-  const timetable = new Timetable(HOURLY.timetable)
   const roundAt = (ms: number) => `hourly@${timetable.last(ms)?.key}`
 
   it('expect the very round of each slot', async () => {

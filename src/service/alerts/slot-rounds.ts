@@ -30,14 +30,22 @@ export class SlotRounds {
   ): Promise<SeenRound | undefined> {
     const { system, name } = id
     if (id.of === 'schedule') return this.read({ system, round: `${name}@${slot.key}` }, nowMs)
-    if (slot.round !== undefined) {
-      const known = await this.read({ system, round: slot.round }, nowMs)
-      if (known && known.state !== 'failed' && known.state !== 'overdue') return known
-    }
+    const named = await this.named(id, slot, nowMs)
+    const good = named.find(({ state }) => state !== 'failed' && state !== 'overdue')
+    if (good) return good
     const untilMs = Math.min(followUntilMs(slot, expectation), nowMs + 1)
     const came = await this.parts.records.came({ system, fromMs: slot.beginMs, untilMs, limit: MAX_ROUNDS })
     const seen = came.flatMap((one) => this.seen(one.id.round, one, nowMs, one.cameAtMs) ?? [])
-    return roundOfSlot(slot, seen)
+    const others = named.filter(({ round }) => !seen.some((one) => one.round === round))
+    return roundOfSlot(slot, [...seen, ...others])
+  }
+
+  /** Those that are known by name: the slot's own, whenever they came and whatever else did, and the one that was its last time. */
+  private async named({ system, name }: WatchId, slot: FollowedSlot, nowMs: number) {
+    const known = slot.round === undefined ? [] : [slot.round]
+    const rounds = [...new Set([`${name}@${slot.key}`, slot.key, ...known])]
+    const seen = await Promise.all(rounds.map((round) => this.read({ system, round }, nowMs)))
+    return seen.flatMap((one) => one ?? [])
   }
 
   private async read(id: { readonly system: string; readonly round: string }, nowMs: number) {
