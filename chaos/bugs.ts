@@ -613,6 +613,31 @@ export const BUGS: readonly Bug[] = [
     ],
   },
   {
+    name: 'give-back-counts-twice',
+    about: 'a start that is given back again is one more that does not count',
+    caughtBy: 'taken',
+    isShort: true,
+    patches: [
+      {
+        file: 'src/store/records/give-back.lua',
+        find: 'record.V ~= record.f and not record.c',
+        replace: 'not record.c',
+      },
+    ],
+  },
+  {
+    name: 'taken-unnoted',
+    about: 'which job a token was given is noted nowhere',
+    caughtBy: 'taken',
+    patches: [
+      {
+        file: 'src/service/rounds/taker.ts',
+        find: 'if (!hasToken(value)) return undefined\n    const noted',
+        replace: 'if (value) return undefined\n    const noted',
+      },
+    ],
+  },
+  {
     name: 'suspects-together',
     about: 'jobs whose workers die are run side by side for ever',
     caughtBy: 'killer-beside',

@@ -73,7 +73,7 @@ async function setFailpoints(signal: 'SIGKILL' | 'SIGSTOP'): Promise<void> {
     failed.add(round)
     process.kill(process.pid, signal)
   }
-  for (const name of ['decide', 'complete', 'submit', 'expire', 'acknowledge'])
+  for (const name of ['decide', 'complete', 'submit', 'start', 'expire', 'acknowledge'])
     wrap(RedisRecords.prototype, name, name, failAt)
   wrap(BullRoundQueue.prototype, 'show', 'show', failAt)
   wrap(BullJobQueues.prototype, 'add', 'add', failAt)

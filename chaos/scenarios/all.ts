@@ -16,6 +16,7 @@ import { REDIS, REDIS_LOSES } from './redis.ts'
 import { REGIONS } from './regions.ts'
 import { SUPERVISED } from './supervised.ts'
 import { SYSTEMS } from './systems.ts'
+import { TAKES } from './takes.ts'
 import { WORKERS } from './workers.ts'
 
 /** What is survived first, then what is not. */
@@ -28,6 +29,7 @@ export const SCENARIOS: readonly Scenario[] = [
   ...FACADES,
   ...SYSTEMS,
   ...WORKERS,
+  ...TAKES,
   ...CALLS,
   ...SUPERVISED,
   ...REGIONS,
