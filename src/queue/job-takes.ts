@@ -27,6 +27,8 @@ export interface JobTakesParts {
 
 /** How long a job is held before its taker's lease is known. */
 const LOCK_MS = 30_000
+/** Longer than any call between the start of a job and its answer. */
+const TOLD_MS = 60_000
 /** How often it is looked for jobs whose lease has ended; such a job is handed on at the second look. */
 const STALLED_EVERY_MS = 1_000
 const MAX_STALLED = 1_000_000
@@ -120,6 +122,15 @@ export class BullJobTakes implements JobTakes, LeftJobs {
     return attempt('look who took a job', async () => {
       const [queue, key] = (await this.parts.client.get(keyOf(value)))?.split(' ') ?? []
       return queue === undefined || key === undefined ? undefined : { queue, id: parseRoundKey(key) }
+    })
+  }
+
+  async may(what: 'answerAgain' | 'takeBack', id: RoundId, fence: number): Promise<boolean> {
+    return attempt('look who was told of a job', async () => {
+      const { client } = this.parts
+      const key = keyOf(`${roundKey(id)}~${fence}`)
+      const isFirst = await client.set(key, what, 'PX', TOLD_MS, 'NX')
+      return isFirst === 'OK' || (await client.get(key)) === what
     })
   }
 

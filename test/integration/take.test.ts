@@ -46,17 +46,18 @@ async function taken(worker: string, options: Parameters<GoneClient['take']>[1] 
   return job
 }
 
-/** What hands out jobs in a server that comes to nothing as it records a start. */
-async function takerThatDies(when: 'before' | 'after') {
+/** What hands out jobs in a server, which may come to nothing as it records a start. */
+async function takerApart(dies?: 'before' | 'after') {
   const redis = connect(server.redis.url, 'commands', 'test', silentLog)
   const client = connect(server.redis.url, 'commands', 'test-takes', silentLog)
   await Promise.all([redis, client].map((one) => once(one, 'ready')))
   const records = new RedisRecords(redis, 86_400_000)
   const start = records.start.bind(records)
-  records.start = async (...asked) => {
-    if (when === 'after') await start(...asked)
-    throw new Error('died')
-  }
+  if (dies)
+    records.start = async (...asked) => {
+      if (dies === 'after') await start(...asked)
+      throw new Error('died')
+    }
   const takes = new BullJobTakes({
     client,
     jobRetentionMs: 60_000,
@@ -275,7 +276,7 @@ describe('a job that is taken over HTTP', () => {
     'is answered to the token that asks again where the server died %s its start was recorded',
     async (when) => {
       const worker = await submitted({ ifExecutorDies: 'fail' })
-      const dying = await takerThatDies(when)
+      const dying = await takerApart(when)
       const who = { address: '10.0.0.1:1', identity: tokenIdentity('once-more') }
       const terms = { leaseMs: 30_000, waitMs: 0 }
       await expect(dying.taker.take(worker, who, terms, new AbortController().signal)).rejects.toThrow('died')
@@ -285,6 +286,28 @@ describe('a job that is taken over HTTP', () => {
       expect(await job.complete()).toMatchObject({ kind: 'recorded', round: { state: 'completed' } })
     },
   )
+
+  it('is answered to its token again, or goes back because the first call was gone, and never both', async () => {
+    const { taker, stop } = await takerApart()
+    const terms = { leaseMs: 30_000, waitMs: 20_000 }
+    for (const order of ['told', 'back', 'together', 'together', 'together']) {
+      const worker = await submitted({ ifExecutorDies: 'fail' })
+      const who = { address: '10.0.0.1:1', identity: tokenIdentity(worker) }
+      const first = await taker.take(worker, who, terms, new AbortController().signal)
+      if (first === undefined) throw new Error(`no job of ${worker}`)
+      const askAgain = () => elsewhere.take(worker, { token: worker })
+      const again = order === 'told' ? await askAgain() : undefined
+      const [, last] = await Promise.all([
+        taker.takeBack(first),
+        order === 'together' ? askAgain() : undefined,
+      ])
+      const told = again ?? last ?? (await taken(worker))
+      expect(told.fence === first.fence || order !== 'told').toBe(true)
+      expect(await told.complete()).toMatchObject({ kind: 'recorded', round: { state: 'completed' } })
+      expect(await client.take(worker)).toBeUndefined()
+    }
+    await stop()
+  })
 
   it('goes back where its taker has gone before it was told', async () => {
     count += 1

@@ -56,6 +56,11 @@ export interface JobTakes {
   noteFirst(value: string, queue: string, id: RoundId, ms: number): Promise<Noted | undefined>
   /** What is answered under this value. */
   noted(value: string): Promise<Noted | undefined>
+  /**
+   * Whether a job that is out under this fence may be answered again, or given back because its taker was not told: whichever is asked
+   * first may, for as long as that can matter, and the other not.
+   */
+  may(what: 'answerAgain' | 'takeBack', id: RoundId, fence: number): Promise<boolean>
 }
 
 /** The job that a token was given. */
@@ -158,9 +163,9 @@ export class Taker {
     }
   }
 
-  /** Gives back a job whose taker was gone before it was told. */
+  /** Gives back a job whose taker was gone before it was told; not where its token has asked again meanwhile, and been told. */
   async takeBack({ id, fence }: Taken): Promise<void> {
-    await this.giveBack(id, fence)
+    if (await this.parts.takes.may('takeBack', id, fence)) await this.giveBack(id, fence)
   }
 
   /** Answers those who wait that there is nothing, now. */
@@ -273,7 +278,17 @@ export class Taker {
 
   private async takenBefore(worker: string, who: Candidate, terms: TakeTerms): Promise<Taken | undefined> {
     const noted = await this.parts.takes.noted(who.identity)
-    return noted && this.takenAs(noted, worker, who, terms)
+    return noted && this.answerAgain(noted, worker, who, terms)
+  }
+
+  private async answerAgain(
+    noted: Noted,
+    worker: string,
+    who: Candidate,
+    terms: TakeTerms,
+  ): Promise<Taken | undefined> {
+    const taken = await this.takenAs(noted, worker, who, terms)
+    return taken && (await this.parts.takes.may('answerAgain', taken.id, taken.fence)) ? taken : undefined
   }
 
   /** The job that the token was given, where it has it still. */
@@ -338,7 +353,7 @@ export class Taker {
     const noted = await takes.noteFirst(value, queue, id, terms.leaseMs)
     if (noted === undefined) return undefined
     const isThis = noted.queue === queue && roundKey(noted.id) === roundKey(id)
-    const other = isThis ? undefined : await this.takenAs(noted, worker, who, terms)
+    const other = isThis ? undefined : await this.answerAgain(noted, worker, who, terms)
     if (other === undefined) {
       await takes.note(value, queue, id, terms.leaseMs)
       return undefined
