@@ -238,6 +238,11 @@ export const BUGS: readonly Bug[] = [
         find: '      await elector.takeBack(id, election)\n',
         replace: '',
       },
+      {
+        file: 'src/service/rounds/elector.ts',
+        find: '    await this.takeBack(id, electionOf(decision))\n',
+        replace: '',
+      },
     ],
   },
   {

@@ -129,7 +129,7 @@ describe('a lease', () => {
 
 describe('a caller that is gone before a byte of its answer was written', () => {
   /** Sends the call, and closes the connection while Redis has not answered yet. */
-  async function callAndGo(query = ''): Promise<string> {
+  async function callAndGo(query = '', meanwhile = (_: string) => {}): Promise<string> {
     const round = newRound()
     const admin = new Redis(redis.port)
     const { hostname, port } = new URL(one.url)
@@ -140,6 +140,8 @@ describe('a caller that is gone before a byte of its answer was written', () => 
     )
     // So that the decision is under way.
     await sleep(150)
+    meanwhile(round)
+    await sleep(50)
     socket.destroy()
     // Redis goes on, and decides.
     await sleep(600)
@@ -157,6 +159,15 @@ describe('a caller that is gone before a byte of its answer was written', () => 
       expect([next.status, fenceOf(next)]).toEqual([202, fenceOf(before) + 2])
       expect((await call(one, 'elect', round)).status).toBe(204)
     }
+  })
+
+  it('leaves the lead to one of those who have asked the same server meanwhile', async () => {
+    const asked: Promise<Answer>[] = []
+    await callAndGo('', (round) => {
+      for (let n = 0; n < 10; n += 1) asked.push(call(one, 'elect', round))
+    })
+    const statuses = (await Promise.all(asked)).map(({ status }) => status)
+    expect(statuses.sort()).toEqual([202, ...Array.from({ length: 9 }, () => 204)])
   })
 
   it('does not lead with a lease, nor as a stand-by', async () => {

@@ -43,6 +43,7 @@ function world() {
   return {
     records,
     board,
+    memory,
     deadlines,
     told,
     trouble,
@@ -217,6 +218,56 @@ describe('the elector', () => {
       verdict: 'alreadyLeader',
       seen: { record: { fence: 1 } },
     })
+  })
+
+  it('decides anew, once, for all who waited for a decision whose caller was gone', async () => {
+    const { elector, records } = world()
+    const gone = elector.elect(id, nobody(), terms, () => true)
+    const waiting = Array.from({ length: 100 }, () => elector.elect(id, nobody(), terms))
+    expect(await gone).toMatchObject({ isUnheard: true })
+    const elections = await Promise.all(waiting)
+    expect(elections.filter(({ verdict }) => verdict === 'takenOver')).toHaveLength(1)
+    for (const { seen } of elections) expect(seen?.record).toMatchObject({ fence: 2 })
+    expect(elections.some(({ isUnheard }) => isUnheard)).toBe(false)
+    expect(records.decisions).toBe(2)
+  })
+
+  it('elects nobody who is gone, of many who waited, and whoever comes then', async () => {
+    const { elector, records } = world()
+    const calls = Array.from({ length: 100 }, () => elector.elect(id, nobody(), terms, () => true))
+    for (const election of await Promise.all(calls)) expect(election.isUnheard).toBe(true)
+    expect(records.decisions).toBe(1)
+    expect((await elector.elect(id, nobody(), terms)).verdict).toBe('takenOver')
+  })
+
+  it('has a token lead that was told so by its second call, where its first is gone', async () => {
+    const { elector } = world()
+    const calls = [elector.elect(id, anna, terms, () => true), elector.elect(id, anna, terms)]
+    expect(await Promise.all(calls)).toMatchObject([
+      { isUnheard: true },
+      { verdict: 'takenOver', seen: { record: { fence: 2, identity: anna.identity } } },
+    ])
+  })
+
+  it('gives the lead to the next call where that of a call without a token was asked for again by one that is gone', async () => {
+    const { elector, records } = world()
+    records.trouble = 'after'
+    await expect(elector.elect(id, nobody(), terms)).rejects.toThrow('reply lost')
+    records.trouble = 'none'
+    expect(await elector.elect(id, nobody(), terms, () => true)).toMatchObject({ isUnheard: true })
+    expect((await elector.elect(id, nobody(), terms)).verdict).toBe('alreadyLeader')
+  })
+
+  it('remembers no lead that was taken back, though it was seen until then', async () => {
+    const { elector, records, memory } = world()
+    const vacate = records.vacate.bind(records)
+    records.vacate = async (...all) => {
+      const { record, nowMs } = await records.read(id)
+      if (record) memory.remember(id, { record, nowMs }, nowMs)
+      return vacate(...all)
+    }
+    await elector.elect(id, nobody(), terms, () => true)
+    expect(elector.recall(id, nobody())).toBeUndefined()
   })
 
   it('tells the queue nothing of who leads, and leaves nothing to be told', async () => {

@@ -87,8 +87,9 @@ function electEndpoint(parts: RoundRoutesParts): Endpoint {
         ? await request.server.access.waitingFor(request, () =>
             standby.elect(id, who, terms, waitMs, callerSignal(reply)),
           )
-        : await elector.elect(id, who, terms)
-      if (election.verdict === 'lost' || !isGone(reply)) return answer(request, reply, id, election)
+        : await elector.elect(id, who, terms, () => isGone(reply))
+      const isHeard = election.verdict === 'lost' || !isGone(reply)
+      if (isHeard && !election.isUnheard) return answer(request, reply, id, election)
       metrics.rounds.countElection('lost')
       await elector.takeBack(id, election)
       // Not a byte may be written: now it would not be true.

@@ -19,6 +19,8 @@ export interface Election {
   readonly leadership?: Leadership
   /** The record as it was answered just now; missing where a loser is answered from memory. */
   readonly seen?: SeenRecord
+  /** The caller was gone before it could be told: what was decided for it is taken back, and it is to be told nothing. */
+  readonly isUnheard?: true
 }
 
 export interface ElectorParts {
@@ -33,6 +35,13 @@ export interface ElectorParts {
   readonly nowMs: () => number
 }
 
+/** What a call asks for. */
+interface Ask {
+  readonly candidate: Candidate
+  readonly terms: Terms
+  readonly isGone: () => boolean
+}
+
 /** Without a record where the gate is held for one that was lost. */
 type Decision = ElectionRuling | { readonly verdict: 'lost'; readonly record?: never }
 
@@ -45,10 +54,13 @@ const GATE_PATIENCE_MS = 1_300
 /** How long the gate holds a leadership that has no lease. */
 const GATE_TTL_MS = 3_600_000
 const MAX_IN_DOUBT = 10_000
+/** Decisions of others that a call waits for one after the other, where each was taken back. */
+const MAX_SHARED = 10
 
 /** Elects one leader a round. */
 export class Elector {
-  private readonly flights = new Map<string, Promise<Decision>>()
+  /** Decisions that are under way; undefined comes of one that was taken back. */
+  private readonly flights = new Map<string, Promise<Decision | undefined>>()
   /**
    * Identities of calls without a token that may have become leader, though their callers were told to retry. Nobody
    * was told that they lead, so the next call takes the identity over; or else nobody would run the round.
@@ -67,17 +79,29 @@ export class Elector {
   }
 
   /**
-   * Asks for the lead. At most one decision a round is under way in this process; a candidate that asks meanwhile shares it.
+   * Asks for the lead. At most one decision a round is under way in this process; a candidate that asks meanwhile shares it, unless
+   * it is taken back.
    *
+   * @param isGone true once the caller has gone, whom nobody can tell that it leads
    * @throws GoneError `STORE_UNAVAILABLE`, `GATE_UNREACHABLE` or `GATE_NO_MAJORITY`: not decided, safe to retry
    */
-  async elect(id: RoundId, candidate: Candidate, terms: Terms): Promise<Election> {
+  async elect(
+    id: RoundId,
+    candidate: Candidate,
+    terms: Terms,
+    isGone: () => boolean = () => false,
+  ): Promise<Election> {
     const key = roundKey(id)
-    const flight = this.flights.get(key)
-    const shared = flight && (await flight)
-    // What was decided while this call waited is as fresh as its own decision would be.
-    if (shared?.record && shared.record.identity !== candidate.identity) return electionOf(shared, 'lost')
-    return this.fly(id, key, this.withIdentityInDoubt(key, candidate), terms)
+    for (let shares = 0; shares < MAX_SHARED; shares += 1) {
+      const flight = this.flights.get(key)
+      if (flight === undefined) break
+      const shared = await flight
+      // What was decided while this call waited is as fresh as its own decision would be.
+      if (shared?.record && shared.record.identity !== candidate.identity) return electionOf(shared, 'lost')
+      if (shared !== undefined) break
+      if (isGone()) return { verdict: 'lost', isUnheard: true }
+    }
+    return this.fly(id, { candidate: this.withIdentityInDoubt(key, candidate), terms, isGone })
   }
 
   /** A leader's sign of life. */
@@ -96,8 +120,8 @@ export class Elector {
    * Takes back that a caller leads whom this was not told, and never will be: whoever asks next leads. Not where its token has
    * asked again meanwhile, and been told.
    */
-  async takeBack(id: RoundId, { verdict, seen }: Election): Promise<void> {
-    if (seen === undefined || verdict === 'lost') return
+  async takeBack(id: RoundId, { verdict, seen, isUnheard }: Election): Promise<void> {
+    if (seen === undefined || verdict === 'lost' || isUnheard) return
     const { memory, records, gate, log } = this.parts
     const { identity, fence, gate: value } = seen.record
     const about = { round: roundKey(id), fence }
@@ -110,22 +134,39 @@ export class Elector {
       if (value !== undefined) await gate?.release(id, value)
     }
     await orLater(log, about, 'lead not taken back; the round turns red at its deadline', vacate)
+    // Who looked meanwhile has seen, and remembered, that it leads.
+    memory.forget(id)
   }
 
-  private async fly(id: RoundId, key: string, candidate: Candidate, terms: Terms): Promise<Election> {
-    const decided = within(ANSWER_WITHIN_MS, this.decide(id, candidate, terms), () => tooSlow(key))
-    this.flights.set(key, decided)
+  private async fly(id: RoundId, ask: Ask): Promise<Election> {
+    const key = roundKey(id)
+    const decided = within(ANSWER_WITHIN_MS, this.decide(id, ask.candidate, ask.terms), () => tooSlow(key))
+    const flight: Promise<Decision | undefined> = this.unlessGone(id, decided, ask.isGone).finally(() => {
+      if (this.flights.get(key) === flight) this.flights.delete(key)
+    })
+    this.flights.set(key, flight)
     try {
+      const isHeard = (await flight) !== undefined
       const decision = await decided
       if (decision.verdict === 'elected' || decision.verdict === 'takenOver')
-        await this.onLed(id, decision, terms)
-      return electionOf(decision)
+        await this.onLed(id, decision, ask.terms)
+      return { ...electionOf(decision), ...(!isHeard && { isUnheard: true as const }) }
     } catch (error) {
-      this.rememberDoubt(key, candidate)
+      this.rememberDoubt(key, ask.candidate)
       throw error
-    } finally {
-      if (this.flights.get(key) === decided) this.flights.delete(key)
     }
+  }
+
+  /** The decision; undefined where its caller is gone, and it was taken back before anybody else was told of it. */
+  private async unlessGone(
+    id: RoundId,
+    decided: Promise<Decision>,
+    isGone: () => boolean,
+  ): Promise<Decision | undefined> {
+    const decision = await decided
+    if (decision.verdict === 'lost' || !isGone()) return decision
+    await this.takeBack(id, electionOf(decision))
+    return undefined
   }
 
   private async decide(id: RoundId, candidate: Candidate, terms: Terms): Promise<Decision> {

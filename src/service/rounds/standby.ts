@@ -44,7 +44,8 @@ export class Standby {
     waitMs: number,
     caller: AbortSignal,
   ): Promise<Election> {
-    const first = await this.parts.elector.elect(id, candidate, terms)
+    const isGone = () => caller.aborted
+    const first = await this.parts.elector.elect(id, candidate, terms, isGone)
     if (isSettled(first)) return first
     return this.rounds.watch(id, waitMs, caller, async (seen) => {
       const { record, nowMs } = seen
@@ -52,7 +53,7 @@ export class Standby {
       if (caller.aborted) return { answer: { verdict: 'lost' }, isOpen: false }
       const answer: Election = record?.completion
         ? { verdict: 'lost', leadership: record, seen: { record, nowMs } }
-        : await this.parts.elector.elect(id, candidate, terms)
+        : await this.parts.elector.elect(id, candidate, terms, isGone)
       return { answer, isOpen: !isSettled(answer) }
     })
   }
