@@ -70,6 +70,8 @@ public sealed class Gone
         internal Dictionary<string, object> Json;
     }
 
+    /// <summary>What is refused with one of these is refused for good, because another leads or has reported. Anything else says nothing of that.</summary>
+    private static readonly HashSet<string> Lost = new HashSet<string> { "COMPLETION_REFUSED", "SUPERSEDED", "ROUND_FINISHED", "NOT_LED" };
     private static readonly TimeSpan Usual = TimeSpan.FromSeconds(5);
     private readonly HttpClient http;
     private readonly string url;
@@ -113,7 +115,7 @@ public sealed class Gone
     {
         int cut = Math.Min(1000, reason.Length);
         if (cut < reason.Length && char.IsHighSurrogate(reason[cut - 1])) cut--;
-        var body = new Dictionary<string, object> { { "reason", reason.Substring(0, cut) } };
+        var body = new Dictionary<string, object> { { "reason", cut == 0 ? "failed without a reason" : reason.Substring(0, cut) } };
         return IsTaken("fail", system, round, fence, body, Usual, patience);
     }
 
@@ -205,6 +207,7 @@ public sealed class Gone
             try
             {
                 result = await work(new Lead(fence, lost.Token)).ConfigureAwait(false);
+                Json.Write(result); // what has no JSON is a failure of the work
             }
             catch (Exception error)
             {
@@ -219,14 +222,28 @@ public sealed class Gone
                 {
                     await Fail(system, round, fence, failure.Message).ConfigureAwait(false);
                 }
-                catch (Unanswered)
+                catch (Exception untold) when (untold is Unanswered || untold is Refused)
                 {
                     // The lease or the deadline ends the round; what the work threw says more.
                 }
                 ExceptionDispatchInfo.Capture(failure).Throw();
             }
-            if (!await Complete(system, round, fence, result).ConfigureAwait(false)) throw new LeadLost(system + " " + round + ": another has reported");
+            if (!await IsCompleted(system, round, fence, result).ConfigureAwait(false)) throw new LeadLost(system + " " + round + ": another has reported");
         }
+    }
+
+    private async Task<bool> IsCompleted(string system, string round, long fence, object result)
+    {
+        try
+        {
+            return await Complete(system, round, fence, result).ConfigureAwait(false);
+        }
+        catch (Refused refused) when (result != null)
+        {
+            // Too large, say: what the server does not keep must not undo the work.
+            Console.Error.WriteLine(system + " " + round + ": completed without its result: " + refused.Message);
+        }
+        return await Complete(system, round, fence).ConfigureAwait(false);
     }
 
     /// <summary>Renews every third of the lease. Gives up before it can have run out: measured from before the request.</summary>
@@ -256,7 +273,7 @@ public sealed class Gone
                     return;
                 }
             }
-            catch (Unanswered)
+            catch (Exception untold) when (untold is Unanswered || untold is Refused)
             {
                 pause = Part(lease, 0.1);
             }
@@ -284,7 +301,7 @@ public sealed class Gone
             await Call("POST", Path(verb, system, round), "", "Gone-Fence", shown, body, timeout, patience).ConfigureAwait(false);
             return true;
         }
-        catch (Refused)
+        catch (Refused refused) when (Lost.Contains(refused.Code))
         {
             return false;
         }
@@ -339,7 +356,8 @@ public sealed class Gone
             Dictionary<string, object> json = Json.Members(text);
             if (status < 300) return new Reply { Status = status, Json = json };
             string detail = json.TryGetValue("detail", out object said) ? said as string : "HTTP " + status;
-            bool isRetryable = json.TryGetValue("retryable", out object again) ? Equals(again, true) : status >= 500;
+            bool isLater = status >= 500 || status == 408 || status == 429;
+            bool isRetryable = json.TryGetValue("retryable", out object again) ? Equals(again, true) : isLater;
             if (isRetryable) throw new Unanswered(detail);
             throw new Refused(json.TryGetValue("code", out object code) ? code as string : null, detail);
         }
@@ -435,7 +453,8 @@ public sealed class Gone
             if (value == null) to.Append("null");
             else if (value is string text) Quote(to, text);
             else if (value is bool claim) to.Append(claim ? "true" : "false");
-            else if (value is double || value is float) to.Append(((IFormattable)value).ToString("R", CultureInfo.InvariantCulture));
+            else if ((value is double || value is float) && !double.IsNaN(Convert.ToDouble(value)) && !double.IsInfinity(Convert.ToDouble(value)))
+                to.Append(((IFormattable)value).ToString("R", CultureInfo.InvariantCulture));
             else if (value is decimal || value is long || value is int || value is short || value is byte)
                 to.Append(((IFormattable)value).ToString(null, CultureInfo.InvariantCulture));
             else if (value is IDictionary map)
@@ -463,7 +482,7 @@ public sealed class Gone
                 }
                 to.Append(']');
             }
-            else throw new ArgumentException("expected null, text, a bool, a number, a dictionary or a list, got a " + value.GetType());
+            else throw new ArgumentException("not to be written as JSON: expected null, text, a bool, a number, a dictionary or a list, got " + value);
         }
 
         private static void Quote(StringBuilder to, string text)
@@ -591,7 +610,8 @@ public static class GoneProgram
                 bool ran = await gone.Once(words[1], words[2], Seconds(words[3]), async lead =>
                 {
                     Console.WriteLine("under " + lead.Fence);
-                    if (words[4] == "fail") throw new InvalidOperationException("told to fail");
+                    if (words[4] == "panic") throw new StackOverflowException("told to panic");
+                    if (words[4].StartsWith("fail:", StringComparison.Ordinal)) throw new InvalidOperationException(words[4].Substring(5));
                     await Task.Delay(Seconds(words[4]), lead.Lost);
                 });
                 Console.WriteLine(ran ? "ran" : "another has it");
@@ -603,7 +623,7 @@ public static class GoneProgram
                 completion.TryGetValue("result", out object result);
                 Console.WriteLine(ended["state"] + " " + Gone.Json.Write(result));
                 return 0;
-            case "work": // WORKER: doubles numbers until it is told to end
+            case "work": // WORKER: doubles numbers and texts until it is told to end
                 await Double(gone, words[1]);
                 return 0;
             default:
@@ -630,11 +650,18 @@ public static class GoneProgram
         };
         await gone.Work(worker, TimeSpan.FromSeconds(30), stopping.Token, job =>
         {
-            if (!(job.Data is long)) throw new ArgumentException("not a number");
-            object result = new Dictionary<string, object> { { "doubled", (long)job.Data * 2 }, { "fence", job.Lead.Fence } };
+            object result = new Dictionary<string, object> { { "doubled", Twice(job.Data) }, { "fence", job.Lead.Fence } };
             return Task.FromResult(result);
         });
         ended.Set();
+    }
+
+    private static object Twice(object data)
+    {
+        if (data is long whole) return whole * 2;
+        if (data is double number) return number * 2;
+        if (data is string text) return text + text;
+        throw new ArgumentException("not a number, nor a text");
     }
 
     private static TimeSpan Seconds(string text)

@@ -9,9 +9,11 @@ import java.net.http.HttpResponse.BodyHandlers;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
@@ -92,6 +94,8 @@ public final class Gone {
 
     private record Reply(int status, Map<String, Object> json) {}
 
+    /** What is refused with one of these is refused for good, because another leads or has reported. Anything else says nothing of that. */
+    private static final Set<String> LOST = Set.of("COMPLETION_REFUSED", "SUPERSEDED", "ROUND_FINISHED", "NOT_LED");
     private static final Duration TIMEOUT = Duration.ofSeconds(5);
     private final HttpClient http = HttpClient.newBuilder().connectTimeout(TIMEOUT).build();
     private final String url;
@@ -131,7 +135,9 @@ public final class Gone {
     }
 
     public boolean fail(String system, String round, long fence, String reason) throws IOException, InterruptedException {
-        String cut = reason.substring(0, reason.offsetByCodePoints(0, Math.min(1000, reason.codePointCount(0, reason.length()))));
+        int end = Math.min(1000, reason.length());
+        if (end < reason.length() && Character.isHighSurrogate(reason.charAt(end - 1))) end--;
+        String cut = reason.isEmpty() ? "failed without a reason" : reason.substring(0, end);
         return isTaken("fail", system, round, fence, Map.of("reason", cut), TIMEOUT, patience);
     }
 
@@ -208,24 +214,39 @@ public final class Gone {
         renewing.setDaemon(true);
         renewing.start();
         Object result = null;
-        Exception failure = null;
+        Throwable failure = null;
         try {
             result = work.of(lead);
-        } catch (Exception error) {
+            Json.write(result); // what has no JSON is a failure of the work
+        } catch (Throwable error) {
             failure = error;
+        } finally {
+            done.countDown();
         }
-        done.countDown();
         while (renewing.isAlive()) joinWhatever(renewing, lead);
         if (lead.isLost) throw new LeadLost(system + " " + round + ": the lead under fence " + lead.fence + " is lost");
         if (failure != null) {
             try {
-                fail(system, round, lead.fence, String.valueOf(failure.getMessage()));
-            } catch (Unanswered unanswered) {
+                String message = failure.getMessage();
+                fail(system, round, lead.fence, message == null || message.isEmpty() ? failure.toString() : message);
+            } catch (IOException untold) {
                 // The lease or the deadline ends the round; what the work threw says more.
             }
-            throw failure;
+            if (failure instanceof Error error) throw error;
+            throw (Exception) failure;
         }
-        if (!complete(system, round, lead.fence, result)) throw new LeadLost(system + " " + round + ": another has reported");
+        if (!isCompleted(system, round, lead.fence, result)) throw new LeadLost(system + " " + round + ": another has reported");
+    }
+
+    private boolean isCompleted(String system, String round, long fence, Object result) throws IOException, InterruptedException {
+        try {
+            return complete(system, round, fence, result);
+        } catch (Refused refused) {
+            if (result == null) throw refused;
+            // Too large, say: what the server does not keep must not undo the work.
+            System.err.println(system + " " + round + ": completed without its result: " + refused.getMessage());
+            return complete(system, round, fence, null);
+        }
     }
 
     private static void joinWhatever(Thread renewing, Lead lead) throws InterruptedException {
@@ -272,6 +293,7 @@ public final class Gone {
             call("POST", path(verb, system, round), "", Map.of("Gone-Fence", String.valueOf(fence)), body, timeout, patience);
             return true;
         } catch (Refused refused) {
+            if (!LOST.contains(refused.code)) throw refused;
             return false;
         }
     }
@@ -307,7 +329,8 @@ public final class Gone {
         Map<String, Object> json = Json.object(reply.body());
         if (reply.statusCode() < 300) return new Reply(reply.statusCode(), json);
         String detail = String.valueOf(json.getOrDefault("detail", "HTTP " + reply.statusCode()));
-        if (Boolean.TRUE.equals(json.getOrDefault("retryable", reply.statusCode() >= 500))) throw new Unanswered(detail);
+        boolean isLater = reply.statusCode() >= 500 || reply.statusCode() == 408 || reply.statusCode() == 429;
+        if (Boolean.TRUE.equals(json.getOrDefault("retryable", isLater))) throw new Unanswered(detail);
         throw new Refused(String.valueOf(json.get("code")), detail);
     }
 
@@ -343,12 +366,15 @@ public final class Gone {
             return new Json(text).value();
         }
 
+        /** @throws IllegalArgumentException the value has no JSON */
         static String write(Object value) {
+            if (value == null || value instanceof Boolean) return String.valueOf(value);
             if (value instanceof Map<?, ?> map)
-                return map.entrySet().stream().map(entry -> write(entry.getKey()) + ":" + write(entry.getValue()))
+                return map.entrySet().stream().map(entry -> write(String.valueOf(entry.getKey())) + ":" + write(entry.getValue()))
                         .collect(Collectors.joining(",", "{", "}"));
-            if (value instanceof List<?> list) return list.stream().map(Json::write).collect(Collectors.joining(",", "[", "]"));
-            if (!(value instanceof String string)) return String.valueOf(value);
+            if (value instanceof Collection<?> list) return list.stream().map(Json::write).collect(Collectors.joining(",", "[", "]"));
+            if (value instanceof Number number && Double.isFinite(number.doubleValue())) return String.valueOf(number);
+            if (!(value instanceof String string)) throw new IllegalArgumentException("not to be written as JSON: " + value);
             StringBuilder quoted = new StringBuilder("\"");
             for (char c : string.toCharArray()) {
                 if (c == '"' || c == '\\') quoted.append('\\').append(c);
@@ -441,7 +467,8 @@ public final class Gone {
             case "once": { // SYSTEM ROUND LEASE SECONDS
                 boolean ran = gone.once(words[1], words[2], seconds(words[3]), lead -> {
                     System.out.println("under " + lead.fence());
-                    if (words[4].equals("fail")) throw new IllegalStateException("told to fail");
+                    if (words[4].equals("panic")) throw new AssertionError("told to panic");
+                    if (words[4].startsWith("fail:")) throw new IllegalStateException(words[4].substring(5));
                     Thread.sleep(seconds(words[4]).toMillis());
                 });
                 System.out.println(ran ? "ran" : "another has it");
@@ -454,7 +481,7 @@ public final class Gone {
                 System.out.println(ended.get("state") + " " + Json.write(result));
                 break;
             }
-            case "work": { // WORKER: doubles numbers until it is told to end
+            case "work": { // WORKER: doubles numbers and texts until it is told to end
                 CountDownLatch stopping = new CountDownLatch(1), ended = new CountDownLatch(1);
                 Runtime.getRuntime().addShutdownHook(new Thread(() -> {
                     stopping.countDown();
@@ -464,10 +491,8 @@ public final class Gone {
                         Thread.currentThread().interrupt();
                     }
                 }));
-                gone.work(words[1], Duration.ofSeconds(30), () -> stopping.getCount() == 0, job -> {
-                    if (!(job.data() instanceof Long number)) throw new IllegalArgumentException("not a number");
-                    return Map.of("doubled", number * 2, "fence", job.lead().fence());
-                });
+                gone.work(words[1], Duration.ofSeconds(30), () -> stopping.getCount() == 0,
+                        job -> Map.of("doubled", twice(job.data()), "fence", job.lead().fence()));
                 ended.countDown();
                 break;
             }
@@ -475,6 +500,13 @@ public final class Gone {
                 System.err.println("usage: java Gone.java elect|renew|complete|once|submit|work ...");
                 System.exit(2);
         }
+    }
+
+    private static Object twice(Object data) {
+        if (data instanceof Long number) return number * 2;
+        if (data instanceof Double number) return number * 2;
+        if (data instanceof String text) return text + text;
+        throw new IllegalArgumentException("not a number, nor a text");
     }
 
     private static Duration seconds(String text) {

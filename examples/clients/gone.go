@@ -34,10 +34,18 @@ type Unanswered struct{ Why string }
 
 func (e *Unanswered) Error() string { return "not answered: " + e.Why }
 
-// Refused: the server has answered, and it is no.
+// Refused: the server has answered, and it is no. It is ErrLeadLost where another leads or has reported, and else says nothing of that.
 type Refused struct{ Code, Detail string }
 
 func (e *Refused) Error() string { return e.Detail }
+
+func (e *Refused) Is(target error) bool {
+	switch e.Code {
+	case "COMPLETION_REFUSED", "SUPERSEDED", "ROUND_FINISHED", "NOT_LED":
+		return target == ErrLeadLost
+	}
+	return false
+}
 
 // Gone is a client of a server.
 type Gone struct {
@@ -96,13 +104,13 @@ func (g *Gone) Elect(ctx context.Context, system, round, token string, lease tim
 	return led.Fence, status == http.StatusAccepted, err
 }
 
-// Renew is a leader's sign of life. A Refused says: stop.
+// Renew is a leader's sign of life. ErrLeadLost says: stop.
 func (g *Gone) Renew(ctx context.Context, system, round string, fence int64) error {
 	_, err := g.ask(ctx, call{verb: "renew", system: system, round: round, fence: fence}, nil)
 	return err
 }
 
-// Complete reports the work as done. A Refused says that another has reported, or leads.
+// Complete reports the work as done. ErrLeadLost says that another has reported, or leads.
 func (g *Gone) Complete(ctx context.Context, system, round string, fence int64, result any) error {
 	body := map[string]any{}
 	if result != nil {
@@ -116,6 +124,9 @@ func (g *Gone) Complete(ctx context.Context, system, round string, fence int64, 
 func (g *Gone) Fail(ctx context.Context, system, round string, fence int64, reason string) error {
 	if len(reason) > 1000 {
 		reason = strings.ToValidUTF8(reason[:1000], "")
+	}
+	if reason == "" {
+		reason = "failed without a reason"
 	}
 	body := map[string]any{"reason": reason}
 	_, err := g.ask(ctx, call{verb: "fail", system: system, round: round, fence: fence, body: body}, nil)
@@ -180,9 +191,20 @@ func (g *Gone) Work(ctx context.Context, worker string, lease time.Duration, han
 
 func (g *Gone) run(ctx context.Context, job Job, askedAt time.Time, lease time.Duration, work func(context.Context) (any, error)) error {
 	working, stop := context.WithCancel(ctx)
-	renewed := make(chan bool)
+	defer stop()
+	renewed := make(chan bool, 1)
 	go func() { renewed <- g.keep(working, job, askedAt, lease, stop) }()
+	defer func() {
+		if thrown := recover(); thrown != nil {
+			_ = g.Fail(context.Background(), job.System, job.Round, job.Fence, fmt.Sprint("panic: ", thrown))
+			panic(thrown)
+		}
+	}()
 	result, failure := work(working)
+	if failure == nil {
+		// What has no JSON is a failure of the work.
+		_, failure = json.Marshal(result)
+	}
 	stop()
 	if isLost := <-renewed; isLost {
 		return fmt.Errorf("%s %s: %w", job.System, job.Round, ErrLeadLost)
@@ -194,8 +216,10 @@ func (g *Gone) run(ctx context.Context, job Job, askedAt time.Time, lease time.D
 	}
 	err := g.Complete(context.Background(), job.System, job.Round, job.Fence, result)
 	var refused *Refused
-	if errors.As(err, &refused) {
-		return fmt.Errorf("%s: %w", refused.Detail, ErrLeadLost)
+	if result != nil && errors.As(err, &refused) && !errors.Is(err, ErrLeadLost) {
+		// Too large, say: what the server does not keep must not undo the work.
+		fmt.Fprintf(os.Stderr, "%s %s: completed without its result: %s\n", job.System, job.Round, err)
+		err = g.Complete(context.Background(), job.System, job.Round, job.Fence, nil)
 	}
 	return err
 }
@@ -222,11 +246,10 @@ func (g *Gone) keep(ctx context.Context, job Job, askedAt time.Time, lease time.
 		}
 		asked := call{verb: "renew", system: job.System, round: job.Round, fence: job.Fence, timeout: left, isOnce: true}
 		_, err := g.ask(context.Background(), asked, nil)
-		var refused *Refused
 		switch {
 		case err == nil:
 			heldUntil, next = sentAt.Add(lease*9/10), lease/3
-		case errors.As(err, &refused):
+		case errors.Is(err, ErrLeadLost):
 			isLost := ctx.Err() == nil
 			stop()
 			return isLost
@@ -235,6 +258,9 @@ func (g *Gone) keep(ctx context.Context, job Job, askedAt time.Time, lease time.
 		}
 	}
 }
+
+// Follows nothing: a POST would become a GET.
+var client = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 
 type call struct {
 	verb, system, round, path, method, token string
@@ -271,7 +297,7 @@ func (g *Gone) try(ctx context.Context, asked call, answer any) (int, error) {
 	}
 	within, done := context.WithTimeout(ctx, asked.timeout)
 	defer done()
-	reply, err := http.DefaultClient.Do(request.WithContext(within))
+	reply, err := client.Do(request.WithContext(within))
 	if err != nil {
 		return 0, &Unanswered{err.Error()}
 	}
@@ -291,7 +317,11 @@ func (g *Gone) try(ctx context.Context, asked call, answer any) (int, error) {
 		Retryable    *bool
 	}{Detail: reply.Status}
 	_ = json.Unmarshal(text, &problem)
-	if problem.Retryable != nil && *problem.Retryable || problem.Retryable == nil && reply.StatusCode >= 500 {
+	isLater := reply.StatusCode >= 500 || reply.StatusCode == http.StatusRequestTimeout || reply.StatusCode == http.StatusTooManyRequests
+	if problem.Retryable != nil {
+		isLater = *problem.Retryable
+	}
+	if isLater {
 		return 0, &Unanswered{problem.Detail}
 	}
 	return 0, &Refused{problem.Code, problem.Detail}
@@ -374,8 +404,11 @@ func play(ctx context.Context, gone *Gone, verb string, words []string) error {
 	case "once": // SYSTEM ROUND LEASE SECONDS
 		ran, err := gone.Once(ctx, words[0], words[1], seconds(words[2]), func(ctx context.Context, fence int64) error {
 			fmt.Println("under", fence)
-			if words[3] == "fail" {
-				return errors.New("told to fail")
+			if words[3] == "panic" {
+				panic("told to panic")
+			}
+			if strings.HasPrefix(words[3], "fail:") {
+				return errors.New(strings.TrimPrefix(words[3], "fail:"))
 			}
 			pause(ctx, seconds(words[3]))
 			return nil
@@ -390,17 +423,26 @@ func play(ctx context.Context, gone *Gone, verb string, words []string) error {
 			return err
 		}
 		return say(nil, ended.State+" "+string(ended.Completion.Result))
-	case "work": // WORKER: doubles numbers until it is told to end
+	case "work": // WORKER: doubles numbers and texts until it is told to end
 		gone.Work(ctx, words[0], 30*time.Second, func(_ context.Context, job Job) (any, error) {
-			number, err := strconv.Atoi(string(job.Data))
-			if err != nil {
-				return nil, errors.New("not a number")
-			}
-			return map[string]any{"doubled": number * 2, "fence": job.Fence}, nil
+			doubled, err := double(job.Data)
+			return map[string]any{"doubled": doubled, "fence": job.Fence}, err
 		})
 		return nil
 	}
 	return errors.New("no such word: " + verb)
+}
+
+func double(data json.RawMessage) (any, error) {
+	var value any
+	_ = json.Unmarshal(data, &value)
+	switch value := value.(type) {
+	case float64:
+		return value * 2, nil
+	case string:
+		return value + value, nil
+	}
+	return nil, errors.New("not a number, nor a text")
 }
 
 func say(err error, text string) error {
@@ -411,8 +453,7 @@ func say(err error, text string) error {
 }
 
 func yesOrNo(err error, yes, no string) error {
-	var refused *Refused
-	if errors.As(err, &refused) {
+	if errors.Is(err, ErrLeadLost) {
 		return say(nil, no)
 	}
 	return say(err, yes)

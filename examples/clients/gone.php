@@ -21,6 +21,15 @@ class Unanswered extends RuntimeException
 /** The server has answered, and it is no. */
 class Refused extends RuntimeException
 {
+    /** With one of these it is refused for good, because another leads or has reported. Anything else says nothing of that. */
+    private const LOST = ['COMPLETION_REFUSED', 'SUPERSEDED', 'ROUND_FINISHED', 'NOT_LED'];
+    public readonly bool $isLost;
+
+    public function __construct(public readonly ?string $problem, string $detail)
+    {
+        parent::__construct($detail);
+        $this->isLost = in_array($problem, self::LOST, true);
+    }
 }
 
 /** Another leads the round, or may do so: what was done is not reported. */
@@ -61,7 +70,7 @@ class Lead
                 $this->hold($sentAt);
                 return;
             }
-        } catch (Unanswered) {
+        } catch (Unanswered | Refused) {
             // Asked again at the next step, for as long as the lease cannot have run out.
             if (Gone::now() < $this->heldUntil) {
                 return;
@@ -101,23 +110,19 @@ class Gone
     /** False: you do not lead any more, and must stop. */
     public function renew(string $system, string $round, int $fence, ?float $patience = null): bool
     {
-        try {
-            $this->ask('renew', $system, $round, ["Gone-Fence: $fence"], [], null, $patience);
-            return true;
-        } catch (Refused) {
-            return false;
-        }
+        return $this->isTaken('renew', $system, $round, $fence, null, $patience);
     }
 
     /** False: another has reported, or leads. */
     public function complete(string $system, string $round, int $fence, mixed $result = null): bool
     {
-        return $this->report('complete', $system, $round, $fence, $result === null ? [] : ['result' => $result]);
+        return $this->isTaken('complete', $system, $round, $fence, (object) ($result === null ? [] : ['result' => $result]));
     }
 
     public function fail(string $system, string $round, int $fence, string $reason): bool
     {
-        return $this->report('fail', $system, $round, $fence, ['reason' => substr($reason, 0, 1000)]);
+        $cut = $reason === '' ? 'failed without a reason' : substr($reason, 0, 1000);
+        return $this->isTaken('fail', $system, $round, $fence, ['reason' => $cut]);
     }
 
     /** Runs the work if elected: true if it ran, false if another has the round. @throws LeadLost */
@@ -193,27 +198,45 @@ class Gone
     {
         try {
             $result = $work($lead);
+            self::written($result); // what has no JSON is a failure of the work
         } catch (LeadLost $lost) {
             throw $lost;
         } catch (Throwable $error) {
             try {
-                $this->fail($lead->system, $lead->round, $lead->fence, $error->getMessage());
-            } catch (Unanswered) {
+                $this->fail($lead->system, $lead->round, $lead->fence, $error->getMessage() ?: $error::class);
+            } catch (Unanswered | Refused) {
                 // The lease or the deadline ends the round; what the work raised says more.
             }
             throw $error;
         }
-        if (!$this->complete($lead->system, $lead->round, $lead->fence, $result)) {
+        if (!$this->isCompleted($lead, $result)) {
             throw new LeadLost("$lead->system $lead->round: another has reported");
         }
     }
 
-    private function report(string $verb, string $system, string $round, int $fence, array $body): bool
+    private function isCompleted(Lead $lead, mixed $result): bool
     {
         try {
-            $this->ask($verb, $system, $round, ["Gone-Fence: $fence"], [], (object) $body);
+            return $this->complete($lead->system, $lead->round, $lead->fence, $result);
+        } catch (Refused $refused) {
+            if ($result === null) {
+                throw $refused;
+            }
+            // Too large, say: what the server does not keep must not undo the work.
+            fwrite(STDERR, "$lead->system $lead->round: completed without its result: {$refused->getMessage()}\n");
+            return $this->complete($lead->system, $lead->round, $lead->fence);
+        }
+    }
+
+    private function isTaken(string $verb, string $system, string $round, int $fence, mixed ...$rest): bool
+    {
+        try {
+            $this->ask($verb, $system, $round, ["Gone-Fence: $fence"], [], ...$rest);
             return true;
-        } catch (Refused) {
+        } catch (Refused $refused) {
+            if (!$refused->isLost) {
+                throw $refused;
+            }
             return false;
         }
     }
@@ -255,8 +278,8 @@ class Gone
         if ($body !== null) {
             $headers[] = 'Content-Type: application/json';
         }
-        $http = ['method' => $method, 'header' => $headers, 'timeout' => $timeout, 'ignore_errors' => true];
-        $http['content'] = $body === null ? '' : json_encode($body, JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE);
+        $http = ['method' => $method, 'header' => $headers, 'timeout' => $timeout, 'ignore_errors' => true, 'follow_location' => 0];
+        $http['content'] = $body === null ? '' : self::written($body);
         $url = $this->url . $path . ($query === [] ? '' : '?' . http_build_query($query));
         $text = @file_get_contents($url, false, stream_context_create(['http' => $http]));
         if ($text === false || !preg_match('~^HTTP/\S+ (\d+)~', $http_response_header[0] ?? '', $match)) {
@@ -268,10 +291,16 @@ class Gone
             return [$status, $json];
         }
         $detail = $json['detail'] ?? "HTTP $status";
-        if ($status < 300 || ($json['retryable'] ?? $status >= 500)) {
+        $isLater = $status >= 500 || $status === 408 || $status === 429;
+        if ($status < 300 || ($json['retryable'] ?? $isLater)) {
             throw new Unanswered($detail);
         }
-        throw new Refused($detail);
+        throw new Refused($json['code'] ?? null, $detail);
+    }
+
+    private static function written(mixed $value): string
+    {
+        return json_encode($value, JSON_THROW_ON_ERROR | JSON_INVALID_UTF8_SUBSTITUTE);
     }
 
     private static function ms(float $seconds): string
@@ -299,8 +328,11 @@ if (realpath($argv[0] ?? '') === __FILE__) {
         case 'once': // SYSTEM ROUND LEASE SECONDS
             $ran = $gone->once($words[0], $words[1], function (Lead $lead) use ($words) {
                 echo "under $lead->fence\n";
-                if ($words[3] === 'fail') {
-                    throw new RuntimeException('told to fail');
+                if ($words[3] === 'panic') {
+                    throw new Error('told to panic');
+                }
+                if (str_starts_with($words[3], 'fail:')) {
+                    throw new RuntimeException(substr($words[3], 5));
                 }
                 for ($left = (float) $words[3]; $left > 0; $left -= 0.05) {
                     usleep(50_000);
@@ -314,7 +346,7 @@ if (realpath($argv[0] ?? '') === __FILE__) {
             $ended = $gone->wait($words[0], $words[1], 60.0);
             echo "{$ended['state']} " . json_encode($ended['completion']['result'] ?? null) . "\n";
             break;
-        case 'work': // WORKER: doubles numbers until it is told to end
+        case 'work': // WORKER: doubles numbers and texts until it is told to end
             $stopping = false;
             if (function_exists('pcntl_async_signals')) {
                 pcntl_async_signals(true);
@@ -325,10 +357,10 @@ if (realpath($argv[0] ?? '') === __FILE__) {
                 }
             }
             $gone->work($words[0], function (Lead $job) {
-                if (!is_int($job->data)) {
-                    throw new InvalidArgumentException('not a number');
+                if (!is_int($job->data) && !is_float($job->data) && !is_string($job->data)) {
+                    throw new InvalidArgumentException('not a number, nor a text');
                 }
-                return ['doubled' => $job->data * 2, 'fence' => $job->fence];
+                return ['doubled' => is_string($job->data) ? $job->data . $job->data : $job->data * 2, 'fence' => $job->fence];
             }, function () use (&$stopping) {
                 return $stopping;
             });

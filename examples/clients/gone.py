@@ -29,9 +29,17 @@ class Unanswered(Exception):
 class Refused(Exception):
     """The server has answered, and it is no."""
 
+    def __init__(self, code, detail):
+        super().__init__(detail)
+        self.code = code
+
 
 class LeadLost(Exception):
     """Another leads the round, or may do so: what was done is not reported."""
+
+
+# What is refused with one of these is refused for good, because another leads or has reported. Anything else says nothing of that.
+LOST = ("COMPLETION_REFUSED", "SUPERSEDED", "ROUND_FINISHED", "NOT_LED")
 
 
 class Lead:
@@ -64,7 +72,7 @@ class Gone:
         return self._is_taken("complete", system, round_, fence, {} if result is None else {"result": result})
 
     def fail(self, system, round_, fence, reason):
-        return self._is_taken("fail", system, round_, fence, {"reason": reason[:1000]})
+        return self._is_taken("fail", system, round_, fence, {"reason": cut(reason) or "failed without a reason"})
 
     def once(self, system, round_, work, lease=30.0):
         """Runs work(lead) if elected. True if it ran, False if another has the round.
@@ -74,7 +82,7 @@ class Gone:
         fence = self.elect(system, round_, lease=lease)
         if fence is None:
             return False
-        self._run(Lead(system, round_, fence), lambda lead: work(lead) and None, asked_at, lease)
+        self._run(Lead(system, round_, fence), lambda lead: (work(lead), None)[1], asked_at, lease)
         return True
 
     def submit(self, system, round_, worker, data=None, **terms):
@@ -116,12 +124,13 @@ class Gone:
         renewing.start()
         try:
             result = work(lead)
+            written(result)  # what has no JSON is a failure of the work
         except Exception as error:
             done.set()
             if not lead.lost.is_set():
                 try:
                     self.fail(lead.system, lead.round, lead.fence, str(error) or repr(error))
-                except Unanswered:
+                except (Unanswered, Refused):
                     pass  # the lease or the deadline ends the round; what the work raised says more
             raise
         finally:
@@ -129,8 +138,18 @@ class Gone:
             renewing.join()
         if lead.lost.is_set():
             raise LeadLost(f"{lead.system} {lead.round}: the lead under fence {lead.fence} is lost")
-        if not self.complete(lead.system, lead.round, lead.fence, result):
+        if not self._complete(lead, result):
             raise LeadLost(f"{lead.system} {lead.round}: another has reported")
+
+    def _complete(self, lead, result):
+        try:
+            return self.complete(lead.system, lead.round, lead.fence, result)
+        except Refused as refused:
+            if result is None:
+                raise
+            # Too large, say: what the server does not keep must not undo the work.
+            print(f"{lead.system} {lead.round}: completed without its result: {refused}", file=sys.stderr)
+            return self.complete(lead.system, lead.round, lead.fence)
 
     def _keep(self, lead, asked_at, lease, done):
         """Renews every third of the lease. Gives up before it can have run out: measured from before the request."""
@@ -147,14 +166,16 @@ class Gone:
                         lead.lost.set()
                     return
                 held_until, pause = sent_at + 0.9 * lease, lease / 3
-            except Unanswered:
+            except (Unanswered, Refused):
                 pause = lease / 10
 
     def _is_taken(self, verb, system, round_, fence, body, **limits):
         try:
             self._ask(verb, system, round_, {"Gone-Fence": str(fence)}, body=body, **limits)
             return True
-        except Refused:
+        except Refused as refused:
+            if refused.code not in LOST:
+                raise
             return False
 
     def _ask(self, verb, system, round_, *rest, **more):
@@ -181,20 +202,40 @@ class Gone:
         if body is not None:
             headers["Content-Type"] = "application/json"
         url = self.url + path + (f"?{urllib.parse.urlencode(query)}" if query else "")
-        sent = None if body is None else json.dumps(body).encode()
+        sent = None if body is None else written(body).encode()
         try:
             request = urllib.request.Request(url, data=sent, headers=headers, method=method)
-            with urllib.request.urlopen(request, timeout=timeout) as reply:
+            with OPENER.open(request, timeout=timeout) as reply:
                 text = reply.read()
                 return reply.status, json.loads(text) if text else None
         except urllib.error.HTTPError as error:
             with error:
                 problem = problem_of(error)
-            if problem.get("retryable", error.code >= 500):
+            if problem.get("retryable", error.code >= 500 or error.code in (408, 429)):
                 raise Unanswered(problem.get("detail", str(error))) from None
-            raise Refused(problem.get("detail", str(error))) from None
+            raise Refused(problem.get("code"), problem.get("detail", str(error))) from None
         except (OSError, http.client.HTTPException, ValueError) as error:  # no connection, no or half an answer
             raise Unanswered(str(error)) from None
+
+
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    """What is followed becomes a GET, and shows the key to wherever it leads."""
+
+    def redirect_request(self, *_):
+        return None
+
+
+OPENER = urllib.request.build_opener(NoRedirects)
+
+
+def written(value):
+    """As JSON; NaN, too, is an error."""
+    return json.dumps(value, allow_nan=False)
+
+
+def cut(reason):
+    """To what the server takes, which counts in UTF-16."""
+    return reason.encode("utf-16-le", "surrogatepass")[:2000].decode("utf-16-le", "ignore")
 
 
 def problem_of(error):
@@ -227,23 +268,25 @@ def main(verb, *words):
 
         def work(lead):
             print(f"under {lead.fence}", flush=True)
-            if words[3] == "fail":
-                raise RuntimeError("told to fail")
-            lead.lost.wait(float(words[3]))
+            if words[3] == "panic":
+                raise AssertionError("told to panic")
+            if words[3].startswith("fail:"):
+                raise RuntimeError(words[3][5:])
+            return lead.lost.wait(float(words[3]))
 
         print("ran" if gone.once(words[0], words[1], work, float(words[2])) else "another has it")
     elif verb == "submit":  # SYSTEM ROUND WORKER JSON
         gone.submit(words[0], words[1], words[2], json.loads(words[3]))
         ended = gone.wait(words[0], words[1], 60.0)
         print(ended["state"], json.dumps(ended["completion"].get("result")))
-    elif verb == "work":  # WORKER: doubles numbers until it is told to end
+    elif verb == "work":  # WORKER: doubles numbers and texts until it is told to end
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
 
         def double(job):
-            if not isinstance(job.data, int):
-                raise TypeError("not a number")
+            if not isinstance(job.data, (int, float, str)):
+                raise TypeError("not a number, nor a text")
             return {"doubled": job.data * 2, "fence": job.fence}
 
         gone.work(words[0], double, stopping.is_set)

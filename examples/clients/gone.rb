@@ -26,6 +26,9 @@ class Gone
       super(detail)
       @code = code
     end
+
+    # Refused for good, because another leads or has reported. Anything else says nothing of that.
+    def lost? = %w[COMPLETION_REFUSED SUPERSEDED ROUND_FINISHED NOT_LED].include?(code)
   end
 
   # Another leads the round, or may do so: what was done is not reported.
@@ -60,6 +63,9 @@ class Gone
   end
   private_constant :Done
 
+  # What ends the work as failed: also what Ruby does not take for a usual error, such as NotImplementedError.
+  FAILURES = [StandardError, ScriptError, SystemStackError].freeze
+
   # patience: the seconds for which an unanswered call is made again.
   def initialize(url = ENV['GONE_URL'] || 'http://127.0.0.1:8080', key: ENV['GONE_KEY'], patience: 20.0)
     @url = url.chomp('/')
@@ -75,20 +81,16 @@ class Gone
   end
 
   # False: you do not lead any more, and must stop.
-  def renew(system, round, fence)
-    ask('renew', system, round, fence: fence)
-    true
-  rescue Refused
-    false
-  end
+  def renew(system, round, fence, **limits) = taken?('renew', system, round, fence, **limits)
 
   # False: another has reported, or leads.
   def complete(system, round, fence, result = nil)
-    report('complete', system, round, fence, result.nil? ? {} : { result: result })
+    taken?('complete', system, round, fence, body: result.nil? ? {} : { result: result })
   end
 
   def fail(system, round, fence, reason)
-    report('fail', system, round, fence, { reason: reason.to_s[0, 1000] })
+    said = reason.to_s.empty? ? 'failed without a reason' : cut(reason.to_s)
+    taken?('fail', system, round, fence, body: { reason: said })
   end
 
   # Runs the block if elected: true if it ran, false if another has the round. Renews meanwhile and reports the end.
@@ -97,24 +99,10 @@ class Gone
     fence = elect(system, round, lease: lease)
     return false if fence.nil?
 
-    lead = Lead.new(fence, false)
-    kept(lead, asked_at, lease, system, round) do
-      begin
-        yield lead
-      rescue StandardError => e
-        unless lead.lost?
-          begin
-            self.fail(system, round, fence, e.message)
-          rescue Unanswered
-            # The lease or the deadline ends the round; what the work raised says more.
-          end
-        end
-        raise
-      end
+    run(Lead.new(fence, false), asked_at, lease, system, round) do |lead|
+      yield lead
+      nil
     end
-    raise LeadLost, "#{system} #{round}: the lead under fence #{fence} is lost" if lead.lost?
-    raise LeadLost, "#{system} #{round}: another has reported" unless complete(system, round, fence)
-
     true
   end
 
@@ -147,7 +135,12 @@ class Gone
       status, taken = call(path, token: token, query: { lease: "#{(lease * 1000).to_i}ms", wait: '2s' }, read: 10)
       next if status == 204
 
-      run(taken, asked_at, lease) { |job| yield job }
+      system, round, data, attempt, fence = taken.values_at('system', 'round', 'data', 'attempt', 'fence')
+      begin
+        run(Job.new(system, round, data, attempt, fence, false), asked_at, lease, system, round) { |job| yield job }
+      rescue *FAILURES => e
+        warn "#{worker}: #{e.message}"
+      end
     end
   end
 
@@ -157,17 +150,34 @@ class Gone
 
   def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
 
-  def run(taken, asked_at, lease)
-    system, round, fence = taken.values_at('system', 'round', 'fence')
-    job = Job.new(system, round, taken['data'], taken['attempt'], fence, false)
-    kept(job, asked_at, lease, system, round) do
-      result = yield job
-      complete(system, round, fence, result) unless job.lost?
-    rescue Unanswered
-      # The lease ends, and the job goes to another.
-    rescue StandardError => e
-      self.fail(system, round, fence, e.message) unless job.lost?
+  def run(lead, asked_at, lease, system, round, &work)
+    result = kept(lead, asked_at, lease, system, round) { result_of(lead, system, round, &work) }
+    raise LeadLost, "#{system} #{round}: the lead under fence #{lead.fence} is lost" if lead.lost?
+    raise LeadLost, "#{system} #{round}: another has reported" unless completed?(system, round, lead.fence, result)
+  end
+
+  # What the work comes to; where it fails that is reported.
+  def result_of(lead, system, round)
+    result = yield lead
+    JSON.generate(result) # what has no JSON is a failure of the work
+    result
+  rescue *FAILURES => e
+    begin
+      self.fail(system, round, lead.fence, e.message.empty? ? e.class.name : e.message) unless lead.lost?
+    rescue Unanswered, Refused
+      # The lease or the deadline ends the round; what the work raised says more.
     end
+    raise
+  end
+
+  def completed?(system, round, fence, result)
+    complete(system, round, fence, result)
+  rescue Refused => e
+    raise if result.nil?
+
+    # Too large, say: what the server does not keep must not undo the work.
+    warn "#{system} #{round}: completed without its result: #{e.message}"
+    complete(system, round, fence)
   end
 
   # Renews every third of the lease while the block runs. Gives up before it can have run out: measured from before the request.
@@ -189,22 +199,30 @@ class Gone
       return lead.lost = true if sent_at >= held_until
 
       begin
-        ask('renew', system, round, fence: lead.fence, patience: 0, read: [held_until - sent_at, lease / 3].min)
+        is_held = renew(system, round, lead.fence, patience: 0, read: [held_until - sent_at, lease / 3].min)
+        return lead.lost = !done.set? unless is_held
+
         held_until = sent_at + 0.9 * lease
         pause = lease / 3
-      rescue Unanswered
+      rescue Unanswered, Refused
         pause = lease / 10
-      rescue Refused
-        return lead.lost = !done.set?
       end
     end
   end
 
-  def report(verb, system, round, fence, body)
-    ask(verb, system, round, fence: fence, body: body)
+  def taken?(verb, system, round, fence, **rest)
+    ask(verb, system, round, fence: fence, **rest)
     true
-  rescue Refused
+  rescue Refused => e
+    raise unless e.lost?
+
     false
+  end
+
+  # To what the server takes, which counts in UTF-16.
+  def cut(reason)
+    units = reason.encode('UTF-16LE', invalid: :replace, undef: :replace).byteslice(0, 2000)
+    units.encode('UTF-8', invalid: :replace, replace: '')
   end
 
   def ask(verb, system, round, **rest) = call("/api/v1/#{verb}/#{escape(system)}/#{escape(round)}", **rest)
@@ -212,11 +230,12 @@ class Gone
   def escape(name) = URI.encode_www_form_component(name).gsub('+', '%20')
 
   # One call, made again with the same token while it is not answered.
-  def call(path, method: Net::HTTP::Post, patience: @patience, **rest)
+  def call(path, method: Net::HTTP::Post, patience: @patience, body: nil, **rest)
     give_up_at = now + patience
     pause = 0.2
+    text = body && JSON.generate(body)
     begin
-      try(path, method, **rest)
+      try(path, method, body: text, **rest)
     rescue Unanswered
       raise if now + pause >= give_up_at
 
@@ -235,7 +254,7 @@ class Gone
     request['Gone-Fence'] = fence.to_s if fence
     # Also of none: Ruby would take it for a form, and say so.
     request['Content-Type'] = 'application/json'
-    request.body = JSON.generate(body) if body
+    request.body = body if body
     # max_retries: Ruby would send a request again by itself.
     options = { use_ssl: uri.scheme == 'https', open_timeout: 5, read_timeout: read, max_retries: 0 }
     answer(Net::HTTP.start(uri.host, uri.port, **options) { |http| http.request(request) })
@@ -252,7 +271,8 @@ class Gone
     rescue JSON::ParserError
       {}
     end
-    raise Unanswered, problem['detail'] || reply.message if problem.fetch('retryable', status >= 500)
+    is_later = status >= 500 || [408, 429].include?(status)
+    raise Unanswered, problem['detail'] || reply.message if problem.fetch('retryable', is_later)
 
     raise Refused.new(problem['code'], problem['detail'] || reply.message)
   end
@@ -273,7 +293,8 @@ if $PROGRAM_NAME == __FILE__
     ran = gone.once(words[0], words[1], lease: words[2].to_f) do |lead|
       puts "under #{lead.fence}"
       $stdout.flush
-      raise 'told to fail' if words[3] == 'fail'
+      raise NotImplementedError, 'told to panic' if words[3] == 'panic'
+      raise words[3].delete_prefix('fail:') if words[3].start_with?('fail:')
 
       left = words[3].to_f
       sleep 0.05 while (left -= 0.05).positive? && !lead.lost?
@@ -283,11 +304,11 @@ if $PROGRAM_NAME == __FILE__
     gone.submit(words[0], words[1], words[2], JSON.parse(words[3]))
     ended = gone.wait(words[0], words[1], 60)
     puts "#{ended['state']} #{JSON.generate(ended['completion']['result'])}"
-  when 'work' # WORKER: doubles numbers until it is told to end
+  when 'work' # WORKER: doubles numbers and texts until it is told to end
     stopping = false
     %w[TERM INT].each { |name| Signal.trap(name) { stopping = true } }
     gone.work(words[0], stop: -> { stopping }) do |job|
-      raise 'not a number' unless job.data.is_a?(Integer)
+      raise 'not a number, nor a text' unless job.data.is_a?(Numeric) || job.data.is_a?(String)
 
       { 'doubled' => job.data * 2, 'fence' => job.fence }
     end

@@ -10,6 +10,7 @@ import { makeKey } from '../support/keys.ts'
 import { startRedis } from '../support/redis.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
 import { ROOT } from '../support/snippets.ts'
+import { startTrouble } from '../support/trouble.ts'
 
 export const run = promisify(execFile)
 export const FILES = join(ROOT, 'examples/clients')
@@ -79,21 +80,45 @@ export function tryClient({ name, prepare }: Language): void {
       expect((await client.completed(name, 'ä+b%20c'))?.completion?.result).toEqual(JSON.parse(result))
     })
 
-    it('runs work once, keeps its lease meanwhile, and reports its failure', async () => {
+    it('runs work once, and keeps its lease meanwhile', async () => {
       // Longer than the lease: without renewals another would lead.
       const running = says(['once', name, 'long', '4', '6'])
       await expect.poll(async () => (await client.round(name, 'long'))?.state).toBe('led')
       await new Promise((resolve) => setTimeout(resolve, 4_500))
       expect((await client.elect(name, 'long', { lease: '1s' })).leads).toBe(false)
       expect(await running).toMatchObject({ code: 0, said: expect.stringMatching(/^under \d+\s+ran$/) })
-      expect((await client.round(name, 'long'))?.state).toBe('completed')
+      const ended = await client.round(name, 'long')
+      expect(ended?.state).toBe('completed')
+      // What the work of a round returns is nobody's result, false and 0 neither.
+      expect(ended?.completion).not.toHaveProperty('result')
       expect(await says(['once', name, 'long', '4', '1'])).toMatchObject({ code: 0, said: 'another has it' })
+    })
 
-      expect((await says(['once', name, 'bad', '5', 'fail'])).code).not.toBe(0)
-      expect((await client.round(name, 'bad'))?.completion).toMatchObject({
-        outcome: 'failed',
-        reason: expect.stringContaining('told to fail'),
-      })
+    it('reports whatever ended the work, in words that the server takes', async () => {
+      const smileys = '😀'.repeat(1_001)
+      const ends = [
+        ['fail:told to fail', expect.stringContaining('told to fail')],
+        ['fail:', expect.stringMatching(/^.+$/)],
+        [`fail:${smileys}`, smileys.slice(0, 500)],
+        ['panic', expect.stringContaining('told to panic')],
+      ] as const
+      for (const [index, [told, reason]] of ends.entries()) {
+        const round = `bad-${index}`
+        expect((await says(['once', name, round, '5', told])).code).not.toBe(0)
+        const { completion } = (await client.round(name, round)) ?? {}
+        expect(completion).toMatchObject({ outcome: 'failed', reason: expect.anything() })
+        expect(completion?.reason?.slice(0, 500)).toEqual(reason)
+      }
+    })
+
+    it('tells a report that is not taken from a lead that is lost', async () => {
+      const round = [name, 'inexact']
+      const fence = (await says(['elect', ...round, 'me', '30'])).said.split(' ')[1] ?? ''
+      // A number that a double does not keep, which the server says.
+      const refused = await says(['complete', ...round, fence, '9007199254740993'])
+      expect({ said: refused.said, isError: refused.code !== 0 }).toEqual({ said: '', isError: true })
+      expect((await client.round(name, 'inexact'))?.state).toBe('led')
+      expect(await says(['complete', ...round, fence, '1'])).toMatchObject({ said: 'recorded' })
     })
 
     it('reports nothing once another leads', async () => {
@@ -121,13 +146,50 @@ export function tryClient({ name, prepare }: Language): void {
         doubled: 42,
         fence: expect.any(Number),
       })
-      expect(await says(['submit', name, 'job-2', worker, '"x"'])).toMatchObject({
+      expect(await says(['submit', name, 'job-2', worker, '[1]'])).toMatchObject({
         said: expect.stringMatching(/^failed/),
       })
-      expect((await client.round(name, 'job-2'))?.completion?.reason).toContain('not a number')
+      expect((await client.round(name, 'job-2'))?.completion?.reason).toContain('not a number, nor a text')
+      // Twice this is more than the record keeps: it is done all the same, and not once more.
+      await client.submit(name, 'job-3', { worker, data: 'x'.repeat(3_000) })
+      const large = await client.wait(name, 'job-3', { timeout: '20s' })
+      expect(large).toMatchObject({ state: 'completed', job: { starts: 1 } })
+      expect(large?.completion).not.toHaveProperty('result')
+      // Twice this is no number that JSON has: the attempt has failed, and says so.
+      await client.submit(name, 'job-4', { worker, data: 1e308 })
+      expect(await client.wait(name, 'job-4', { timeout: '20s' })).toMatchObject({
+        state: 'failed',
+        completion: { reason: expect.stringMatching(/json/i) },
+        job: { starts: 1 },
+      })
       working.kill('SIGTERM')
       await closed
       expect(working.signalCode).not.toBe('SIGKILL')
+    })
+
+    it('asks again where a proxy says that it is too early or too much', async () => {
+      const statuses = [408, 429, 503]
+      const proxy = await startTrouble(server.url, ({ count }) => {
+        const status = statuses[count - 1]
+        return status === undefined ? 'pass' : { status, body: '<html>later</html>' }
+      })
+      const election = await says(['elect', name, 'throttled', 'me', '30'], { GONE_URL: proxy.url })
+      expect(election).toMatchObject({ code: 0, said: expect.stringMatching(/^leads \d+$/) })
+      expect(proxy.asked.elect).toBe(4)
+    })
+
+    it('follows no redirect, and shows its key to nobody else', async () => {
+      const elsewhere = await startTrouble(server.url, () => 'pass')
+      for (const status of [301, 302, 303, 307, 308]) {
+        const proxy = await startTrouble(server.url, () => ({
+          status,
+          headers: { location: `${elsewhere.url}/api/v1/elect/${name}/moved` },
+        }))
+        const env = { GONE_URL: proxy.url, GONE_KEY: 'gone_secret' }
+        const { code } = await says(['elect', name, 'moved', 'me', '30'], env)
+        expect({ status, isRefused: code !== 0 }).toEqual({ status, isRefused: true })
+      }
+      expect(elsewhere.asked).toEqual({})
     })
 
     it('asks again until the server is there, and shows its key', async () => {
