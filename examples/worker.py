@@ -13,6 +13,7 @@ not ended by GONE_DRAIN seconds (10) is given back. GONE_URL and GONE_KEY say wh
 runs at once, GONE_LEASE for how long it may keep one in silence, GONE_REGION where it is. Exits 0, or 75 where it was told to be started again.
 """
 
+import http.client
 import json
 import os
 import secrets
@@ -34,6 +35,24 @@ class Unanswered(Exception):
 class Refused(Exception):
     """The server has answered, and it is no."""
 
+    def __init__(self, code, detail):
+        super().__init__(detail)
+        self.code = code
+
+
+# What is refused with one of these is refused for good, because another has the job. Anything else says nothing of that.
+LOST = ("COMPLETION_REFUSED", "SUPERSEDED", "ROUND_FINISHED", "NOT_LED")
+
+
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    """What is followed becomes a GET, and shows the key to wherever it leads."""
+
+    def redirect_request(self, *_):
+        return None
+
+
+OPENER = urllib.request.build_opener(NoRedirects)
+
 
 class Server:
     def __init__(self, url=None, key=None, patience=20.0):
@@ -43,34 +62,41 @@ class Server:
 
     def post(self, path, body=None, wait=0.0, **headers):
         """The answer's JSON, or None where there is none to give."""
+        return self.asked(path, body, wait, **headers)[0]
+
+    def asked(self, path, body=None, wait=0.0, **headers):
+        """The answer, and when the request was sent that got it."""
         give_up = time.monotonic() + self.patience + wait
         while True:
+            sent_at = time.monotonic()
             try:
-                return self.once(path, body, wait, headers)
+                return self.once(path, body, wait + 5, headers), sent_at
             except Unanswered:
                 if time.monotonic() > give_up:
                     raise
                 time.sleep(0.5)
 
-    def once(self, path, body, wait, headers):
+    def once(self, path, body, timeout, headers):
         if self.key:
             headers["Authorization"] = "Bearer " + self.key
         data = None
         if body is not None:
-            data = json.dumps(body).encode()
+            data = written(body).encode()
             headers["Content-Type"] = "application/json"
         headers["Accept"] = "application/json"
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(self.url + path, data=data or b"", headers=named, method="POST")
         try:
-            with urllib.request.urlopen(request, timeout=wait + 5) as answer:
+            with OPENER.open(request, timeout=timeout) as answer:
                 text = answer.read()
                 return json.loads(text) if text else None
         except urllib.error.HTTPError as error:
-            if error.code >= 500 or error.code in (408, 429):
-                raise Unanswered(str(error)) from None
-            raise Refused(error.read().decode(errors="replace")) from None
-        except (OSError, ValueError) as error:
+            with error:
+                problem = problem_of(error)
+            if problem.get("retryable", error.code >= 500 or error.code in (408, 429)):
+                raise Unanswered(problem.get("detail", str(error))) from None
+            raise Refused(problem.get("code"), problem.get("detail", str(error))) from None
+        except (OSError, http.client.HTTPException, ValueError) as error:  # no connection, no or half an answer
             raise Unanswered(str(error)) from None
 
 
@@ -84,6 +110,23 @@ class Job:
         self.lease = seconds(taken["lease"])
         self.lost = threading.Event()  # set when the handler must stop: what it says then does not count
         self.ended = threading.Event()
+        self.on_lost = lambda: None
+
+    def lose(self):
+        """Has the handler stop."""
+        if not self.ended.is_set():
+            self.lost.set()
+            self.on_lost()
+
+    def complete(self, result):
+        try:
+            self.report("complete", {"result": result})
+        except Refused as refused:
+            if refused.code in LOST or result is None:
+                raise
+            # Too large, say: what the server does not keep must not undo the work.
+            print(f"worker: {self.system}/{self.round}: completed without its result: {refused}", file=sys.stderr)
+            self.report("complete", {})
 
     def report(self, verb, body=None):
         return self.server.post(self.path(verb), body, Gone_Fence=str(self.fence))
@@ -92,22 +135,28 @@ class Job:
         names = "/".join(urllib.parse.quote(name, safe="") for name in (self.system, self.round))
         return f"/api/v1/{verb}/{names}"
 
-    def renew(self):
-        """Keeps the job while it runs."""
-        last = time.monotonic()
-        while not self.ended.wait(self.lease / 3):
-            asked = time.monotonic()
+    def keep(self, asked_at):
+        """Renews every third of the lease, while it runs. A timer beside it has the handler stop before the lease can have run out,
+        measured from before the request."""
+        expiry, next_at = self.expiry(asked_at), asked_at + self.lease / 3
+        while not self.ended.wait(max(0.0, next_at - time.monotonic())) and not self.lost.is_set():
+            sent_at = time.monotonic()
             try:
-                self.server.once(self.path("renew"), None, 0, {"Gone_Fence": str(self.fence)})
-                last = asked
-            except Refused:
-                self.lost.set()
-                return
-            except Unanswered:
-                # Another may have it, once the lease has ended that was last heard of.
-                if time.monotonic() > last + self.lease:
-                    self.lost.set()
-                    return
+                self.server.once(self.path("renew"), None, self.lease / 3, {"Gone_Fence": str(self.fence)})
+            except Exception as error:
+                if isinstance(error, Refused) and error.code in LOST:
+                    self.lose()
+                next_at = time.monotonic() + self.lease / 10
+                continue
+            expiry.cancel()
+            expiry, next_at = self.expiry(sent_at), sent_at + self.lease / 3
+        expiry.cancel()
+
+    def expiry(self, since):
+        timer = threading.Timer(since + 0.9 * self.lease - time.monotonic(), self.lose)
+        timer.daemon = True
+        timer.start()
+        return timer
 
 
 class Worker:
@@ -145,26 +194,29 @@ class Worker:
                 threading.Thread(target=self.slot, daemon=True).start()
 
     def slot(self):
-        while True:
-            with self.lock:
-                if self.threads > self.slots or self.stopping.is_set():
-                    self.threads -= 1
-                    return
+        while self.is_wanted():
             if self.mode != "registered":
                 time.sleep(0.1)
                 continue
             try:
                 self.one()
-            except (Unanswered, Refused) as error:
-                print(f"worker: {error}", file=sys.stderr)
+            except Exception as error:  # whatever it is, the next job can be taken
+                print(f"worker: {error or repr(error)}", file=sys.stderr)
                 time.sleep(1)
+
+    def is_wanted(self):
+        with self.lock:
+            if self.threads <= self.slots and not self.stopping.is_set():
+                return True
+            self.threads -= 1
+            return False
 
     def one(self):
         path = f"/api/v1/take/{urllib.parse.quote(self.name, safe='')}?wait=2s&lease={LEASE}&instance={self.id}"
         if REGION:
             path += "&region=" + urllib.parse.quote(REGION, safe="")
         # The same token again is given the same job, where the answer got lost.
-        taken = self.server.post(path, wait=2, Gone_Candidate=secrets.token_hex(16))
+        taken, asked_at = self.server.asked(path, wait=2, Gone_Candidate=secrets.token_hex(16))
         if taken is None:
             return
         job = Job(self.server, taken)
@@ -177,7 +229,7 @@ class Worker:
         if not is_wanted:
             job.report("give-back")
             return
-        threading.Thread(target=job.renew, daemon=True).start()
+        threading.Thread(target=job.keep, args=(asked_at,), daemon=True).start()
         try:
             self.work(job)
         finally:
@@ -188,17 +240,20 @@ class Worker:
     def work(self, job):
         try:
             result = self.handler(job)
-        except Exception as error:
+            written(result)  # what has no JSON is a failure of the handler
+        except (Exception, SystemExit) as error:
             if not job.lost.is_set():
                 self.failed += 1
-                job.report("fail", {"reason": (str(error) or type(error).__name__)[:1000]})
+                job.report("fail", {"reason": cut(str(error)) or type(error).__name__})
             return
         if job.lost.is_set():
             return
         try:
-            job.report("complete", {"result": result})
+            job.complete(result)
             self.done += 1
-        except Refused:
+        except Refused as refused:
+            if refused.code not in LOST:
+                raise
             print(f"worker: {job.system}/{job.round}: another has it", file=sys.stderr)
 
     def say(self):
@@ -264,7 +319,7 @@ class Worker:
         while self.jobs and time.monotonic() < give_up:
             time.sleep(0.05)
         for job in list(self.jobs):
-            job.lost.set()
+            job.lose()
             try:
                 job.report("give-back")
             except (Unanswered, Refused) as error:
@@ -281,6 +336,24 @@ class Worker:
 STARTED = os.times().elapsed
 LEASE = os.environ.get("GONE_LEASE", "30s")  # how long a job may be kept in silence
 REGION = os.environ.get("GONE_REGION")  # whose jobs it takes besides those that are for none
+
+
+def written(value):
+    """As JSON; NaN, too, is an error."""
+    return json.dumps(value, allow_nan=False)
+
+
+def cut(reason):
+    """To what the server takes, which counts in UTF-16."""
+    return reason.encode("utf-16-le", "surrogatepass")[:2000].decode("utf-16-le", "ignore")
+
+
+def problem_of(error):
+    try:
+        problem = json.loads(error.read())
+        return problem if isinstance(problem, dict) else {}
+    except (OSError, http.client.HTTPException, ValueError):
+        return {}
 
 
 def rss():
@@ -303,20 +376,36 @@ def command(words):
 
     def handle(job):
         child = subprocess.Popen(
-            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            words, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, errors="replace",
+            start_new_session=True,
             env={**os.environ, "GONE_CONFIG": json.dumps(job.config), "GONE_SYSTEM": job.system, "GONE_ROUND": job.round, "GONE_FENCE": str(job.fence)},
         )
-        threading.Thread(target=lambda: job.lost.wait() and child.kill(), daemon=True).start()
-        out, err = child.communicate(json.dumps(job.data))
+        job.on_lost = lambda: kill(child)
+        if job.lost.is_set():
+            kill(child)
+        try:
+            out, err = child.communicate(json.dumps(job.data))
+        finally:
+            job.on_lost = lambda: None
         if child.returncode != 0:
             lines = err.strip().splitlines()
             raise RuntimeError(lines[-1] if lines else f"exit code {child.returncode}")
         try:
-            return json.loads(out.strip().splitlines()[-1])
+            result = json.loads(out.strip().splitlines()[-1])
+            written(result)  # NaN, which json reads, is no JSON
+            return result
         except (ValueError, IndexError):
             return None
 
     return handle
+
+
+def kill(child):
+    """With whatever it has started, which else would go on, and keep its output open."""
+    try:
+        os.killpg(child.pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass
 
 
 def main():

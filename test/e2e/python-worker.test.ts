@@ -1,10 +1,13 @@
 import { spawn } from 'node:child_process'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import { afterEach, beforeAll, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, describe, expect, it, onTestFinished } from 'vitest'
 import type { InstanceJson } from '../../src/core/fleet/fleet-wire.ts'
 import { createClient, type GoneClient } from '../../src/index.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
+import { startTrouble } from '../support/trouble.ts'
 
 const PROGRAM = join(fileURLToPath(new URL('../../examples', import.meta.url)), 'worker.py')
 const ECHO = ['python3', '-c', 'import sys; print(sys.stdin.read())']
@@ -113,6 +116,69 @@ describe('examples/worker.py', () => {
     })
   })
 
+  it('is done also where the record does not keep what came out, and fails in words that it takes', async () => {
+    const large = newWorker()
+    start(large, ['python3', '-c', 'print(chr(34) + "x" * 5000 + chr(34))'])
+    await client.submit('python', large, { worker: large })
+    const done = await client.wait('python', large, { timeout: '30s' })
+    expect(done).toMatchObject({ state: 'completed', job: { starts: 1 } })
+    expect(done?.completion).not.toHaveProperty('result')
+
+    const none = newWorker()
+    start(none, ['echo', 'NaN'])
+    await client.submit('python', none, { worker: none })
+    expect(await client.wait('python', none, { timeout: '30s' })).toMatchObject({ state: 'completed' })
+
+    const smiling = newWorker()
+    start(smiling, ['python3', '-X', 'utf8', '-c', 'import sys; sys.exit(chr(0x1f600) * 1001)'], {
+      PYTHONUTF8: '1',
+    })
+    await client.submit('python', smiling, { worker: smiling })
+    expect(await client.wait('python', smiling, { timeout: '30s' })).toMatchObject({
+      state: 'failed',
+      completion: { reason: '😀'.repeat(500) },
+      job: { starts: 1 },
+    })
+  })
+
+  it('goes on after answers that are not HTTP', async () => {
+    const worker = newWorker()
+    const proxy = await startTrouble(server.url, ({ verb, count }) =>
+      verb === 'take' && count <= 2 ? 'garble' : 'pass',
+    )
+    start(worker, ECHO, { GONE_URL: proxy.url })
+    await client.submit('python', worker, { worker, data: 1 })
+    expect(await client.wait('python', worker, { timeout: '30s' })).toMatchObject({ state: 'completed' })
+    expect(proxy.asked.take).toBeGreaterThan(2)
+  })
+
+  it('ends the command, and what that has started, before another can have the job', async () => {
+    const [worker, folder] = [newWorker(), await newFolder()]
+    const proxy = await startTrouble(server.url, ({ verb }) => (verb === 'renew' ? 'hold' : 'pass'))
+    const script = `sleep 60 & echo $! >${folder}/pid; wait`
+    start(worker, ['sh', '-c', script], { GONE_URL: proxy.url, GONE_LEASE: '3s' })
+    await client.submit('python', worker, { worker })
+    const pid = await pidIn(join(folder, 'pid'))
+    expect(await isRunning(pid)).toBe(true)
+    const job = await client.take(worker, { wait: '30s' })
+    expect(job).toBeDefined()
+    expect(await isRunning(pid)).toBe(false)
+    await job?.complete()
+  })
+
+  it('has as many threads after its jobs as before', async () => {
+    const worker = newWorker()
+    const python = start(worker, ECHO)
+    await seen(worker)
+    const threads = async () => (await readdir(`/proc/${python.pid}/task`)).length
+    const before = await threads()
+    for (const round of ['a', 'b', 'c', 'd', 'e']) {
+      await client.submit('python', `${worker}-${round}`, { worker })
+      await client.wait('python', `${worker}-${round}`, { timeout: '30s' })
+    }
+    await expect.poll(threads, { timeout: 30_000 }).toBeLessThanOrEqual(before)
+  })
+
   it('keeps a job for longer than its lease, and gives it back when it is drained', async () => {
     const worker = newWorker()
     const python = start(worker, SLEEP, { GONE_DRAIN: '0' })
@@ -218,4 +284,23 @@ async function led(round: string) {
     .poll(async () => (await client.round('python', round))?.state, { timeout: 30_000, interval: 50 })
     .toBe('led')
   return { fence: (await client.round('python', round))?.fence ?? 0 }
+}
+
+async function newFolder(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), 'gone-python-'))
+  onTestFinished(() => rm(folder, { recursive: true, force: true }))
+  return folder
+}
+
+/** What the file says, once it is there. */
+async function pidIn(file: string): Promise<number> {
+  const read = async () => Number(await readFile(file, 'utf8').catch(() => '0'))
+  await expect.poll(read, { timeout: 30_000 }).toBeGreaterThan(0)
+  return read()
+}
+
+/** One that has ended stays in the list until somebody has asked how. */
+async function isRunning(pid: number): Promise<boolean> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') Z')
+  return !stat.includes(') Z')
 }

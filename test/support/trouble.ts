@@ -8,11 +8,13 @@ import {
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** It reaches the server; it does, and the answer is lost; the connection is cut; or it is answered so in the server's place. */
+/** It reaches the server; it does, and the answer is lost; the connection is cut; it is never answered, or not in HTTP; or it is answered so in the server's place. */
 export type Fate =
   | 'pass'
   | 'lose'
   | 'cut'
+  | 'hold'
+  | 'garble'
   | { readonly status: number; readonly headers?: OutgoingHttpHeaders; readonly body?: string }
 
 export interface Call {
@@ -43,7 +45,9 @@ export async function startTrouble(
     const fate = await fateOf({ verb, count })
     if (fate === 'pass' || fate === 'lose') return passOn(serverUrl, incoming, outgoing, fate === 'lose')
     incoming.resume()
+    if (fate === 'hold') return
     if (fate === 'cut') return void incoming.socket.destroy()
+    if (fate === 'garble') return void incoming.socket.end('what?\r\n\r\n')
     outgoing.writeHead(fate.status, fate.headers).end(fate.body)
   })
   await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
