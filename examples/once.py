@@ -15,6 +15,7 @@ import http.client
 import json
 import os
 import secrets
+import signal
 import socket
 import subprocess
 import sys
@@ -41,6 +42,10 @@ class LeadLost(Exception):
     """Another leads the round, or may do so: what was done is not reported."""
 
 
+# What is refused with one of these is refused for good, because another leads or has reported. Anything else says nothing of that.
+LOST = ("COMPLETION_REFUSED", "SUPERSEDED", "ROUND_FINISHED", "NOT_LED")
+
+
 class Lead:
     """What the work is given."""
 
@@ -61,8 +66,7 @@ class Gone:
         Raises what the work raised, after reporting the round as failed, or LeadLost."""
         # The token is who we are: with it every call may be repeated, and a leader is told again that it leads.
         token = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(8)}"
-        asked_at = time.monotonic()
-        status, record = self._ask("elect", system, round_, token, query={"lease": f"{int(lease * 1000)}ms"})
+        status, record, asked_at = self._ask("elect", system, round_, token, query={"lease": f"{int(lease * 1000)}ms"})
         if status == 204:
             return False
         lead = Lead(record["fence"])
@@ -76,8 +80,8 @@ class Gone:
         except Exception as error:
             if not lead.lost.is_set():
                 try:
-                    self._report("fail", system, round_, token, {"reason": (str(error) or repr(error))[:1000]})
-                except (Unanswered, LeadLost):
+                    self._report("fail", system, round_, token, {"reason": cut(str(error) or repr(error))})
+                except (Unanswered, Refused, LeadLost):
                     pass  # the lease or the deadline ends the round; what the work raised says more
             raise
         finally:
@@ -91,38 +95,44 @@ class Gone:
         """Lets one worker run the round, however many submit it. Terms: attempts=3, timeout="30s", delay="5m" ...
 
         Returns the round, and whether this call was the first."""
-        status, record = self._ask("submit", system, round_, body={"worker": worker, "data": data, **terms})
+        status, record, _ = self._ask("submit", system, round_, body={"worker": worker, "data": data, **terms})
         return record, status == 202
 
     def _renew(self, system, round_, token, lead, lease, asked_at, done):
-        """Renews every third of the lease. Gives up before it can have run out: measured from before the request."""
-        held_until = asked_at + 0.9 * lease
-        pause = lease / 3
-        while not done.wait(max(0.0, min(pause, held_until - time.monotonic()))):
-            sent_at = time.monotonic()
-            left = held_until - sent_at
-            if left <= 0:
-                lead.lost.set()
-                return
+        """Renews every third of the lease. A timer beside that gives the lead up before the lease can have run out, however long a
+        renewal takes: measured from before the request."""
+
+        def expiry(since):
+            timer = threading.Timer(since + 0.9 * lease - time.monotonic(), lambda: done.is_set() or lead.lost.set())
+            timer.daemon = True
+            timer.start()
+            return timer
+
+        expires, next_at = expiry(asked_at), asked_at + lease / 3
+        while not done.wait(max(0.0, next_at - time.monotonic())) and not lead.lost.is_set():
             try:
-                self._ask("renew", system, round_, token, patience=0, timeout=min(left, lease / 3))
-                held_until = sent_at + 0.9 * lease
-                pause = lease / 3
-            except Unanswered:
-                pause = lease / 10
-            except Refused:  # superseded, or finished
-                if not done.is_set():
-                    lead.lost.set()
-                return
+                _, _, sent_at = self._ask("renew", system, round_, token, patience=0, timeout=lease / 3)
+            except (Unanswered, Refused) as error:
+                if isinstance(error, Refused) and error.code in LOST:
+                    if not done.is_set():
+                        lead.lost.set()
+                    break
+                next_at = time.monotonic() + lease / 10
+                continue
+            expires.cancel()
+            expires, next_at = expiry(sent_at), sent_at + lease / 3
+        expires.cancel()
 
     def _report(self, verb, system, round_, token, body):
         try:
             self._ask(verb, system, round_, token, body=body)
         except Refused as refused:
+            if refused.code not in LOST:
+                raise
             raise LeadLost(str(refused)) from refused
 
     def _ask(self, verb, system, round_, token=None, query=None, body=None, patience=None, timeout=5.0):
-        """One call, made again with the same token while it is not answered."""
+        """One call, made again with the same token while it is not answered: its status and JSON, and when it was sent."""
         names = "/".join(urllib.parse.quote(name, safe="") for name in (system, round_))
         url = f"{self.url}/api/v1/{verb}/{names}" + (f"?{urllib.parse.urlencode(query)}" if query else "")
         headers = {"Accept": "application/json"}
@@ -136,14 +146,15 @@ class Gone:
         give_up_at = time.monotonic() + (self.patience if patience is None else patience)
         pause = 0.2
         while True:
+            sent_at = time.monotonic()
             try:
                 request = urllib.request.Request(url, data=sent, headers=headers, method="POST")
-                with urllib.request.urlopen(request, timeout=timeout) as reply:
+                with OPENER.open(request, timeout=timeout) as reply:
                     text = reply.read()
-                    return reply.status, json.loads(text) if text else None
+                    return reply.status, json.loads(text) if text else None, sent_at
             except urllib.error.HTTPError as error:
                 problem = self._problem(error)
-                if not problem.get("retryable", error.code >= 500):
+                if not problem.get("retryable", error.code >= 500 or error.code in (408, 429)):
                     raise Refused(problem.get("code"), problem.get("detail", str(error))) from None
                 why = problem.get("detail", str(error))
             except (OSError, http.client.HTTPException, ValueError) as error:  # no connection, no or half an answer
@@ -162,19 +173,39 @@ class Gone:
             return {}
 
 
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    """What is followed becomes a GET, and shows the key to wherever it leads."""
+
+    def redirect_request(self, *_):
+        return None
+
+
+OPENER = urllib.request.build_opener(NoRedirects)
+
+
+def cut(reason):
+    """To what the server takes, which counts in UTF-16."""
+    return reason.encode("utf-16-le", "surrogatepass")[:2000].decode("utf-16-le", "ignore")
+
+
 def run(gone, system, round_, command):
-    """Runs the command while it leads the round; ends it when the lead is lost."""
-    code = 0
+    """Runs the command while it leads the round; ends it when the lead is lost. SIGTERM is passed on to it: how it ends is reported, and
+    it does not go on without a lease."""
+    code, lease = 0, float(os.environ.get("LEASE_SECONDS", "30"))
+    told = []
 
     def work(lead):
         nonlocal code
         env = {**os.environ, "GONE_SYSTEM": system, "GONE_ROUND": round_, "GONE_FENCE": str(lead.fence)}
+        signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
         with subprocess.Popen(command, env=env) as process:
             while process.poll() is None:
+                while told:
+                    process.send_signal(told.pop())
                 if lead.lost.wait(0.05):
                     process.terminate()
                     try:
-                        process.wait(5)
+                        process.wait(min(5.0, 0.09 * lease))  # a tenth of the lease was left
                     except subprocess.TimeoutExpired:
                         process.kill()
         code = process.returncode if process.returncode >= 0 else 128 - process.returncode
@@ -182,7 +213,7 @@ def run(gone, system, round_, command):
             raise RuntimeError(f"exit code {code}")
 
     try:
-        gone.once(system, round_, work, lease=float(os.environ.get("LEASE_SECONDS", "30")))
+        gone.once(system, round_, work, lease=lease)
     except RuntimeError:
         pass
     return code

@@ -20,12 +20,17 @@ case $system$round in
 esac
 
 # The token is who we are. With it every call may be repeated: a leader that asks again is told again that it leads.
-# So what got no answer, or one that says "try again" (500, 503), is asked again with the same token.
+# So what got no answer, or one that says "try again" (408, 429, 5xx), is asked again with the same token. Not by curl's own --retry,
+# which takes a connection that was cut, or an empty answer, for final.
 token=$(hostname)-$$-$(od -An -N8 -tx1 /dev/urandom | tr -d ' \n')
 header() { [ -z "${GONE_KEY:-}" ] || printf 'Authorization: Bearer %s\n' "$GONE_KEY"; }
 ask() { # ask VERB [QUERY]: prints the status, 000 if there was no answer
-  header | curl -sS -H @- -o /dev/null -w '%{http_code}' --max-time 5 --retry 8 --retry-delay 1 --retry-connrefused \
-    -X POST -H "Gone-Candidate: $token" "$url/api/v1/$1/$system/$round${2:-}"
+  for left in 8 7 6 5 4 3 2 1 0; do
+    answer=$(header | curl -sS -H @- -o /dev/null -w '%{http_code}' --max-time 5 \
+      -X POST -H "Gone-Candidate: $token" "$url/api/v1/$1/$system/$round${2:-}")
+    case $answer in 000 | 408 | 429 | 5??) [ "$left" -eq 0 ] || sleep 1 ;; *) break ;; esac
+  done
+  echo "$answer"
 }
 
 status=$(ask elect)

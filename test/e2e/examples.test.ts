@@ -1,7 +1,6 @@
-import { execFile, execFileSync } from 'node:child_process'
+import { execFile, execFileSync, spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
-import { createServer, request, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -9,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it, onTestFinished } from 'vites
 import { createClient, type GoneClient } from '../../src/index.ts'
 import type { Run } from '../support/processes.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
+import { startTrouble } from '../support/trouble.ts'
 
 const EXAMPLES = fileURLToPath(new URL('../../examples', import.meta.url))
 /** How each example is told to run a command in a round. */
@@ -85,11 +85,11 @@ describe.each(CLIENTS)('%s', (_, words) => {
 
   it('asks again with the same token when an answer is an error, or lost', async () => {
     const round = newRound()
-    const proxy = await startTrouble()
+    const proxy = await startEachTrouble()
     const ran = await run([...words, 'examples', round, 'echo', 'ran'], { GONE_URL: proxy.url })
     expect({ code: ran.code, stdout: ran.stdout }).toEqual({ code: 0, stdout: 'ran\n' })
-    expect(proxy.asked.elect).toBe(3)
-    expect(proxy.asked.complete).toBe(3)
+    expect(proxy.asked.elect).toBe(4)
+    expect(proxy.asked.complete).toBe(4)
     expect(proxy.tokens.size).toBe(1)
     expect(await client.completed('examples', round)).toBeDefined()
   })
@@ -117,11 +117,61 @@ describe('once.py', () => {
 
   it('ends the command when no renewal gets through, and reports nothing', async () => {
     const round = newRound()
-    const proxy = await startTrouble((verb) => verb === 'renew')
+    const proxy = await startTrouble(server.url, ({ verb }) => (verb === 'renew' ? 'cut' : 'pass'))
     const words = [...PYTHON, 'examples', round, 'sleep', '30']
     const { code, stderr } = await run(words, { GONE_URL: proxy.url, LEASE_SECONDS: '1.5' })
     expect({ code, stderr }).toEqual({ code: 75, stderr: expect.stringContaining('is lost') })
     expect(await client.round('examples', round)).not.toHaveProperty('completion')
+  })
+
+  it('ends the command where a renewal is answered without an end', async () => {
+    const round = newRound()
+    const proxy = await startTrouble(server.url, ({ verb }) => (verb === 'renew' ? 'trickle' : 'pass'))
+    const words = [...PYTHON, 'examples', round, 'sleep', '600']
+    expect(await run(words, { GONE_URL: proxy.url, LEASE_SECONDS: '1.5' })).toMatchObject({ code: 75 })
+    expect(await client.round('examples', round)).not.toHaveProperty('completion')
+  })
+
+  it('counts the lease from the request that was answered', async () => {
+    const round = newRound()
+    const proxy = await startTrouble(server.url, ({ verb, count }) =>
+      verb === 'elect' && count < 6 ? 'cut' : 'pass',
+    )
+    // The sixth comes some five seconds after the first.
+    const words = [...PYTHON, 'examples', round, 'echo', 'ran']
+    expect(await run(words, { GONE_URL: proxy.url, LEASE_SECONDS: '4' })).toMatchObject({
+      code: 0,
+      stdout: 'ran\n',
+    })
+    expect(await client.completed('examples', round)).toBeDefined()
+  })
+
+  it('tells a report that is not taken from a lead that is lost', async () => {
+    const round = newRound()
+    const proxy = await startTrouble(server.url, ({ verb }) =>
+      verb === 'complete' ? { status: 401, body: '{"code":"UNAUTHORIZED","retryable":false}' } : 'pass',
+    )
+    expect(await run([...PYTHON, 'examples', round, 'true'], { GONE_URL: proxy.url })).toMatchObject({
+      code: 2,
+    })
+  })
+
+  it('passes on to the command what would end it, and reports how that ended', async () => {
+    const round = newRound()
+    const file = join(folder, round)
+    const script = `echo begun >${file}; exec sleep 600`
+    const [program, ...words] = [...PYTHON, 'examples', round, 'sh', '-c', script]
+    const env = { ...process.env, GONE_URL: server.url }
+    const child = spawn(program, words, { env, stdio: 'ignore' })
+    onTestFinished(() => void child.kill('SIGKILL'))
+    await expect.poll(() => readFile(file, 'utf8').catch(() => '')).toBe('begun\n')
+    const ended = once(child, 'exit')
+    child.kill('SIGTERM')
+    expect(await ended).toEqual([143, null])
+    expect(await client.round('examples', round)).toMatchObject({
+      state: 'failed',
+      completion: { reason: 'exit code 143' },
+    })
   })
 
   it('submits', async () => {
@@ -133,45 +183,11 @@ describe('once.py', () => {
   })
 })
 
-interface Trouble {
-  readonly url: string
-  readonly asked: Record<string, number>
-  readonly tokens: Set<string>
-}
-
-/** A proxy that answers the first call of each kind 500, executes the second and loses its answer. */
-async function startTrouble(isCutOff: (verb: string) => boolean = () => false): Promise<Trouble> {
-  const asked: Record<string, number> = {}
-  const tokens = new Set<string>()
-  const proxy: Server = createServer((incoming, outgoing) => {
-    const verb = incoming.url?.split('/')[3] ?? ''
-    tokens.add(String(incoming.headers['gone-candidate']))
-    const count = (asked[verb] ?? 0) + 1
-    asked[verb] = count
-    incoming.resume()
-    if (isCutOff(verb)) return void incoming.socket.destroy()
-    if (count === 1) return void outgoing.writeHead(500).end()
-    const { method, headers, url } = incoming
-    const passed = request(
-      `${server.url}${url}`,
-      { method, headers: { ...headers, 'content-length': 0 } },
-      (answer) => {
-        if (count === 2) {
-          answer.resume()
-          outgoing.writeHead(503).end()
-          return
-        }
-        outgoing.writeHead(answer.statusCode ?? 0, answer.headers)
-        answer.pipe(outgoing)
-      },
-    )
-    passed.on('error', () => outgoing.destroy())
-    passed.end()
+/** The first call of each kind is answered 500, the second done and its answer lost with the connection, the third cut off. */
+function startEachTrouble() {
+  return startTrouble(server.url, ({ count }) => {
+    if (count === 1) return { status: 500 }
+    if (count === 2) return 'lose'
+    return count === 3 ? 'cut' : 'pass'
   })
-  await new Promise<void>((resolve) => proxy.listen(0, '127.0.0.1', resolve))
-  onTestFinished(() => {
-    proxy.closeAllConnections()
-    proxy.close()
-  })
-  return { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, asked, tokens }
 }

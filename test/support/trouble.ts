@@ -8,12 +8,16 @@ import {
 import type { AddressInfo } from 'node:net'
 import { onTestFinished } from 'vitest'
 
-/** It reaches the server; it does, and the answer is lost; the connection is cut; it is never answered, or not in HTTP; or it is answered so in the server's place. */
+/**
+ * It reaches the server; it does, and the answer is lost; the connection is cut; it is never answered, answered without an end, or not in
+ * HTTP; or it is answered so in the server's place.
+ */
 export type Fate =
   | 'pass'
   | 'lose'
   | 'cut'
   | 'hold'
+  | 'trickle'
   | 'garble'
   | { readonly status: number; readonly headers?: OutgoingHttpHeaders; readonly body?: string }
 
@@ -47,6 +51,7 @@ export async function startTrouble(
     incoming.resume()
     if (fate === 'hold') return
     if (fate === 'cut') return void incoming.socket.destroy()
+    if (fate === 'trickle') return trickle(outgoing)
     if (fate === 'garble') return void incoming.socket.end('what?\r\n\r\n')
     outgoing.writeHead(fate.status, fate.headers).end(fate.body)
   })
@@ -56,6 +61,12 @@ export async function startTrouble(
     proxy.close()
   })
   return { url: `http://127.0.0.1:${(proxy.address() as AddressInfo).port}`, asked, tokens }
+}
+
+function trickle(outgoing: ServerResponse): void {
+  outgoing.writeHead(200, { 'content-type': 'application/json' })
+  const dripping = setInterval(() => outgoing.write(' '), 100)
+  outgoing.once('close', () => clearInterval(dripping))
 }
 
 function passOn(
