@@ -1,8 +1,9 @@
 import type { FastifyRequest } from 'fastify'
-import { instant, ofText, oneOf, type Rule, span, takeText, whole } from '../core/expect.ts'
-import { MAX_REASON, MAX_WAIT_MS } from '../core/rounds/limits.ts'
-import { MAX_DEADLINE_MS, type RoundState } from '../core/rounds/record.ts'
+import { instant, ofText, oneOf, type Rule, takeText, whole } from '../core/expect.ts'
+import { MAX_REASON } from '../core/rounds/limits.ts'
+import type { RoundState } from '../core/rounds/record.ts'
 import { checkIdentifier, isPercentEncoded } from '../core/rounds/round.ts'
+import { DEADLINE, LEASE, REASON, WAIT } from '../core/rounds/round-rules.ts'
 import type { JsonSchema } from '../core/shape.ts'
 import { GoneError } from '../errors.ts'
 
@@ -27,8 +28,6 @@ export const IDENTIFIER: JsonSchema = { type: 'string', minLength: 1, maxLength:
 
 /** Common proxies give up after 60 s without an answer, and then take the server for dead. */
 export const MAX_ANSWER_MS = 50_000
-const MIN_LEASE_MS = 1_000
-const MAX_LEASE_MS = 86_400_000
 const MAX_LIMIT = 1_000
 export const STATES: readonly RoundState[] = ['submitted', 'open', 'led', 'overdue', 'completed', 'failed']
 
@@ -130,19 +129,19 @@ export const fence = parameter(
 export const lease = parameter(
   'How long the leader may be silent before another may take over, 1s to 1d. Without it nobody ever takes over.',
   '30s',
-  span(MIN_LEASE_MS, MAX_LEASE_MS),
+  LEASE,
 )
 
 export const deadline = parameter(
   'How long after the election an unreported round turns red, 1s to 7d.',
   '10m',
-  span(1_000, MAX_DEADLINE_MS),
+  DEADLINE,
 )
 
 const waited = parameter(
   'How long to wait for the lead or the end of the round, up to 60s; answered after 50s at the latest.',
   '25s',
-  span(0, MAX_WAIT_MS),
+  WAIT,
 )
 
 /** A request that has it is not timed. */
@@ -150,12 +149,6 @@ export const wait: Parameter<number> = {
   ...waited,
   parse: (text, name) => Math.min(waited.parse(text, name), MAX_ANSWER_MS),
 }
-
-const REASON = ofText({
-  expected: () => `1 to ${MAX_REASON} characters`,
-  fromText: (text) => (text.length >= 1 && text.length <= MAX_REASON ? text : undefined),
-  schema: { type: 'string', minLength: 1, maxLength: MAX_REASON },
-})
 
 export const reason = parameter(
   `Why the leader gave up, up to ${MAX_REASON} characters.`,

@@ -3,7 +3,9 @@
 import { type ClientOptions, createClient, type GoneClient } from '../client/client.ts'
 import type { AnyWorker, WorkerContext, WorkerHandler } from '../client/define-worker.ts'
 import { type Duration, durationMs } from '../client/duration.ts'
+import { failureOf, resultText } from '../core/rounds/handler-end.ts'
 import { JOB_IDENTITY } from '../core/rounds/job.ts'
+import { MAX_RESULT_BYTES } from '../core/rounds/limits.ts'
 import { parseRoundKey, type RoundId, roundKey } from '../core/rounds/round.ts'
 import { MAX_ATTEMPTS } from '../core/rounds/submission.ts'
 import { GoneError } from '../errors.ts'
@@ -51,11 +53,15 @@ export function createTestGone({ start = START }: { readonly start?: Date | numb
     },
     async work(name, worker) {
       let ran = 0
+      const early: string[] = []
       for (const [key, queue] of submitted) {
-        if (queue !== name || !(await runJob(records, parseRoundKey(key), name, worker))) continue
+        if (queue !== name) continue
+        // Before it runs, so that another call of this leaves it alone meanwhile.
         submitted.delete(key)
-        ran += 1
+        if (await runJob(records, parseRoundKey(key), name, worker)) ran += 1
+        else early.push(key)
       }
+      for (const key of early) submitted.set(key, name)
       return ran
     },
   }
@@ -78,11 +84,12 @@ async function runJob(
   const context = contextOf(id, started.fence)
   try {
     const job = { id: roundKey(id), data: submission.pending?.data ?? null }
-    const result = await handler(job, context)
-    const detail = result === undefined ? '' : JSON.stringify(result)
+    const text = resultText(await handler(job, context))
+    const isKept = new TextEncoder().encode(text).length <= MAX_RESULT_BYTES
+    const detail = isKept ? text : ''
     await records.finish(id, { ...who, fence: started.fence }, { outcome: 'completed', detail })
   } catch (error) {
-    const detail = error instanceof Error ? error.message : String(error)
+    const { reason: detail } = failureOf(error)
     await records.finish(id, { ...who, fence: started.fence }, { outcome: 'failed', detail })
   }
   return true

@@ -32,6 +32,16 @@ async function play(one: GoneClient, two: GoneClient): Promise<unknown[]> {
   await say(one.round('s', '3'))
   await say(one.elect('s', 'a/b'))
   await say(one.elect('s', '4', { lease: 'soon' }))
+  await say(one.elect('s', '4', { lease: '500ms' }))
+  await say(one.elect('s', '4', { lease: '2d' }))
+  await say(one.elect('s', '4', { deadline: '1ms' }))
+  await say(one.elect('s', '4', { wait: '2m' }))
+  await say(one.round('s', '3', { wait: '2m' }))
+  await say(one.complete('s', '4', { result: 'x'.repeat(5_000) }))
+  await say(one.fail('s', '4', { reason: 'x'.repeat(1_001) }))
+  await say(one.fail('s', '4', { reason: '' }))
+  await say(two.submit('s', '3', { worker: 'hello', data: [2] }))
+  await say(two.submit('s', '3', { worker: 'other', data: [1] }))
   await say(one.submit('s', '5', { worker: 'no worker' }))
   await say(one.once('s', '6', ({ fence }) => ({ fence })))
   await say(two.once('s', '6', () => 'again'))
@@ -41,7 +51,7 @@ async function play(one: GoneClient, two: GoneClient): Promise<unknown[]> {
 function plain(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(plain)
   if (typeof value !== 'object' || value === null) return value
-  const without = /At$|^at$|^leader$|^by$|^link$|^detail$|^warning$|^isConflict$|^deadline/
+  const without = /At$|^at$|^leader$|^by$|^link$|^detail$|^warning$|^deadline/
   return Object.fromEntries(
     Object.entries(value)
       .filter(([name]) => !without.test(name))
@@ -112,6 +122,43 @@ describe('the gone in memory', () => {
       ['mail~2', { to: 'nobody' }, 2, 'mail'],
       ['mail~3', { to: 'bo' }, 3, 'mail'],
     ])
+  })
+
+  it('has whoever stands by lead once the clock says so, or nobody where they have gone', async () => {
+    const gone = createTestGone()
+    const [one, two, three] = [gone.client(), gone.client(), gone.client()]
+    await one.elect('s', '1', { lease: '30s' })
+    const leaving = new AbortController()
+    const left = two.elect('s', '1', { lease: '30s', wait: '50s', signal: leaving.signal })
+    const standing = three.elect('s', '1', { lease: '30s', wait: '50s' })
+    const ending = two.round('s', '1', { wait: '50s', signal: leaving.signal })
+    leaving.abort(new Error('enough'))
+    await expect(left).rejects.toThrow('enough')
+    await expect(ending).rejects.toThrow('enough')
+    gone.advance('31s')
+    expect(await standing).toMatchObject({ leads: true, fence: 2 })
+    const told = two.elect('s', '1', { wait: '50s' })
+    await three.complete('s', '1')
+    expect(await told).toMatchObject({ leads: false, state: 'completed' })
+  })
+
+  it('runs a job once, also where two look for it at once, and keeps of its result what a server does', async () => {
+    const gone = createTestGone()
+    const client = gone.client()
+    await client.submit('mail', '1', { worker: 'mailer' })
+    await client.submit('mail', '2', { worker: 'mailer', delay: '1h' })
+    const worker = defineWorker(async () => 'x'.repeat(5_000))
+    const ran = await Promise.all([gone.work('mailer', worker), gone.work('mailer', worker)])
+    expect(ran.toSorted()).toEqual([0, 1])
+    const ended = await client.wait('mail', '1')
+    expect(ended).toMatchObject({ state: 'completed' })
+    expect(ended?.completion).not.toHaveProperty('result')
+    await client.submit('mail', '3', { worker: 'mailer' })
+    const nothing = defineWorker(async () => Number.NaN)
+    expect(await gone.work('mailer', nothing)).toBe(1)
+    expect((await client.wait('mail', '3'))?.completion?.reason).toMatch(/its result is not JSON/)
+    gone.advance('61m')
+    expect(await gone.work('mailer', worker)).toBe(1)
   })
 
   it('says what it has not', async () => {

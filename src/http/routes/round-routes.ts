@@ -2,6 +2,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import { MAX_RESULT_BYTES } from '../../core/rounds/limits.ts'
 import { isVacant, type Outcome, type RoundRecord, type Terms } from '../../core/rounds/record.ts'
 import { formatRound, type RoundId } from '../../core/rounds/round.ts'
+import { keptResult } from '../../core/rounds/round-rules.ts'
 import { about, anything, objectOf, optional, truth } from '../../core/shape.ts'
 import { GoneError } from '../../errors.ts'
 import type { RollCall } from '../../service/alerts/roll-call.ts'
@@ -210,21 +211,11 @@ function completeEndpoint(parts: RoundRoutesParts): Endpoint {
     summary: 'I did the job.',
     id: roundOf,
     query: { candidate, fence },
-    body: bodyOf(RESULT, ({ result }) => resultText(result)),
+    body: bodyOf(RESULT, ({ result }) => keptResult(result)),
     replies: { 200: withRound('Recorded, now or by your earlier call.') },
     errors: ['STORE_UNAVAILABLE', 'COMPLETION_REFUSED'],
     handler: (asked, reply) => report(parts, asked, reply, { outcome: 'completed', detail: asked.body }),
   })
-}
-
-function resultText(result: unknown): string {
-  const detail = result === undefined ? '' : JSON.stringify(result)
-  const bytes = Buffer.byteLength(detail)
-  if (bytes <= MAX_RESULT_BYTES) return detail
-  throw new GoneError(
-    'INVALID_BODY',
-    `result: expected at most ${MAX_RESULT_BYTES} bytes of JSON, got ${bytes}`,
-  )
 }
 
 const FAILURE = objectOf<{ reason?: string; final?: boolean }>('FailBody', {
