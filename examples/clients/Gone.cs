@@ -68,6 +68,8 @@ public sealed class Gone
     {
         internal int Status;
         internal Dictionary<string, object> Json;
+        /// <summary>When the request was sent that got it: a lease runs from then on, or from later.</summary>
+        internal Clock Sent;
     }
 
     /// <summary>What is refused with one of these is refused for good, because another leads or has reported. Anything else says nothing of that.</summary>
@@ -92,8 +94,17 @@ public sealed class Gone
     /// <summary>The fence if this token leads, else null. The same token is the same candidate.</summary>
     public async Task<long?> Elect(string system, string round, string token, TimeSpan? lease = null)
     {
+        return FenceIn(await AskToLead(system, round, token, lease).ConfigureAwait(false));
+    }
+
+    private Task<Reply> AskToLead(string system, string round, string token, TimeSpan? lease)
+    {
         string query = lease == null ? "" : "lease=" + Millis(lease.Value);
-        Reply reply = await Call("POST", Path("elect", system, round), query, "Gone-Candidate", token, null, Usual, patience).ConfigureAwait(false);
+        return Call("POST", Path("elect", system, round), query, "Gone-Candidate", token, null, Usual, patience);
+    }
+
+    private static long? FenceIn(Reply reply)
+    {
         return reply.Status == 202 ? (long?)reply.Json["fence"] : null;
     }
 
@@ -122,10 +133,10 @@ public sealed class Gone
     /// <summary>Runs the work if elected, renews meanwhile and reports how it ended. True if it ran, false if another has the round.</summary>
     public async Task<bool> Once(string system, string round, TimeSpan lease, Func<Lead, Task> work)
     {
-        Clock asked = Clock.Now;
-        long? fence = await Elect(system, round, NewToken(), lease).ConfigureAwait(false);
+        Reply reply = await AskToLead(system, round, NewToken(), lease).ConfigureAwait(false);
+        long? fence = FenceIn(reply);
         if (fence == null) return false;
-        await Run(system, round, fence.Value, asked, lease, async lead =>
+        await Run(system, round, fence.Value, reply.Sent, lease, async lead =>
         {
             await work(lead).ConfigureAwait(false);
             return null;
@@ -146,9 +157,9 @@ public sealed class Gone
         Clock until = Clock.Now + within;
         while (true)
         {
-            TimeSpan left = until - Clock.Now;
-            string query = "wait=" + Millis(Shorter(left, TimeSpan.FromSeconds(45)));
-            Reply found = await Call("GET", Path("rounds", system, round), query, null, null, null, TimeSpan.FromSeconds(60), patience).ConfigureAwait(false);
+            TimeSpan wait = Shorter(until - Clock.Now, TimeSpan.FromSeconds(45));
+            string query = "wait=" + Millis(wait);
+            Reply found = await Call("GET", Path("rounds", system, round), query, null, null, null, wait + Usual, wait + patience).ConfigureAwait(false);
             if (found.Json.ContainsKey("completion")) return found.Json;
             if (Clock.Now - until >= TimeSpan.Zero) return null;
             await Task.Delay(200).ConfigureAwait(false);
@@ -163,9 +174,9 @@ public sealed class Gone
             bool isToPause = false;
             try
             {
-                Clock asked = Clock.Now;
+                TimeSpan wait = TimeSpan.FromSeconds(2);
                 string path = "/api/v1/take/" + Uri.EscapeDataString(worker), query = "wait=2s&lease=" + Millis(lease);
-                Reply taken = await Call("POST", path, query, "Gone-Candidate", NewToken(), null, TimeSpan.FromSeconds(10), patience).ConfigureAwait(false);
+                Reply taken = await Call("POST", path, query, "Gone-Candidate", NewToken(), null, wait + Usual, wait + patience).ConfigureAwait(false);
                 if (taken.Status == 204) continue;
                 var job = new Job
                 {
@@ -174,7 +185,7 @@ public sealed class Gone
                     Data = taken.Json["data"],
                     Attempt = (int)(long)taken.Json["attempt"],
                 };
-                await Run(job.System, job.Round, (long)taken.Json["fence"], asked, lease, lead =>
+                await Run(job.System, job.Round, (long)taken.Json["fence"], taken.Sent, lease, lead =>
                 {
                     job.Lead = lead;
                     return handler(job);
@@ -197,39 +208,39 @@ public sealed class Gone
 
     private async Task Run(string system, string round, long fence, Clock asked, TimeSpan lease, Func<Lead, Task<object>> work)
     {
-        using (var lost = new CancellationTokenSource())
-        using (var done = new CancellationTokenSource())
+        // Neither is disposed of: a renewal may be under way when the work has ended, and is not waited for.
+        var lost = new CancellationTokenSource();
+        var done = new CancellationTokenSource();
+        // On another thread, because work may well hold this one.
+        _ = Task.Run(() => Keep(system, round, fence, asked, lease, lost, done.Token));
+        object result = null;
+        Exception failure = null;
+        try
         {
-            // On another thread, because work may well hold this one.
-            Task renewing = Task.Run(() => Keep(system, round, fence, asked, lease, lost, done.Token));
-            object result = null;
-            Exception failure = null;
+            result = await work(new Lead(fence, lost.Token)).ConfigureAwait(false);
+            Json.Write(result); // what has no JSON is a failure of the work
+        }
+        catch (Exception error)
+        {
+            failure = error;
+        }
+        bool isLost = lost.IsCancellationRequested;
+        done.Cancel();
+        lost.CancelAfter(Timeout.InfiniteTimeSpan);
+        if (isLost) throw new LeadLost(system + " " + round + ": the lead under fence " + fence + " is lost");
+        if (failure != null)
+        {
             try
             {
-                result = await work(new Lead(fence, lost.Token)).ConfigureAwait(false);
-                Json.Write(result); // what has no JSON is a failure of the work
+                await Fail(system, round, fence, failure.Message).ConfigureAwait(false);
             }
-            catch (Exception error)
+            catch (Exception untold) when (untold is Unanswered || untold is Refused)
             {
-                failure = error;
+                // The lease or the deadline ends the round; what the work threw says more.
             }
-            done.Cancel();
-            await renewing.ConfigureAwait(false);
-            if (lost.IsCancellationRequested) throw new LeadLost(system + " " + round + ": the lead under fence " + fence + " is lost");
-            if (failure != null)
-            {
-                try
-                {
-                    await Fail(system, round, fence, failure.Message).ConfigureAwait(false);
-                }
-                catch (Exception untold) when (untold is Unanswered || untold is Refused)
-                {
-                    // The lease or the deadline ends the round; what the work threw says more.
-                }
-                ExceptionDispatchInfo.Capture(failure).Throw();
-            }
-            if (!await IsCompleted(system, round, fence, result).ConfigureAwait(false)) throw new LeadLost(system + " " + round + ": another has reported");
+            ExceptionDispatchInfo.Capture(failure).Throw();
         }
+        if (!await IsCompleted(system, round, fence, result).ConfigureAwait(false)) throw new LeadLost(system + " " + round + ": another has reported");
     }
 
     private async Task<bool> IsCompleted(string system, string round, long fence, object result)
@@ -246,36 +257,33 @@ public sealed class Gone
         return await Complete(system, round, fence).ConfigureAwait(false);
     }
 
-    /// <summary>Renews every third of the lease. Gives up before it can have run out: measured from before the request.</summary>
+    /// <summary>
+    /// Renews every third of the lease. A timer beside that gives up before the lease can have run out, however long a renewal takes: measured from
+    /// before the request.
+    /// </summary>
     private async Task Keep(string system, string round, long fence, Clock asked, TimeSpan lease, CancellationTokenSource lost, CancellationToken done)
     {
-        TimeSpan sure = Part(lease, 0.9), third = Part(lease, 1.0 / 3), pause = third;
-        Clock heldUntil = asked + sure;
-        while (!await IsDone(Shorter(pause, heldUntil - Clock.Now), done).ConfigureAwait(false))
+        TimeSpan sure = Part(lease, 0.9), third = Part(lease, 1.0 / 3);
+        lost.CancelAfter(Shorter(asked + sure - Clock.Now, lease));
+        Clock next = asked + third;
+        while (!await IsDone(Shorter(next - Clock.Now, lease), done).ConfigureAwait(false) && !lost.IsCancellationRequested)
         {
             Clock sent = Clock.Now;
-            TimeSpan left = heldUntil - sent;
-            if (left <= TimeSpan.Zero)
-            {
-                lost.Cancel();
-                return;
-            }
             try
             {
-                if (await IsTaken("renew", system, round, fence, null, Shorter(left, third), TimeSpan.Zero).ConfigureAwait(false))
+                bool isHeld = await IsTaken("renew", system, round, fence, null, third, TimeSpan.Zero).ConfigureAwait(false);
+                if (done.IsCancellationRequested) return;
+                if (!isHeld)
                 {
-                    heldUntil = sent + sure;
-                    pause = third;
-                }
-                else
-                {
-                    if (!done.IsCancellationRequested) lost.Cancel();
+                    lost.Cancel();
                     return;
                 }
+                lost.CancelAfter(Shorter(sent + sure - Clock.Now, lease));
+                next = sent + third;
             }
             catch (Exception untold) when (untold is Unanswered || untold is Refused)
             {
-                pause = Part(lease, 0.1);
+                next = Clock.Now + Part(lease, 0.1);
             }
         }
     }
@@ -327,6 +335,7 @@ public sealed class Gone
 
     private async Task<Reply> Attempt(string method, string path, string query, string header, string value, object body, TimeSpan timeout)
     {
+        Clock sent = Clock.Now;
         using (var request = new HttpRequestMessage(new HttpMethod(method), url + path + (query == "" ? "" : "?" + query)))
         using (var late = new CancellationTokenSource(timeout))
         {
@@ -354,7 +363,7 @@ public sealed class Gone
                 throw new Unanswered((error.InnerException ?? error).Message);
             }
             Dictionary<string, object> json = Json.Members(text);
-            if (status < 300) return new Reply { Status = status, Json = json };
+            if (status < 300) return new Reply { Status = status, Json = json, Sent = sent };
             string detail = json.TryGetValue("detail", out object said) ? said as string : "HTTP " + status;
             bool isLater = status >= 500 || status == 408 || status == 429;
             bool isRetryable = json.TryGetValue("retryable", out object again) ? Equals(again, true) : isLater;
@@ -623,8 +632,8 @@ public static class GoneProgram
                 completion.TryGetValue("result", out object result);
                 Console.WriteLine(ended["state"] + " " + Gone.Json.Write(result));
                 return 0;
-            case "work": // WORKER: doubles numbers and texts until it is told to end
-                await Double(gone, words[1]);
+            case "work": // WORKER [LEASE SECONDS]: doubles numbers and texts until it is told to end
+                await Double(gone, words[1], Seconds(words.Length > 2 ? words[2] : "30"), Seconds(words.Length > 3 ? words[3] : "0"));
                 return 0;
             default:
                 Console.Error.WriteLine("usage: Gone.exe elect|renew|complete|once|submit|work ...");
@@ -632,7 +641,7 @@ public static class GoneProgram
         }
     }
 
-    private static async Task Double(Gone gone, string worker)
+    private static async Task Double(Gone gone, string worker, TimeSpan lease, TimeSpan takes)
     {
         // Neither is disposed of: the process is told of its exit after this.
         var stopping = new CancellationTokenSource();
@@ -648,10 +657,10 @@ public static class GoneProgram
             press.Cancel = true;
             stopping.Cancel();
         };
-        await gone.Work(worker, TimeSpan.FromSeconds(30), stopping.Token, job =>
+        await gone.Work(worker, lease, stopping.Token, async job =>
         {
-            object result = new Dictionary<string, object> { { "doubled", Twice(job.Data) }, { "fence", job.Lead.Fence } };
-            return Task.FromResult(result);
+            await Task.Delay(takes, job.Lead.Lost);
+            return new Dictionary<string, object> { { "doubled", Twice(job.Data) }, { "fence", job.Lead.Fence } };
         });
         ended.Set();
     }

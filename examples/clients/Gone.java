@@ -15,8 +15,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.stream.Collectors;
 
@@ -59,6 +63,7 @@ public final class Gone {
         private final long fence;
         private final Thread working = Thread.currentThread();
         private volatile boolean isLost;
+        private boolean hasEnded;
 
         Lead(long fence) {
             this.fence = fence;
@@ -73,9 +78,16 @@ public final class Gone {
         }
 
         /** Also wakes the work where it waits. */
-        void lose() {
+        synchronized void lose() {
+            if (hasEnded) return;
             isLost = true;
             working.interrupt();
+        }
+
+        /** What comes after the work is not woken. */
+        synchronized void end() {
+            hasEnded = true;
+            if (isLost) Thread.interrupted();
         }
     }
 
@@ -92,7 +104,8 @@ public final class Gone {
         Object run(Job job) throws Exception;
     }
 
-    private record Reply(int status, Map<String, Object> json) {}
+    /** And when the request was sent that got it: a lease runs from then on, or from later. */
+    private record Reply(int status, Map<String, Object> json, long sentAt) {}
 
     /** What is refused with one of these is refused for good, because another leads or has reported. Anything else says nothing of that. */
     private static final Set<String> LOST = Set.of("COMPLETION_REFUSED", "SUPERSEDED", "ROUND_FINISHED", "NOT_LED");
@@ -118,8 +131,15 @@ public final class Gone {
 
     /** The fence if this token leads, else null. The same token is the same candidate. */
     public Long elect(String system, String round, String token, Duration lease) throws IOException, InterruptedException {
+        return fenceIn(askToLead(system, round, token, lease));
+    }
+
+    private Reply askToLead(String system, String round, String token, Duration lease) throws IOException, InterruptedException {
         String query = lease == null ? "" : "lease=" + lease.toMillis() + "ms";
-        Reply reply = call("POST", path("elect", system, round), query, Map.of("Gone-Candidate", token), null, TIMEOUT, patience);
+        return call("POST", path("elect", system, round), query, Map.of("Gone-Candidate", token), null, TIMEOUT, patience);
+    }
+
+    private static Long fenceIn(Reply reply) {
         return reply.status == 202 ? (Long) reply.json.get("fence") : null;
     }
 
@@ -143,10 +163,10 @@ public final class Gone {
 
     /** Runs the work if elected, renews meanwhile and reports how it ended. True if it ran, false if another has the round. */
     public boolean once(String system, String round, Duration lease, Work work) throws Exception {
-        long askedAt = System.nanoTime();
-        Long fence = elect(system, round, token(), lease);
+        Reply reply = askToLead(system, round, token(), lease);
+        Long fence = fenceIn(reply);
         if (fence == null) return false;
-        run(system, round, new Lead(fence), askedAt, lease, lead -> {
+        run(system, round, new Lead(fence), reply.sentAt, lease, lead -> {
             work.run(lead);
             return null;
         });
@@ -166,10 +186,10 @@ public final class Gone {
     public Map<String, Object> await(String system, String round, Duration within) throws IOException, InterruptedException {
         long until = System.nanoTime() + within.toNanos();
         while (true) {
-            long waitMs = Math.max(0, Math.min(45_000, (until - System.nanoTime()) / 1_000_000));
-            Duration timeout = Duration.ofSeconds(60);
-            String query = "wait=" + waitMs + "ms";
-            Map<String, Object> found = call("GET", path("rounds", system, round), query, Map.of(), null, timeout, patience).json;
+            Duration wait = Duration.ofMillis(Math.max(0, Math.min(45_000, (until - System.nanoTime()) / 1_000_000)));
+            String query = "wait=" + wait.toMillis() + "ms";
+            Map<String, Object> found = call("GET", path("rounds", system, round), query, Map.of(), null, wait.plus(TIMEOUT),
+                    wait.plus(patience)).json;
             if (found.get("completion") != null) return found;
             if (System.nanoTime() >= until) return null;
             Thread.sleep(200);
@@ -180,21 +200,21 @@ public final class Gone {
     public void work(String worker, Duration lease, BooleanSupplier isStopping, Handler handler) throws InterruptedException {
         while (!isStopping.getAsBoolean()) {
             try {
-                long askedAt = System.nanoTime();
+                Duration wait = Duration.ofSeconds(2);
                 String query = "wait=2s&lease=" + lease.toMillis() + "ms";
                 Reply taken = call("POST", "/api/v1/take/" + escape(worker), query, Map.of("Gone-Candidate", token()), null,
-                        Duration.ofSeconds(10), patience);
+                        wait.plus(TIMEOUT), wait.plus(patience));
                 if (taken.status == 204) continue;
                 Map<String, Object> json = taken.json;
                 String system = (String) json.get("system"), round = (String) json.get("round");
                 int attempt = ((Long) json.get("attempt")).intValue();
-                run(system, round, new Lead((Long) json.get("fence")), askedAt, lease,
+                run(system, round, new Lead((Long) json.get("fence")), taken.sentAt, lease,
                         lead -> handler.run(new Job(system, round, json.get("data"), attempt, lead)));
             } catch (InterruptedException stop) {
                 throw stop;
-            } catch (Exception error) {
+            } catch (Throwable error) {
                 System.err.println(worker + ": " + error.getMessage());
-                if (error instanceof Unanswered) Thread.sleep(500);
+                if (error instanceof Unanswered || error instanceof Refused) Thread.sleep(500);
             }
         }
     }
@@ -222,8 +242,8 @@ public final class Gone {
             failure = error;
         } finally {
             done.countDown();
+            lead.end();
         }
-        while (renewing.isAlive()) joinWhatever(renewing, lead);
         if (lead.isLost) throw new LeadLost(system + " " + round + ": the lead under fence " + lead.fence + " is lost");
         if (failure != null) {
             try {
@@ -249,21 +269,11 @@ public final class Gone {
         }
     }
 
-    private static void joinWhatever(Thread renewing, Lead lead) throws InterruptedException {
-        try {
-            renewing.join();
-        } catch (InterruptedException interrupted) {
-            // The renewing thread's own word that the lead is lost; anybody else's is passed on.
-            if (!lead.isLost) throw interrupted;
-        }
-        if (lead.isLost) Thread.interrupted();
-    }
-
     /** Renews every third of the lease. Gives up before it can have run out: measured from before the request. */
     private void keep(String system, String round, Lead lead, long askedAt, long leaseNs, CountDownLatch done) {
-        long heldUntil = askedAt + leaseNs * 9 / 10, pause = leaseNs / 3;
+        long heldUntil = askedAt + leaseNs * 9 / 10, nextAt = askedAt + leaseNs / 3;
         try {
-            while (!done.await(Math.max(1, Math.min(pause, heldUntil - System.nanoTime())), TimeUnit.NANOSECONDS)) {
+            while (!done.await(Math.min(nextAt, heldUntil) - System.nanoTime(), TimeUnit.NANOSECONDS)) {
                 long sentAt = System.nanoTime();
                 if (sentAt >= heldUntil) {
                     lead.lose();
@@ -273,13 +283,13 @@ public final class Gone {
                 try {
                     if (isTaken("renew", system, round, lead.fence, null, timeout, Duration.ZERO)) {
                         heldUntil = sentAt + leaseNs * 9 / 10;
-                        pause = leaseNs / 3;
+                        nextAt = sentAt + leaseNs / 3;
                     } else {
-                        if (done.getCount() > 0) lead.lose();
+                        lead.lose();
                         return;
                     }
                 } catch (IOException unanswered) {
-                    pause = leaseNs / 10;
+                    nextAt = System.nanoTime() + leaseNs / 10;
                 }
             }
         } catch (InterruptedException end) {
@@ -315,19 +325,26 @@ public final class Gone {
     private Reply attempt(String method, String path, String query, Map<String, String> headers, Object body, Duration timeout)
             throws IOException, InterruptedException {
         URI uri = URI.create(url + path + (query.isEmpty() ? "" : "?" + query));
-        HttpRequest.Builder request = HttpRequest.newBuilder(uri).timeout(timeout).header("Accept", "application/json");
+        HttpRequest.Builder request = HttpRequest.newBuilder(uri).header("Accept", "application/json");
         headers.forEach(request::header);
         if (key != null) request.header("Authorization", "Bearer " + key);
         if (body != null) request.header("Content-Type", "application/json");
         request.method(method, body == null ? BodyPublishers.noBody() : BodyPublishers.ofString(Json.write(body)));
+        long sentAt = System.nanoTime();
+        // Its own timeout ends with the headers; this one is of the whole.
+        CompletableFuture<HttpResponse<String>> sent = http.sendAsync(request.build(), BodyHandlers.ofString(StandardCharsets.UTF_8));
         HttpResponse<String> reply;
         try {
-            reply = http.send(request.build(), BodyHandlers.ofString(StandardCharsets.UTF_8));
-        } catch (IOException error) {
-            throw new Unanswered(String.valueOf(error.getMessage()));
+            reply = sent.get(timeout.toNanos(), TimeUnit.NANOSECONDS);
+        } catch (ExecutionException error) {
+            throw new Unanswered(String.valueOf(error.getCause().getMessage()));
+        } catch (TimeoutException late) {
+            throw new Unanswered("no answer within " + timeout.toMillis() + "ms");
+        } finally {
+            sent.cancel(true);
         }
         Map<String, Object> json = Json.object(reply.body());
-        if (reply.statusCode() < 300) return new Reply(reply.statusCode(), json);
+        if (reply.statusCode() < 300) return new Reply(reply.statusCode(), json, sentAt);
         String detail = String.valueOf(json.getOrDefault("detail", "HTTP " + reply.statusCode()));
         boolean isLater = reply.statusCode() >= 500 || reply.statusCode() == 408 || reply.statusCode() == 429;
         if (Boolean.TRUE.equals(json.getOrDefault("retryable", isLater))) throw new Unanswered(detail);
@@ -481,7 +498,7 @@ public final class Gone {
                 System.out.println(ended.get("state") + " " + Json.write(result));
                 break;
             }
-            case "work": { // WORKER: doubles numbers and texts until it is told to end
+            case "work": { // WORKER [LEASE SECONDS]: doubles numbers and texts until it is told to end
                 CountDownLatch stopping = new CountDownLatch(1), ended = new CountDownLatch(1);
                 Runtime.getRuntime().addShutdownHook(new Thread(() -> {
                     stopping.countDown();
@@ -491,8 +508,12 @@ public final class Gone {
                         Thread.currentThread().interrupt();
                     }
                 }));
-                gone.work(words[1], Duration.ofSeconds(30), () -> stopping.getCount() == 0,
-                        job -> Map.of("doubled", twice(job.data()), "fence", job.lead().fence()));
+                Duration lease = seconds(words.length > 2 ? words[2] : "30"), takes = seconds(words.length > 3 ? words[3] : "0");
+                gone.work(words[1], lease, () -> stopping.getCount() == 0, job -> {
+                    long until = System.nanoTime() + takes.toNanos();
+                    while (System.nanoTime() < until && !job.lead().isLost()) LockSupport.parkNanos(until - System.nanoTime());
+                    return Map.of("doubled", twice(job.data()), "fence", job.lead().fence());
+                });
                 ended.countDown();
                 break;
             }

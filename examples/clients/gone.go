@@ -95,13 +95,18 @@ func Token() string {
 
 // Elect asks for the lead: the fence, and whether this token leads. The same token is the same candidate.
 func (g *Gone) Elect(ctx context.Context, system, round, token string, lease time.Duration) (int64, bool, error) {
+	fence, answer, err := g.elect(ctx, system, round, token, lease)
+	return fence, answer.status == http.StatusAccepted, err
+}
+
+func (g *Gone) elect(ctx context.Context, system, round, token string, lease time.Duration) (int64, answered, error) {
 	query := url.Values{}
 	if lease > 0 {
 		query.Set("lease", millis(lease))
 	}
 	var led Round
-	status, err := g.ask(ctx, call{verb: "elect", system: system, round: round, token: token, query: query}, &led)
-	return led.Fence, status == http.StatusAccepted, err
+	answer, err := g.ask(ctx, call{verb: "elect", system: system, round: round, token: token, query: query}, &led)
+	return led.Fence, answer, err
 }
 
 // Renew is a leader's sign of life. ErrLeadLost says: stop.
@@ -136,12 +141,11 @@ func (g *Gone) Fail(ctx context.Context, system, round string, fence int64, reas
 // Once runs the work if elected, renews meanwhile and reports how it ended. True if it ran, false if another has the round. The work's
 // context ends when it must stop; its fence is to be shown where the effect lands.
 func (g *Gone) Once(ctx context.Context, system, round string, lease time.Duration, work func(context.Context, int64) error) (bool, error) {
-	askedAt := time.Now()
-	fence, leads, err := g.Elect(ctx, system, round, Token(), lease)
-	if err != nil || !leads {
+	fence, answer, err := g.elect(ctx, system, round, Token(), lease)
+	if err != nil || answer.status != http.StatusAccepted {
 		return false, err
 	}
-	return true, g.run(ctx, Job{System: system, Round: round, Fence: fence}, askedAt, lease, func(ctx context.Context) (any, error) {
+	return true, g.run(ctx, Job{System: system, Round: round, Fence: fence}, answer.sentAt, lease, func(ctx context.Context) (any, error) {
 		return nil, work(ctx, fence)
 	})
 }
@@ -161,8 +165,7 @@ func (g *Gone) Submit(ctx context.Context, system, round, worker string, data an
 func (g *Gone) Wait(ctx context.Context, system, round string) (Round, error) {
 	for {
 		var found Round
-		query := url.Values{"wait": {"45s"}}
-		_, err := g.ask(ctx, call{verb: "rounds", method: "GET", system: system, round: round, query: query, timeout: time.Minute}, &found)
+		_, err := g.ask(ctx, call{verb: "rounds", method: "GET", system: system, round: round, wait: 45 * time.Second}, &found)
 		if err != nil || found.Completion != nil {
 			return found, err
 		}
@@ -173,14 +176,13 @@ func (g *Gone) Wait(ctx context.Context, system, round string) (Round, error) {
 // Work runs jobs of this worker, one after another, until the context ends; a job that runs then is run to its end.
 func (g *Gone) Work(ctx context.Context, worker string, lease time.Duration, handler func(context.Context, Job) (any, error)) {
 	for ctx.Err() == nil {
-		askedAt := time.Now()
 		var job Job
-		query := url.Values{"lease": {millis(lease)}, "wait": {"2s"}}
+		query := url.Values{"lease": {millis(lease)}}
 		path := "/api/v1/take/" + url.PathEscape(worker)
 		// Not ended by the context: what was taken is to be run.
-		status, err := g.ask(context.Background(), call{path: path, token: Token(), query: query, timeout: 10 * time.Second}, &job)
-		if err == nil && status == http.StatusOK {
-			err = g.run(context.Background(), job, askedAt, lease, func(ctx context.Context) (any, error) { return handler(ctx, job) })
+		answer, err := g.ask(context.Background(), call{path: path, token: Token(), query: query, wait: 2 * time.Second}, &job)
+		if err == nil && answer.status == http.StatusOK {
+			err = g.run(context.Background(), job, answer.sentAt, lease, func(ctx context.Context) (any, error) { return handler(ctx, job) })
 		}
 		if err != nil {
 			fmt.Fprintln(os.Stderr, worker+":", err)
@@ -192,8 +194,11 @@ func (g *Gone) Work(ctx context.Context, worker string, lease time.Duration, han
 func (g *Gone) run(ctx context.Context, job Job, askedAt time.Time, lease time.Duration, work func(context.Context) (any, error)) error {
 	working, stop := context.WithCancel(ctx)
 	defer stop()
+	// The work may go on for a while where the caller's context ends, and is led until it has ended.
+	ended, end := context.WithCancel(context.Background())
+	defer end()
 	renewed := make(chan bool, 1)
-	go func() { renewed <- g.keep(working, job, askedAt, lease, stop) }()
+	go func() { renewed <- g.keep(ended, job, askedAt, lease, stop) }()
 	defer func() {
 		if thrown := recover(); thrown != nil {
 			_ = g.Fail(context.Background(), job.System, job.Round, job.Fence, fmt.Sprint("panic: ", thrown))
@@ -205,7 +210,7 @@ func (g *Gone) run(ctx context.Context, job Job, askedAt time.Time, lease time.D
 		// What has no JSON is a failure of the work.
 		_, failure = json.Marshal(result)
 	}
-	stop()
+	end()
 	if isLost := <-renewed; isLost {
 		return fmt.Errorf("%s %s: %w", job.System, job.Round, ErrLeadLost)
 	}
@@ -226,13 +231,13 @@ func (g *Gone) run(ctx context.Context, job Job, askedAt time.Time, lease time.D
 
 // keep renews every third of the lease until the work has ended; true if the lead is lost. Gives up before the lease can have run
 // out: measured from before the request.
-func (g *Gone) keep(ctx context.Context, job Job, askedAt time.Time, lease time.Duration, stop func()) bool {
-	heldUntil, next := askedAt.Add(lease*9/10), lease/3
+func (g *Gone) keep(ended context.Context, job Job, askedAt time.Time, lease time.Duration, stop func()) bool {
+	heldUntil, next := askedAt.Add(lease*9/10), time.Until(askedAt.Add(lease/3))
 	for {
 		if left := time.Until(heldUntil); next > left {
 			next = left
 		}
-		if pause(ctx, next); ctx.Err() != nil {
+		if pause(ended, next); ended.Err() != nil {
 			return false
 		}
 		sentAt := time.Now()
@@ -245,12 +250,12 @@ func (g *Gone) keep(ctx context.Context, job Job, askedAt time.Time, lease time.
 			left = lease / 3
 		}
 		asked := call{verb: "renew", system: job.System, round: job.Round, fence: job.Fence, timeout: left, isOnce: true}
-		_, err := g.ask(context.Background(), asked, nil)
+		_, err := g.ask(ended, asked, nil)
 		switch {
 		case err == nil:
-			heldUntil, next = sentAt.Add(lease*9/10), lease/3
+			heldUntil, next = sentAt.Add(lease*9/10), time.Until(sentAt.Add(lease/3))
 		case errors.Is(err, ErrLeadLost):
-			isLost := ctx.Err() == nil
+			isLost := ended.Err() == nil
 			stop()
 			return isLost
 		default:
@@ -267,18 +272,25 @@ type call struct {
 	fence                                    int64
 	query                                    url.Values
 	body                                     any
-	timeout                                  time.Duration
+	timeout, wait                            time.Duration
 	isOnce                                   bool
 }
 
+// answered tells of the request that got the answer; a lease runs from then on, or from later.
+type answered struct {
+	status int
+	sentAt time.Time
+}
+
 // ask makes one call, and makes it again with the same token while it is not answered.
-func (g *Gone) ask(ctx context.Context, asked call, answer any) (int, error) {
-	giveUpAt, wait := time.Now().Add(g.Patience), 200*time.Millisecond
+func (g *Gone) ask(ctx context.Context, asked call, answer any) (answered, error) {
+	giveUpAt, wait := time.Now().Add(g.Patience+asked.wait), 200*time.Millisecond
 	for {
+		sentAt := time.Now()
 		status, err := g.try(ctx, asked, answer)
 		var unanswered *Unanswered
 		if !errors.As(err, &unanswered) || asked.isOnce || time.Now().Add(wait).After(giveUpAt) || ctx.Err() != nil {
-			return status, err
+			return answered{status, sentAt}, err
 		}
 		pause(ctx, wait)
 		if wait *= 2; wait > 2*time.Second {
@@ -293,7 +305,7 @@ func (g *Gone) try(ctx context.Context, asked call, answer any) (int, error) {
 		return 0, err
 	}
 	if asked.timeout == 0 {
-		asked.timeout = 5 * time.Second
+		asked.timeout = asked.wait + 5*time.Second
 	}
 	within, done := context.WithTimeout(ctx, asked.timeout)
 	defer done()
@@ -336,6 +348,13 @@ func (g *Gone) request(asked call) (*http.Request, error) {
 	if method == "" {
 		method = http.MethodPost
 	}
+	query := url.Values{}
+	for name, values := range asked.query {
+		query[name] = values
+	}
+	if asked.wait > 0 {
+		query.Set("wait", millis(asked.wait))
+	}
 	var body io.Reader
 	if asked.body != nil {
 		text, err := json.Marshal(asked.body)
@@ -344,7 +363,7 @@ func (g *Gone) request(asked call) (*http.Request, error) {
 		}
 		body = bytes.NewReader(text)
 	}
-	request, err := http.NewRequest(method, g.URL+path+"?"+asked.query.Encode(), body)
+	request, err := http.NewRequest(method, g.URL+path+"?"+query.Encode(), body)
 	if err != nil {
 		return nil, err
 	}
@@ -423,8 +442,13 @@ func play(ctx context.Context, gone *Gone, verb string, words []string) error {
 			return err
 		}
 		return say(nil, ended.State+" "+string(ended.Completion.Result))
-	case "work": // WORKER: doubles numbers and texts until it is told to end
-		gone.Work(ctx, words[0], 30*time.Second, func(_ context.Context, job Job) (any, error) {
+	case "work": // WORKER [LEASE SECONDS]: doubles numbers and texts until it is told to end
+		lease := seconds(words[1])
+		if lease == 0 {
+			lease = 30 * time.Second
+		}
+		gone.Work(ctx, words[0], lease, func(ctx context.Context, job Job) (any, error) {
+			pause(ctx, seconds(words[2]))
 			doubled, err := double(job.Data)
 			return map[string]any{"doubled": doubled, "fence": job.Fence}, err
 		})

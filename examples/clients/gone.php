@@ -65,7 +65,8 @@ class Lead
         }
         $sentAt = Gone::now();
         try {
-            $isHeld = $sentAt < $this->heldUntil && $this->gone->renew($this->system, $this->round, $this->fence, 0.0);
+            $timeout = min($this->heldUntil - $sentAt, $this->lease / 3);
+            $isHeld = $timeout > 0 && $this->gone->renew($this->system, $this->round, $this->fence, 0.0, $timeout);
             if ($isHeld) {
                 $this->hold($sentAt);
                 return;
@@ -101,16 +102,22 @@ class Gone
     /** The fence if this token leads, else null. The same token is the same candidate. */
     public function elect(string $system, string $round, ?string $token = null, ?float $lease = null): ?int
     {
+        return $this->askToLead($system, $round, $token, $lease)[0];
+    }
+
+    /** And when the request was sent that was answered: the lease runs from then on, or from later. */
+    private function askToLead(string $system, string $round, ?string $token, ?float $lease): array
+    {
         $query = $lease === null ? [] : ['lease' => self::ms($lease)];
         $headers = ['Gone-Candidate: ' . ($token ?? self::token())];
-        [$status, $record] = $this->ask('elect', $system, $round, $headers, $query);
-        return $status === 202 ? $record['fence'] : null;
+        [$status, $record, $sentAt] = $this->ask('elect', $system, $round, $headers, $query);
+        return [$status === 202 ? $record['fence'] : null, $sentAt];
     }
 
     /** False: you do not lead any more, and must stop. */
-    public function renew(string $system, string $round, int $fence, ?float $patience = null): bool
+    public function renew(string $system, string $round, int $fence, ?float $patience = null, float $timeout = 5.0): bool
     {
-        return $this->isTaken('renew', $system, $round, $fence, null, $patience);
+        return $this->isTaken('renew', $system, $round, $fence, null, $patience, 'POST', $timeout);
     }
 
     /** False: another has reported, or leads. */
@@ -128,8 +135,7 @@ class Gone
     /** Runs the work if elected: true if it ran, false if another has the round. @throws LeadLost */
     public function once(string $system, string $round, callable $work, float $lease = 30.0): bool
     {
-        $askedAt = self::now();
-        $fence = $this->elect($system, $round, null, $lease);
+        [$fence, $askedAt] = $this->askToLead($system, $round, null, $lease);
         if ($fence === null) {
             return false;
         }
@@ -152,8 +158,9 @@ class Gone
     {
         $until = self::now() + $seconds;
         while (true) {
-            $query = ['wait' => self::ms(max(0.0, min(45.0, $until - self::now())))];
-            [, $record] = $this->ask('rounds', $system, $round, [], $query, null, null, 'GET', 60.0);
+            $wait = max(0.0, min(45.0, $until - self::now()));
+            $limits = [$this->patience + $wait, 'GET', $wait + 5.0];
+            [, $record] = $this->ask('rounds', $system, $round, [], ['wait' => self::ms($wait)], null, ...$limits);
             if (isset($record['completion'])) {
                 return $record;
             }
@@ -168,18 +175,21 @@ class Gone
     public function work(string $worker, callable $handler, callable $stop, float $lease = 30.0): void
     {
         while (!$stop()) {
-            $askedAt = self::now();
             $query = ['lease' => self::ms($lease), 'wait' => '2s'];
             $headers = ['Gone-Candidate: ' . self::token()];
-            [$status, $job] = $this->call('/api/v1/take/' . rawurlencode($worker), $headers, $query, null, null, 'POST', 10.0);
-            if ($status === 204) {
-                continue;
-            }
-            $lead = new Lead($this, $job['system'], $job['round'], $job['fence'], $lease, $askedAt, $job['data'], $job['attempt']);
+            $limits = [$this->patience + 2.0, 'POST', 7.0];
             try {
+                [$status, $job, $askedAt] = $this->call('/api/v1/take/' . rawurlencode($worker), $headers, $query, null, ...$limits);
+                if ($status === 204) {
+                    continue;
+                }
+                $lead = new Lead($this, $job['system'], $job['round'], $job['fence'], $lease, $askedAt, $job['data'], $job['attempt']);
                 $this->run($lead, $handler);
             } catch (Throwable $error) {
-                fwrite(STDERR, "$lead->system $lead->round: {$error->getMessage()}\n");
+                fwrite(STDERR, "$worker: {$error->getMessage()}\n");
+                if ($error instanceof Unanswered || $error instanceof Refused) {
+                    usleep(500_000);
+                }
             }
         }
     }
@@ -246,7 +256,7 @@ class Gone
         return $this->call('/api/v1/' . $verb . '/' . rawurlencode($system) . '/' . rawurlencode($round), ...$rest);
     }
 
-    /** One call, made again with the same token while it is not answered: its status and JSON. */
+    /** One call, made again with the same token while it is not answered: its status and JSON, and when it was sent. */
     private function call(
         string $path,
         array $headers = [],
@@ -258,8 +268,9 @@ class Gone
     ): array {
         $giveUpAt = self::now() + ($patience ?? $this->patience);
         for ($pause = 0.2; ; $pause = min(2.0, $pause * 2)) {
+            $sentAt = self::now();
             try {
-                return $this->try($path, $headers, $query, $body, $method, $timeout);
+                return [...$this->try($path, $headers, $query, $body, $method, $timeout), $sentAt];
             } catch (Unanswered $error) {
                 if (self::now() + $pause >= $giveUpAt) {
                     throw $error;
@@ -281,11 +292,7 @@ class Gone
         $http = ['method' => $method, 'header' => $headers, 'timeout' => $timeout, 'ignore_errors' => true, 'follow_location' => 0];
         $http['content'] = $body === null ? '' : self::written($body);
         $url = $this->url . $path . ($query === [] ? '' : '?' . http_build_query($query));
-        $text = @file_get_contents($url, false, stream_context_create(['http' => $http]));
-        if ($text === false || !preg_match('~^HTTP/\S+ (\d+)~', $http_response_header[0] ?? '', $match)) {
-            throw new Unanswered(error_get_last()['message'] ?? 'no answer');
-        }
-        $status = (int) $match[1];
+        [$status, $text] = self::fetch($url, stream_context_create(['http' => $http]), self::now() + $timeout);
         $json = json_decode($text, true);
         if ($status < 300 && ($text === '' || $json !== null)) {
             return [$status, $json];
@@ -296,6 +303,27 @@ class Gone
             throw new Unanswered($detail);
         }
         throw new Refused($json['code'] ?? null, $detail);
+    }
+
+    /** The status and the text of an answer that is here by then: PHP's own timeout is of each byte. */
+    private static function fetch(string $url, $context, float $giveUpAt): array
+    {
+        $stream = @fopen($url, 'r', false, $context);
+        $first = $stream ? stream_get_meta_data($stream)['wrapper_data'][0] ?? '' : '';
+        if (!preg_match('~^HTTP/\S+ (\d+)~', $first, $match)) {
+            throw new Unanswered(error_get_last()['message'] ?? 'no answer');
+        }
+        stream_set_blocking($stream, false);
+        for ($text = ''; !feof($stream); $text .= $part) {
+            $part = @fread($stream, 8192);
+            if ($part === false || self::now() >= $giveUpAt) {
+                throw new Unanswered('no whole answer in time');
+            }
+            if ($part === '') {
+                usleep(5_000);
+            }
+        }
+        return [(int) $match[1], $text];
     }
 
     private static function written(mixed $value): string
@@ -346,7 +374,7 @@ if (realpath($argv[0] ?? '') === __FILE__) {
             $ended = $gone->wait($words[0], $words[1], 60.0);
             echo "{$ended['state']} " . json_encode($ended['completion']['result'] ?? null) . "\n";
             break;
-        case 'work': // WORKER: doubles numbers and texts until it is told to end
+        case 'work': // WORKER [LEASE SECONDS]: doubles numbers and texts until it is told to end
             $stopping = false;
             if (function_exists('pcntl_async_signals')) {
                 pcntl_async_signals(true);
@@ -356,14 +384,19 @@ if (realpath($argv[0] ?? '') === __FILE__) {
                     });
                 }
             }
-            $gone->work($words[0], function (Lead $job) {
+            [, $lease, $takes] = $words + [1 => '30', 2 => '0'];
+            $gone->work($words[0], function (Lead $job) use ($takes) {
+                for ($left = (float) $takes; $left > 0; $left -= 0.05) {
+                    usleep(50_000);
+                    $job->keep();
+                }
                 if (!is_int($job->data) && !is_float($job->data) && !is_string($job->data)) {
                     throw new InvalidArgumentException('not a number, nor a text');
                 }
                 return ['doubled' => is_string($job->data) ? $job->data . $job->data : $job->data * 2, 'fence' => $job->fence];
             }, function () use (&$stopping) {
                 return $stopping;
-            });
+            }, (float) $lease);
             break;
         default:
             fwrite(STDERR, "usage: gone.php elect|renew|complete|once|submit|work ...\n");

@@ -59,9 +59,13 @@ class Gone:
 
     def elect(self, system, round_, token=None, lease=None):
         """The fence if this token leads, else None. The same token is the same candidate."""
+        return self._elect(system, round_, token, lease)[0]
+
+    def _elect(self, system, round_, token=None, lease=None):
+        """And when the request was sent that was answered: the lease runs from then on, or from later."""
         query = {} if lease is None else {"lease": millis(lease)}
-        status, led = self._ask("elect", system, round_, {"Gone-Candidate": token or new_token()}, query)
-        return led["fence"] if status == 202 else None
+        status, led, sent_at = self._ask("elect", system, round_, {"Gone-Candidate": token or new_token()}, query)
+        return led["fence"] if status == 202 else None, sent_at
 
     def renew(self, system, round_, fence, **limits):
         """False: you do not lead any more, and must stop."""
@@ -78,8 +82,7 @@ class Gone:
         """Runs work(lead) if elected. True if it ran, False if another has the round.
 
         Raises what the work raised, after reporting the round as failed, or LeadLost."""
-        asked_at = time.monotonic()
-        fence = self.elect(system, round_, lease=lease)
+        fence, asked_at = self._elect(system, round_, lease=lease)
         if fence is None:
             return False
         self._run(Lead(system, round_, fence), lambda lead: (work(lead), None)[1], asked_at, lease)
@@ -93,8 +96,9 @@ class Gone:
         """The round at its end, or None if the time is up."""
         until = time.monotonic() + seconds
         while True:
-            query = {"wait": millis(max(0.0, min(45.0, until - time.monotonic())))}
-            _, found = self._ask("rounds", system, round_, query=query, method="GET", timeout=60.0)
+            within = max(0.0, min(45.0, until - time.monotonic()))
+            limits = {"timeout": within + 5, "patience": self.patience + within}
+            found = self._ask("rounds", system, round_, query={"wait": millis(within)}, method="GET", **limits)[1]
             if "completion" in found:
                 return found
             if time.monotonic() >= until:
@@ -105,10 +109,9 @@ class Gone:
         """Runs jobs of this worker, one after another; the handler is given a Lead, and returns the result."""
         path = "/api/v1/take/" + urllib.parse.quote(worker, safe="")
         while not is_stopping():
-            asked_at = time.monotonic()
             try:
                 query, token = {"lease": millis(lease), "wait": "2s"}, {"Gone-Candidate": new_token()}
-                status, job = self._call(path, token, query, timeout=10.0)
+                status, job, asked_at = self._call(path, token, query, patience=self.patience + 2, timeout=7.0)
                 if status == 204:
                     continue
                 lead = Lead(job["system"], job["round"], job["fence"], job["data"], job["attempt"])
@@ -120,8 +123,7 @@ class Gone:
 
     def _run(self, lead, work, asked_at, lease):
         done = threading.Event()
-        renewing = threading.Thread(target=self._keep, args=(lead, asked_at, lease, done), daemon=True)
-        renewing.start()
+        threading.Thread(target=self._keep, args=(lead, asked_at, lease, done), daemon=True).start()
         try:
             result = work(lead)
             written(result)  # what has no JSON is a failure of the work
@@ -135,7 +137,6 @@ class Gone:
             raise
         finally:
             done.set()
-            renewing.join()
         if lead.lost.is_set():
             raise LeadLost(f"{lead.system} {lead.round}: the lead under fence {lead.fence} is lost")
         if not self._complete(lead, result):
@@ -152,22 +153,30 @@ class Gone:
             return self.complete(lead.system, lead.round, lead.fence)
 
     def _keep(self, lead, asked_at, lease, done):
-        """Renews every third of the lease. Gives up before it can have run out: measured from before the request."""
-        held_until, pause = asked_at + 0.9 * lease, lease / 3
-        while not done.wait(max(0.0, min(pause, held_until - time.monotonic()))):
+        """Renews every third of the lease. A timer beside that gives the lead up before the lease can have run out, however long a
+        renewal takes: measured from before the request."""
+
+        def expiry(since):
+            timer = threading.Timer(since + 0.9 * lease - time.monotonic(), lambda: done.is_set() or lead.lost.set())
+            timer.daemon = True
+            timer.start()
+            return timer
+
+        expires, next_at = expiry(asked_at), asked_at + lease / 3
+        while not done.wait(max(0.0, next_at - time.monotonic())) and not lead.lost.is_set():
             sent_at = time.monotonic()
-            if sent_at >= held_until:
-                lead.lost.set()
-                return
             try:
-                limits = {"patience": 0, "timeout": min(held_until - sent_at, lease / 3)}
-                if not self.renew(lead.system, lead.round, lead.fence, **limits):
-                    if not done.is_set():
-                        lead.lost.set()
-                    return
-                held_until, pause = sent_at + 0.9 * lease, lease / 3
+                is_held = self.renew(lead.system, lead.round, lead.fence, patience=0, timeout=lease / 3)
             except (Unanswered, Refused):
-                pause = lease / 10
+                next_at = time.monotonic() + lease / 10
+                continue
+            expires.cancel()
+            if not is_held:
+                if not done.is_set():
+                    lead.lost.set()
+                return
+            expires, next_at = expiry(sent_at), sent_at + lease / 3
+        expires.cancel()
 
     def _is_taken(self, verb, system, round_, fence, body, **limits):
         try:
@@ -183,12 +192,13 @@ class Gone:
         return self._call(f"/api/v1/{verb}/{names}", *rest, **more)
 
     def _call(self, path, headers=None, query=None, body=None, method="POST", patience=None, timeout=5.0):
-        """One call, made again with the same token while it is not answered: its status and JSON."""
+        """One call, made again with the same token while it is not answered: its status and JSON, and when it was sent."""
         give_up_at = time.monotonic() + (self.patience if patience is None else patience)
         pause = 0.2
         while True:
+            sent_at = time.monotonic()
             try:
-                return self._try(path, dict(headers or {}), query, body, method, timeout)
+                return (*self._try(path, dict(headers or {}), query, body, method, timeout), sent_at)
             except Unanswered:
                 if time.monotonic() + pause >= give_up_at:
                     raise
@@ -279,17 +289,20 @@ def main(verb, *words):
         gone.submit(words[0], words[1], words[2], json.loads(words[3]))
         ended = gone.wait(words[0], words[1], 60.0)
         print(ended["state"], json.dumps(ended["completion"].get("result")))
-    elif verb == "work":  # WORKER: doubles numbers and texts until it is told to end
+    elif verb == "work":  # WORKER [LEASE SECONDS]: doubles numbers and texts until it is told to end
         stopping = threading.Event()
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: stopping.set())
 
+        lease, takes = words[1:] or (30, 0)
+
         def double(job):
             if not isinstance(job.data, (int, float, str)):
                 raise TypeError("not a number, nor a text")
+            job.lost.wait(float(takes))
             return {"doubled": job.data * 2, "fence": job.fence}
 
-        gone.work(words[0], double, stopping.is_set)
+        gone.work(words[0], double, stopping.is_set, float(lease))
     else:
         sys.exit("usage: gone.py elect|renew|complete|once|submit|work ...")
 

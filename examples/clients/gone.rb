@@ -10,9 +10,11 @@
 
 require 'json'
 require 'net/http'
+require 'openssl'
 require 'securerandom'
 require 'socket'
 require 'uri'
+require 'zlib'
 
 class Gone
   # Nobody could tell; the same call may be made again.
@@ -34,15 +36,17 @@ class Gone
   # Another leads the round, or may do so: what was done is not reported.
   class LeadLost < StandardError; end
 
-  # What the work is given: the fence to show where the effect lands, and whether it must stop.
-  Lead = Struct.new(:fence, :lost) do
-    def lost? = lost
+  # Lost where another leads, and from when on that may be so: by the clock, however long a renewal takes.
+  module Held
+    def lost? = lost || Process.clock_gettime(Process::CLOCK_MONOTONIC) >= held_until
   end
+  private_constant :Held
+
+  # What the work is given: the fence to show where the effect lands, and whether it must stop.
+  Lead = Struct.new(:fence, :held_until, :lost) { include Held }
 
   # A job that was taken.
-  Job = Struct.new(:system, :round, :data, :attempt, :fence, :lost) do
-    def lost? = lost
-  end
+  Job = Struct.new(:system, :round, :data, :attempt, :fence, :held_until, :lost) { include Held }
 
   # Set once, and waited for.
   class Done
@@ -63,6 +67,12 @@ class Gone
   end
   private_constant :Done
 
+  NO_ANSWER = [
+    SystemCallError, IOError, SocketError, Timeout::Error, OpenSSL::SSL::SSLError, Zlib::Error, JSON::ParserError,
+    Net::ProtocolError, Net::HTTPBadResponse, Net::HTTPHeaderSyntaxError
+  ].freeze
+  private_constant :NO_ANSWER
+
   # What ends the work as failed: also what Ruby does not take for a usual error, such as NotImplementedError.
   FAILURES = [StandardError, ScriptError, SystemStackError].freeze
 
@@ -75,9 +85,7 @@ class Gone
 
   # The fence if this token leads, else nil. The same token is the same candidate.
   def elect(system, round, token: self.class.token, lease: nil, wait: nil)
-    query = { lease: lease && "#{(lease * 1000).to_i}ms", wait: wait && "#{(wait * 1000).to_i}ms" }.compact
-    status, record = ask('elect', system, round, token: token, query: query, read: 5 + (wait || 0))
-    status == 202 ? record['fence'] : nil
+    ask_to_lead(system, round, token: token, lease: lease, wait: wait)[0]
   end
 
   # False: you do not lead any more, and must stop.
@@ -95,11 +103,10 @@ class Gone
 
   # Runs the block if elected: true if it ran, false if another has the round. Renews meanwhile and reports the end.
   def once(system, round, lease: 30.0)
-    asked_at = now
-    fence = elect(system, round, lease: lease)
+    fence, asked_at = ask_to_lead(system, round, token: self.class.token, lease: lease)
     return false if fence.nil?
 
-    run(Lead.new(fence, false), asked_at, lease, system, round) do |lead|
+    run(Lead.new(fence), asked_at, lease, system, round) do |lead|
       yield lead
       nil
     end
@@ -116,9 +123,9 @@ class Gone
   def wait(system, round, seconds = 3600)
     until_at = now + seconds
     loop do
-      left = [until_at - now, 0].max
-      ms = ([left, 45].min * 1000).to_i
-      _, record = ask('rounds', system, round, method: Net::HTTP::Get, query: { wait: "#{ms}ms" }, read: 50 + ms / 1000)
+      within = (until_at - now).clamp(0, 45)
+      limits = { patience: @patience + within, read: within + 5 }
+      _, record = ask('rounds', system, round, method: Net::HTTP::Get, query: { wait: millis(within) }, **limits)
       return record if record['completion']
       return nil if now >= until_at
 
@@ -128,18 +135,19 @@ class Gone
 
   # Runs jobs of this worker, one after another, until the block given as stop says so.
   def work(worker, lease: 30.0, stop: -> { false })
+    path = "/api/v1/take/#{escape(worker)}"
+    query = { lease: millis(lease), wait: '2s' }
     until stop.call
-      token = self.class.token
-      path = "/api/v1/take/#{escape(worker)}"
-      asked_at = now
-      status, taken = call(path, token: token, query: { lease: "#{(lease * 1000).to_i}ms", wait: '2s' }, read: 10)
-      next if status == 204
-
-      system, round, data, attempt, fence = taken.values_at('system', 'round', 'data', 'attempt', 'fence')
       begin
-        run(Job.new(system, round, data, attempt, fence, false), asked_at, lease, system, round) { |job| yield job }
+        status, taken, asked_at = call(path, token: self.class.token, query: query, patience: @patience + 2, read: 7)
+        next if status == 204
+
+        system, round = taken.values_at('system', 'round')
+        job = Job.new(system, round, *taken.values_at('data', 'attempt', 'fence'))
+        run(job, asked_at, lease, system, round) { yield job }
       rescue *FAILURES => e
         warn "#{worker}: #{e.message}"
+        sleep 0.5 if [Unanswered, Refused].include?(e.class)
       end
     end
   end
@@ -147,6 +155,16 @@ class Gone
   def self.token = "#{Socket.gethostname}-#{Process.pid}-#{SecureRandom.hex(8)}"
 
   private
+
+  # The fence, and when the request was sent that was answered: the lease runs from then on, or from later.
+  def ask_to_lead(system, round, token:, lease: nil, wait: nil)
+    query = { lease: lease && millis(lease), wait: wait && millis(wait) }.compact
+    limits = { patience: @patience + (wait || 0), read: 5 + (wait || 0) }
+    status, record, sent_at = ask('elect', system, round, token: token, query: query, **limits)
+    [status == 202 ? record['fence'] : nil, sent_at]
+  end
+
+  def millis(seconds) = "#{(seconds * 1000).to_i}ms"
 
   def now = Process.clock_gettime(Process::CLOCK_MONOTONIC)
 
@@ -180,32 +198,28 @@ class Gone
     complete(system, round, fence)
   end
 
-  # Renews every third of the lease while the block runs. Gives up before it can have run out: measured from before the request.
+  # Renews every third of the lease while the block runs. The lead is given up before that can have run out: measured from before
+  # the request.
   def kept(lead, asked_at, lease, system, round)
     done = Done.new
-    renewing = Thread.new { renew_until(done, lead, asked_at + 0.9 * lease, lease, system, round) }
+    lead.held_until = asked_at + 0.9 * lease
+    Thread.new { renew_until(done, lead, asked_at + lease / 3.0, lease, system, round) }
     yield
   ensure
     done.set
-    renewing.join
   end
 
-  def renew_until(done, lead, held_until, lease, system, round)
-    pause = lease / 3
-    loop do
-      return if done.within?([pause, held_until - now].min)
-
-      sent_at = now
-      return lead.lost = true if sent_at >= held_until
-
+  def renew_until(done, lead, next_at, lease, system, round)
+    until done.within?(next_at - now) || lead.lost?
       begin
-        is_held = renew(system, round, lead.fence, patience: 0, read: [held_until - sent_at, lease / 3].min)
+        sent_at = now
+        is_held = renew(system, round, lead.fence, patience: 0, read: lease / 3.0)
         return lead.lost = !done.set? unless is_held
 
-        held_until = sent_at + 0.9 * lease
-        pause = lease / 3
-      rescue Unanswered, Refused
-        pause = lease / 10
+        lead.held_until = sent_at + 0.9 * lease
+        next_at = sent_at + lease / 3.0
+      rescue StandardError # whatever it is, nobody has said that the lead is lost
+        next_at = now + lease / 10.0
       end
     end
   end
@@ -229,13 +243,14 @@ class Gone
 
   def escape(name) = URI.encode_www_form_component(name).gsub('+', '%20')
 
-  # One call, made again with the same token while it is not answered.
+  # One call, made again with the same token while it is not answered: its status and JSON, and when it was sent.
   def call(path, method: Net::HTTP::Post, patience: @patience, body: nil, **rest)
     give_up_at = now + patience
     pause = 0.2
     text = body && JSON.generate(body)
     begin
-      try(path, method, body: text, **rest)
+      sent_at = now
+      [*try(path, method, body: text, **rest), sent_at]
     rescue Unanswered
       raise if now + pause >= give_up_at
 
@@ -256,9 +271,9 @@ class Gone
     request['Content-Type'] = 'application/json'
     request.body = body if body
     # max_retries: Ruby would send a request again by itself.
-    options = { use_ssl: uri.scheme == 'https', open_timeout: 5, read_timeout: read, max_retries: 0 }
-    answer(Net::HTTP.start(uri.host, uri.port, **options) { |http| http.request(request) })
-  rescue SystemCallError, IOError, SocketError, Timeout::Error, JSON::ParserError, Net::ProtocolError => e
+    limits = { open_timeout: [5, read].min, write_timeout: [5, read].min, read_timeout: read, max_retries: 0 }
+    answer(Net::HTTP.start(uri.host, uri.port, use_ssl: uri.scheme == 'https', **limits) { |http| http.request(request) })
+  rescue *NO_ANSWER => e
     raise Unanswered, e.message
   end
 
@@ -304,10 +319,13 @@ if $PROGRAM_NAME == __FILE__
     gone.submit(words[0], words[1], words[2], JSON.parse(words[3]))
     ended = gone.wait(words[0], words[1], 60)
     puts "#{ended['state']} #{JSON.generate(ended['completion']['result'])}"
-  when 'work' # WORKER: doubles numbers and texts until it is told to end
+  when 'work' # WORKER [LEASE SECONDS]: doubles numbers and texts until it is told to end
     stopping = false
     %w[TERM INT].each { |name| Signal.trap(name) { stopping = true } }
-    gone.work(words[0], stop: -> { stopping }) do |job|
+    lease, takes = words.length > 1 ? words[1..].map(&:to_f) : [30.0, 0.0]
+    gone.work(words[0], lease: lease, stop: -> { stopping }) do |job|
+      left = takes
+      sleep 0.05 while (left -= 0.05).positive? && !job.lost?
       raise 'not a number, nor a text' unless job.data.is_a?(Numeric) || job.data.is_a?(String)
 
       { 'doubled' => job.data * 2, 'fence' => job.fence }

@@ -1,6 +1,7 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtemp, rm } from 'node:fs/promises'
+import { type AddressInfo, createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
@@ -132,6 +133,97 @@ export function tryClient({ name, prepare }: Language): void {
       const [code] = await closed
       expect(code).not.toBe(0)
       expect(await client.round(name, 'taken')).toMatchObject({ state: 'led', fence: taken.fence })
+    })
+
+    it('counts the lease from the request that was answered', async () => {
+      const proxy = await startTrouble(server.url, ({ verb, count }) => {
+        if (verb !== 'elect' || count > 5) return 'pass'
+        return count === 5 ? 'lose' : 'cut'
+      })
+      // The sixth, some five seconds after the first, which is more than a lease.
+      const ran = await says(['once', name, 'tried-often', '4', '1'], { GONE_URL: proxy.url })
+      expect(ran).toMatchObject({ code: 0, said: expect.stringMatching(/^under \d+\s+ran$/) })
+      expect(proxy.asked.elect).toBe(6)
+    })
+
+    it('stops where a renewal is answered without an end', async () => {
+      const proxy = await startTrouble(server.url, ({ verb }) => (verb === 'renew' ? 'trickle' : 'pass'))
+      const ran = await says(['once', name, 'trickled', '3', '600'], { GONE_URL: proxy.url })
+      expect({ isLost: ran.code !== 0, said: ran.said }).toMatchObject({
+        isLost: true,
+        said: expect.stringMatching(/^under \d+$/),
+      })
+      expect(await client.round(name, 'trickled')).not.toHaveProperty('completion')
+    })
+
+    it('goes on with other jobs after it has lost one', async () => {
+      const superseded = { code: 'SUPERSEDED', detail: 'another has it', retryable: false }
+      const proxy = await startTrouble(server.url, ({ verb, count }) =>
+        verb === 'renew' && count === 1 ? { status: 409, body: JSON.stringify(superseded) } : 'pass',
+      )
+      const worker = `loser-${name}`
+      start(['work', worker, '3', '2'], { GONE_URL: proxy.url })
+      await client.submit(name, 'loser-1', { worker, data: 1 })
+      await client.submit(name, 'loser-2', { worker, data: 2 })
+      const [lost, other] = await Promise.all(
+        ['loser-1', 'loser-2'].map((round) => client.wait(name, round, { timeout: '50s' })),
+      )
+      expect(other?.completion?.result).toMatchObject({ doubled: 4 })
+      expect(lost).toMatchObject({ state: 'completed', job: { starts: 2 } })
+    })
+
+    it('goes on as a worker after it was refused, and does not hurry', async () => {
+      const times: number[] = []
+      const forbidden = { code: 'FORBIDDEN', detail: 'not with this key', retryable: false }
+      const proxy = await startTrouble(server.url, ({ verb }) => {
+        if (verb !== 'take' || times.length > 3) return 'pass'
+        times.push(performance.now())
+        return { status: 403, body: JSON.stringify(forbidden) }
+      })
+      const worker = `refused-${name}`
+      start(['work', worker], { GONE_URL: proxy.url })
+      await client.submit(name, 'refused', { worker, data: 2 })
+      expect((await client.wait(name, 'refused', { timeout: '50s' }))?.completion?.result).toMatchObject({
+        doubled: 4,
+      })
+      expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThan(1_000)
+    })
+
+    it('outlasts an outage, as a worker and as one that waits', async () => {
+      const beganAt = performance.now()
+      const overAt = beganAt + 24_000
+      const proxy = await startTrouble(server.url, async ({ verb, count }) => {
+        if (verb === 'take' && performance.now() < overAt) return 'cut'
+        if (verb !== 'rounds' || count > 1) return 'pass'
+        // A wait that fails after longer than what is not answered is asked again.
+        await new Promise((resolve) => setTimeout(resolve, 21_000))
+        return 'cut'
+      })
+      const worker = `patient-${name}`
+      start(['work', worker], { GONE_URL: proxy.url })
+      expect(await says(['submit', name, 'patient', worker, '3'], { GONE_URL: proxy.url })).toMatchObject({
+        code: 0,
+        said: expect.stringMatching(/^completed/),
+      })
+    })
+
+    it('asks again what was not answered in HTTP, or not in TLS', async () => {
+      for (const scheme of ['http', 'https']) {
+        let connections = 0
+        const garbling = createServer((socket) => {
+          connections += 1
+          socket.on('error', () => {})
+          socket.end('what?\r\n\r\n')
+        })
+        await new Promise<void>((resolve) => garbling.listen(0, '127.0.0.1', resolve))
+        onTestFinished(() => void garbling.close())
+        const { port } = garbling.address() as AddressInfo
+        const asking = start(['elect', name, 'garbled', 'me', '30'], {
+          GONE_URL: `${scheme}://127.0.0.1:${port}`,
+        })
+        await expect.poll(() => connections).toBeGreaterThan(2)
+        asking.kill('SIGKILL')
+      }
     })
 
     it('submits rounds, runs them as a worker, and waits for their ends', async () => {
