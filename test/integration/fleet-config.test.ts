@@ -69,6 +69,19 @@ describe('what is set of a worker', () => {
     expect(of).toMatchObject({ of: 'worker', name: 'told', settings: null })
   })
 
+  it('is rolled back to what it was before, also where it was set twice over', async () => {
+    const twice = target('twice')
+    await client.fleet.config.put(twice, { concurrency: 2, config: { a: 1, b: 2 } })
+    await client.fleet.config.put(twice, { concurrency: 3 })
+    await client.fleet.config.put(twice, { concurrency: 3 })
+    const back = await client.fleet.config.rollBack(twice)
+    expect(back.settings).toEqual({ concurrency: 2, config: { a: 1, b: 2 } })
+    expect((await client.fleet.config.rollBack(twice)).settings).toEqual({ concurrency: 3 })
+    await client.fleet.config.remove(twice)
+    await client.fleet.config.remove(twice)
+    expect((await client.fleet.config.rollBack(twice)).settings).toEqual({ concurrency: 3 })
+  })
+
   it('holds from the first job of an instance that starts later', async () => {
     await client.fleet.config.put(target('later'), { config: 'set before' })
     await client.submit('config', 'later', { worker: 'later' })

@@ -113,7 +113,11 @@ function rollbackEndpoint(configs: WorkerConfigs): Endpoint {
     summary: 'Set again what was set before the last change.',
     id: settingsTarget,
     query: {
-      to: parameter('Under which revision; default the one before.', '1', whole(1, Number.MAX_SAFE_INTEGER)),
+      to: parameter(
+        'Under which revision; default the last with other settings than now.',
+        '1',
+        whole(1, Number.MAX_SAFE_INTEGER),
+      ),
       reason: purpose,
     },
     replies: { 200: { about: 'Set, under a new revision.', json: SETTINGS_ANSWER } },

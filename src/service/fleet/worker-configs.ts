@@ -1,5 +1,6 @@
 import type { Fleet, Pokes } from '../../core/fleet/fleet-ports.ts'
 import type { SettingsTarget, TargetSettings, WorkerSettings } from '../../core/fleet/worker-settings.ts'
+import { canonicalJson } from '../../core/rounds/job.ts'
 import { GoneError } from '../../errors.ts'
 
 export interface SettingsAsked {
@@ -56,8 +57,11 @@ export class WorkerConfigs {
     asked: SettingsAsked,
   ): Promise<{ readonly found: TargetSettings; readonly nowMs: number }> {
     const { found } = await this.get(target)
-    const [, before] = found.revisions
-    const meant = to === undefined ? before : found.revisions.find(({ revision }) => revision === to)
+    // A set that was sent again, after its answer was lost, has made a second revision, which is no change.
+    const now = canonicalJson(found.revisions[0]?.settings)
+    const meant = found.revisions.find(({ revision, settings }) =>
+      to === undefined ? canonicalJson(settings) !== now : revision === to,
+    )
     if (meant === undefined && to !== undefined)
       throw new GoneError('NO_SUCH_SETTINGS', `${target.of} ${target.name}: revision ${to} is not kept`)
     return this.set(target, meant?.settings ?? null, asked)
