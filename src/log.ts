@@ -1,5 +1,6 @@
-import { type DestinationStream, destination, type Logger, pino } from 'pino'
+import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
+import { LogOutput } from './log-output.ts'
 import { logText } from './log-text.ts'
 import { redactor } from './secrets.ts'
 
@@ -18,18 +19,9 @@ export function createLog(
   const isText = logFormat === 'text' || (logFormat === 'auto' && isTTY === true)
   const text = logText(isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb')
   const streamWrite = isText ? (line: string) => text(redact(line)) : redact
-  return pino({ name, level, hooks: { streamWrite }, serializers: { err: errorFields } }, standardOutput())
-}
-
-/** A terminal that was closed takes no line any more: what is said from then on is said to nobody, and pino, which does so for a pipe, would try it again for ever. */
-function standardOutput(): DestinationStream {
-  const stream = destination(1)
-  stream.on('error', (error: NodeJS.ErrnoException) => {
-    if (error.code === 'EPIPE') return
-    if (error.code !== 'EIO') throw error
-    Object.assign(stream, { write: () => true, flushSync: () => undefined, end: () => undefined })
-  })
-  return stream
+  const output = new LogOutput(1, (lines) => log.warn({ lines }, 'lines of this log were lost'))
+  const log = pino({ name, level, hooks: { streamWrite }, serializers: { err: errorFields } }, output)
+  return log
 }
 
 /** What a person needs of an error. Its other members may hold anything. */

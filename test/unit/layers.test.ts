@@ -32,8 +32,9 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   ],
   'src/service-links.ts': [],
   'src/base-path.ts': [],
-  'src/log.ts': ['src/config.ts', 'src/log-text.ts', 'src/secrets.ts', 'pino'],
+  'src/log.ts': ['src/config.ts', 'src/log-output.ts', 'src/log-text.ts', 'src/secrets.ts', 'pino'],
   'src/log-text.ts': ['src/core', 'picocolors'],
+  'src/log-output.ts': ['node:fs'],
   // What is published.
   'src/index.ts': ['src/client', 'src/core', 'src/errors.ts'],
 
