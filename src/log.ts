@@ -2,7 +2,7 @@ import { type Logger, pino } from 'pino'
 import type { Config } from './config.ts'
 import { LogOutput } from './log-output.ts'
 import { logText } from './log-text.ts'
-import { redactor } from './secrets.ts'
+import { jsonRedactor, redactor } from './secrets.ts'
 
 /**
  * The log of a process: lines of JSON, or on a terminal lines for people; whatever comes from outside is escaped in both.
@@ -18,7 +18,7 @@ export function createLog(
   const { isTTY } = process.stdout
   const isText = logFormat === 'text' || (logFormat === 'auto' && isTTY === true)
   const text = logText(isTTY === true && !env.NO_COLOR && env.TERM !== 'dumb')
-  const streamWrite = isText ? (line: string) => text(redact(line)) : redact
+  const streamWrite = isText ? (line: string) => redact(text(line)) : jsonRedactor(redact)
   const output = new LogOutput(1, (lines) => log.warn({ lines }, 'lines of this log were lost'))
   const log = pino({ name, level, hooks: { streamWrite }, serializers: { err: errorFields } }, output)
   return log

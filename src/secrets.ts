@@ -49,14 +49,26 @@ export function redactor(env: Env): (text: string) => string {
     )
 }
 
-/** Of a Redis its passwords, as they are written and as they are meant. */
+/** The same in a line of JSON, which stays one: a secret may be found in a number, or in the end of an escape. */
+export function jsonRedactor(redact: (text: string) => string): (line: string) => string {
+  const inString = (written: string) => {
+    const text = JSON.parse(written) as string
+    const shown = redact(text)
+    return shown === text ? written : JSON.stringify(shown)
+  }
+  return (line) => (redact(line) === line ? line : line.replace(/"(?:[^"\\]|\\.)*"/g, inString))
+}
+
 function partsToHide(name: string, value: string): readonly string[] {
+  // A text may quote one as JSON has it.
+  return secretsIn(name, value).flatMap((secret) => [secret, JSON.stringify(secret).slice(1, -1)])
+}
+
+/** Of a Redis its passwords, as they are written and as they are meant. */
+function secretsIn(name: string, value: string): readonly string[] {
   if (name === 'GONE_WEBHOOK_SECRETS' || name === 'OTEL_EXPORTER_OTLP_HEADERS')
     return value.split(/[,\n]/).map((entry) => entry.slice(entry.indexOf('=') + 1).trim())
   if (name === 'GONE_ALERT_URL') return value.split(',').map((url) => url.trim())
   if (!name.includes('REDIS')) return [value]
-  return value
-    .split(name === 'GATE_REDIS_URLS' ? ',' : /$/)
-    .flatMap((url) => passwordsIn(url.trim()))
-    .flatMap((password) => [password, JSON.stringify(password).slice(1, -1)])
+  return value.split(name === 'GATE_REDIS_URLS' ? ',' : /$/).flatMap((url) => passwordsIn(url.trim()))
 }

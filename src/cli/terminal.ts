@@ -3,7 +3,7 @@ import pc from 'picocolors'
 import { visible } from '../core/printable.ts'
 import { type ErrorCode, GoneError } from '../errors.ts'
 import { exitWhenRead } from '../process/exit.ts'
-import { redactor } from '../secrets.ts'
+import { jsonRedactor, redactor } from '../secrets.ts'
 
 /** What a command says to the shell. `notNow`: lost, not yet, refused. `unknown`: nobody could tell, or bad usage. `restart`: to be started again, EX_TEMPFAIL of sysexits. */
 export const EXIT = { done: 0, notNow: 1, unknown: 2, restart: 75 } as const
@@ -42,7 +42,8 @@ export function exitWith(error: unknown, isJson = false): Promise<never> {
 export function sayError(error: unknown, isJson = false): void {
   const redact = redactor(process.env)
   const known = withHint(error)
-  process.stderr.write(`${redact(isJson ? errorJson(known) : errorLine(known))}\n`)
+  const line = isJson ? jsonRedactor(redact)(errorJson(known)) : redact(errorLine(known))
+  process.stderr.write(`${line}\n`)
 }
 
 function withHint(error: unknown): unknown {

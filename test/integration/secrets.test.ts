@@ -2,13 +2,15 @@ import { once } from 'node:events'
 import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { readConfig } from '../../src/config.ts'
 import { redactor, withSecretFiles } from '../../src/secrets.ts'
 import { runCli, spawnCli } from '../support/cli.ts'
 import { makeKey } from '../support/keys.ts'
-import { endOf } from '../support/processes.ts'
+import { endOf, spawnProcess } from '../support/processes.ts'
+import { builtPath, LOADER } from '../support/program.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { send } from '../support/requests.ts'
 import { startServeProcess } from '../support/serve-process.ts'
@@ -124,6 +126,32 @@ describe('logs and errors', () => {
       }
     }
   })
+
+  it.each(['json', 'text'])(
+    'of a secret that a time or an escape may hold are %s as ever',
+    async (format) => {
+      const settings = { REDIS_URL: 'redis://:1234@host', GONE_KEY: 'nabc', GONE_WEBHOOK_SECRET: 'a"b\\c' }
+      const module = pathToFileURL(builtPath('src/log.ts')).href
+      const script = `
+      import { createLog } from ${JSON.stringify(module)}
+      Date.now = () => 1700001234000
+      const log = createLog('x', { logLevel: 'info', logFormat: '${format}' }, ${JSON.stringify(settings)})
+      log.info({ at: 1234, of: '1234 or a"b\\\\c' }, 'one\\nabc')`
+      const { stdout, stderr } = await endOf(
+        spawnProcess({ args: [...LOADER, '--input-type=module', '-e', script] }),
+      )
+      expect(stderr).toBe('')
+      if (format === 'json')
+        expect(JSON.parse(stdout)).toMatchObject({
+          time: 1_700_001_234_000,
+          at: 1234,
+          of: '*** or ***',
+          msg: 'one\nabc',
+        })
+      else
+        expect(stdout).toMatch(/^\d\d:\d\d:\d\d info {2}one\\u\{a\}abc {2}at=\*\*\* of="\*\*\* or \*\*\*"\n$/)
+    },
+  )
 
   it('are lines of JSON whatever a request holds', async () => {
     const redact = redactor({ REDIS_URL: 'redis://u:hush-hush@host', GONE_KEY: 'x' })
