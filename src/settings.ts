@@ -242,7 +242,7 @@ export const OTHER_NAMES = [
   'GONE_SHELL_CATALOGUE',
 ] as const
 
-/** What `gone once` and the worker `shell` tell the commands that they run, which may be our own. */
+/** What `gone once`, a supervisor and the worker `shell` tell what they run, which may be our own commands. */
 export const CHILD_NAMES = [
   'GONE_SYSTEM',
   'GONE_ROUND',
@@ -250,6 +250,7 @@ export const CHILD_NAMES = [
   'GONE_ATTEMPT',
   'GONE_ARGS',
   'GONE_INSTANCE',
+  'GONE_RUN',
 ] as const
 
 /** Settings that are secret, or carry a password. Each may also come from a file, named by the setting and `_FILE`. */

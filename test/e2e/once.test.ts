@@ -1,5 +1,6 @@
 import { type ChildProcess, execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'
+import { readFileSync } from 'node:fs'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -44,9 +45,11 @@ async function pidsOf(name: string): Promise<number[]> {
   return (await linesOf(name)).flatMap((line) => line.split(' ').map(Number))
 }
 
+/** One that has ended may stay in the table of processes until its parent looks, and runs no more. */
 function isAlive(pid: number): boolean {
   try {
-    return process.kill(pid, 0)
+    process.kill(pid, 0)
+    return process.platform !== 'linux' || !/\) [ZX] /.test(readFileSync(`/proc/${pid}/stat`, 'latin1'))
   } catch {
     return false
   }
@@ -79,6 +82,27 @@ describe('gone once', () => {
     const { code, stdout } = await gone(...inRound(round, ...sh(script), 'sh', '$(no) "shell" *'))
     const fence = (await client.elected('once', round))?.fence
     expect({ code, stdout }).toEqual({ code: 0, stdout: `once ${round} ${fence} $(no) "shell" *\n` })
+  })
+
+  it('gives the command all of its environment, also names that no shell takes', async () => {
+    const env = { 'a.b': 'c "d"\n$e', 'x-y': 'z', mark: 'm', grace: 'g', n: '7', GONE_URL: server.url }
+    const words = ['--', process.execPath, '-p', 'JSON.stringify(process.env)', 'a=b']
+    const { stdout, stderr } = await runCli(inRound(newRound(), ...words), env)
+    expect(stderr).toBe('')
+    const seen = JSON.parse(stdout) as object
+    expect(seen).toMatchObject(env)
+    expect(
+      Object.keys(seen)
+        .filter((name) => name.startsWith('GONE_'))
+        .sort(),
+    ).toEqual(['FENCE', 'ROUND', 'RUN', 'SYSTEM', 'URL'].map((name) => `GONE_${name}`))
+  })
+
+  it('runs a command of gone itself', async () => {
+    const words = [process.execPath, ...program('src/cli/main.ts'), 'key', 'list']
+    const env = { GONE_URL: server.url, REDIS_URL: server.redis.url }
+    const run = await runCli(inRound(newRound(), '--', ...words), env)
+    expect(run).toEqual({ code: 0, stdout: 'no keys\n', stderr: '' })
   })
 
   it('exits as the command does, and fails the round with how and its last words', async () => {
@@ -300,6 +324,24 @@ describe('gone once', () => {
     await own.stop()
     expect(await run).toMatchObject({ code: 75, stderr: expect.stringContaining('no renewal got through') })
     await expectDead(pids)
+  })
+
+  it('has killed it before its lease has ended', async () => {
+    const own = await startTestServer({ redis: server.redis })
+    const script = `trap 'date +%s%N >>${file('graced')}' TERM; echo "$$ $$" >>${file('grace')}; while :; do sleep 0.1; date +%s%N >>${file('alive')}; done`
+    const run = endOf(
+      spawnCli(inRound(newRound(), '--lease', '10s', '--timeout', '1s', ...sh(script)), {
+        GONE_URL: own.url,
+      }),
+    )
+    const pids = await pidsOf('grace')
+    await own.stop()
+    expect(await run).toMatchObject({ code: 75 })
+    await expectDead(pids)
+    const [told] = await linesOf('graced')
+    const last = (await linesOf('alive')).at(-1)
+    // It is told a second before the end of its lease.
+    expect((Number(last) - Number(told)) / 1e6).toBeLessThan(3_000)
   })
 
   it.each(['SIGTERM', 'SIGINT'] as const)('passes %s on and fails the round with it', async (signal) => {

@@ -22,21 +22,28 @@ export interface RunningCommand {
   readonly ended: Promise<CommandEnd>
   /** To the command and its group, whose output then waits for no slow reader beyond a moment. */
   signal(signal: NodeJS.Signals): void
-  /** Ends it and all that it has started, by force after 5 s. */
+  /** Ends it and all that it has started, by force once the grace has passed. */
   kill(): Promise<void>
 }
 
 const TAIL_BYTES = 2_048
-const KILL_AFTER_MS = 5_000
 /** What a process that outlives the command still has to say is not waited for. */
 const LAST_WORDS_MS = 1_000
 const LOOK_MS = 50
 
-/** Starts a command in a process group of its own; it cannot outlive this process. What it prints is passed on. */
-export function startCommand(words: readonly string[], env: NodeJS.ProcessEnv): RunningCommand {
+/**
+ * Starts a command in a process group of its own; it cannot outlive this process. What it prints is passed on.
+ *
+ * @param graceMs how long it has to end by itself, once it must
+ */
+export function startCommand(
+  words: readonly string[],
+  env: NodeJS.ProcessEnv,
+  graceMs: number,
+): RunningCommand {
   const mark = `GONE_RUN=${randomUUID()}`
   // Its own group: what a terminal sends to ours must reach it through us, so that the round learns of it.
-  const child = spawnTethered({ words, env, mark, stdio: ['inherit', 'pipe', 'pipe'] })
+  const child = spawnTethered({ words, env, mark, graceMs, stdio: ['inherit', 'pipe', 'pipe'] })
   const tail = new Tail(TAIL_BYTES)
   forward(child.stdout, process.stdout, tail)
   forward(child.stderr, process.stderr, tail)
@@ -57,7 +64,7 @@ export function startCommand(words: readonly string[], env: NodeJS.ProcessEnv): 
     },
     async kill() {
       isToldToEnd = true
-      if (child.pid !== undefined) await endKin({ pid: child.pid, mark }, KILL_AFTER_MS)
+      if (child.pid !== undefined) await endKin({ pid: child.pid, mark }, graceMs)
       await ended.catch(() => {})
     },
   }

@@ -1,5 +1,6 @@
 import type { Command } from 'commander'
 import { createClient } from '../../client/client.ts'
+import { durationMs } from '../../client/duration.ts'
 import type { Lead, OnceEnd } from '../../client/once.ts'
 import type { SlotCalls } from '../../client/server-clock.ts'
 import { MAX_REASON, MAX_RESULT_BYTES } from '../../core/rounds/limits.ts'
@@ -25,6 +26,9 @@ interface OnceCommandOptions extends ServerOptions {
 
 /** EX_TEMPFAIL of sysexits.h: the lead was lost while the command ran. */
 const LEASE_LOST = 75
+/** Of its lease a command has so much to end by itself in. A tenth is left when the lead is given up: the rest is for the kill. */
+const GRACE_SHARE = 0.08
+const MAX_GRACE_MS = 5_000
 const SIGNALS = { SIGHUP: 129, SIGINT: 130, SIGTERM: 143 } as const
 
 /** `gone once`: every replica starts it, one runs the command. */
@@ -57,8 +61,9 @@ The command runs without a shell, and finds GONE_SYSTEM, GONE_ROUND and
 GONE_FENCE in its environment. Exit code 0 completes the round, with the end of
 its output as the result; any other fails it, and nobody runs it again. Where
 the lease is lost, or this process dies, the command and all it has started are
-killed: its process group, and on Linux also what has left that (setsid) and
-still has GONE_RUN in its environment. Show the fence where the effect lands,
+killed, by force before another can have the lease: its process group, and on
+Linux also what has left that (setsid) and still has GONE_RUN in its
+environment. Show the fence where the effect lands,
 and refuse lower ones there: no kill reaches a machine that sleeps.
 
 --round-every takes the latest slot at or before now by the servers' clock, and
@@ -126,7 +131,7 @@ async function elect(run: Run, options: OnceCommandOptions): Promise<OnceEnd<unk
   const client = createClient({ ...clientOptions(options), candidate: null })
   const round = await roundOf(options, client)
   run.say(`asking for ${system} ${round}`)
-  return client.once(system, round, (lead) => work(run, system, round, lead), {
+  return client.once(system, round, (lead) => work(run, options, round, lead), {
     lease,
     name,
     signal: run.stop,
@@ -150,11 +155,17 @@ async function roundOf({ round, roundEvery, tz }: OnceCommandOptions, client: Sl
   return slotBy(now.getTime())
 }
 
-async function work(run: Run, system: string, round: string, { fence, signal }: Lead): Promise<unknown> {
+async function work(
+  run: Run,
+  { system, lease }: OnceCommandOptions,
+  round: string,
+  { fence, signal }: Lead,
+): Promise<unknown> {
   signal.throwIfAborted()
   run.say(`leading under fence ${fence}`)
+  const graceMs = Math.min(MAX_GRACE_MS, durationMs('lease', lease) * GRACE_SHARE)
   const environment = { GONE_SYSTEM: system, GONE_ROUND: round, GONE_FENCE: String(fence) }
-  const command = startCommand(run.words, { ...process.env, ...environment })
+  const command = startCommand(run.words, { ...process.env, ...environment }, graceMs)
   run.command = command
   let killing: Promise<void> | undefined
   const kill = () => {
