@@ -18,6 +18,8 @@ export interface RunHooks {
   readonly place?: string
   /** Missing: as if a signal had come, the process drains, and ends. */
   readonly onOrdered?: (how: OrderedEnd) => Promise<void>
+  /** What the process exits with where an order ended it. */
+  readonly endsWith?: Readonly<Record<OrderedEnd, number>>
 }
 
 /** What a process of workers is made of: its settings as the options have them, and its log. */
@@ -51,10 +53,11 @@ export async function runWorkers(
     ])
   const { workers, leftOut } = await loadWorkers(...folderOf(chosen, env))
   await readyAll(workers)
-  let isRestart = false
+  const { endsWith = { restart: EXIT.restart, stop: EXIT.done } } = hooks
+  let ordered: OrderedEnd | undefined
   const onOrdered = async (how: OrderedEnd) => {
     await hooks.onOrdered?.(how)
-    isRestart = how === 'restart'
+    ordered = how
     if (!hooks.onOrdered) process.kill(process.pid, 'SIGTERM')
   }
   const running = await startWorkers(config, workers, { ...hooks, log, say, onOrdered })
@@ -65,7 +68,7 @@ export async function runWorkers(
   }
   stopOnSignal({ graceMs: config.shutdownMs, log, message: 'draining', onRejection }, async (trouble) => {
     await running.stop(trouble)
-    if (isRestart) process.exit(EXIT.restart)
+    if (ordered) process.exit(endsWith[ordered])
   })
   // Said when it can be told to stop: until then a signal would end it without a word.
   log.info({ workers: workers.map(({ name }) => name), leftOut }, 'working')

@@ -135,10 +135,13 @@ function startApart(count: number) {
 
 /** They report to the Redis that may be this server's own, so they end first: of the time there is they get a half. */
 function workersOf(folder: string | true, { env, config, log }: Omit<Setup, 'heedSignals'>): WorkProcess {
+  const workMs = Math.max(100, Math.floor(config.shutdownMs / 2))
   return new WorkProcess({
     ...(folder !== true && { folder }),
-    env: { ...env, GONE_SHUTDOWN: `${Math.max(100, Math.floor(config.shutdownMs / 2))}ms` },
+    env: { ...env, GONE_SHUTDOWN: `${workMs}ms` },
     log,
+    // A handler that blocks keeps its process from minding the time.
+    endMs: workMs * 1.25,
   })
 }
 

@@ -25,7 +25,7 @@ interface Listener<Word> {
 /** What a process has said in its last moment is on its way; who it has started may hold its output open for ever. */
 const LAST_WORDS_MS = 250
 /** What a process has in its environment that an instance has started, also where that has left its group. */
-const MARK = 'GONE_INSTANCE'
+export const MARK = 'GONE_INSTANCE'
 /** The time of what an instance has left behind, before its jobs are handed on. */
 const LEFT_MS = 1_000
 

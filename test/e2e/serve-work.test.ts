@@ -1,4 +1,4 @@
-import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
@@ -6,6 +6,7 @@ import { createClient } from '../../src/index.ts'
 import { spawnCli } from '../support/cli.ts'
 import { endOf, type Process, startProcess } from '../support/processes.ts'
 import { program } from '../support/program.ts'
+import { startRedis } from '../support/redis.ts'
 
 let folder: string
 let lines: string[]
@@ -30,11 +31,11 @@ async function writeWorkers(ms: number): Promise<void> {
 }
 
 /** With a Redis of its own, as whoever tries it for the first time. */
-async function serve(): Promise<Process> {
+async function serve(env: Record<string, string> = {}): Promise<Process> {
   const server = await startProcess({
     name: 'gone serve --work',
     args: [...program('src/cli/main.ts'), 'serve', '--port', '0', '--work', './workers'],
-    env: { GONE_LOG_LEVEL: 'info' },
+    env: { GONE_LOG_LEVEL: 'info', ...env },
     cwd: folder,
     onLine: (line) => lines.push(line),
   })
@@ -88,6 +89,72 @@ it('goes on where the workers die, says so and starts them again', async () => {
   expect((await client.elect('first', '3')).leads).toBe(true)
   await client.submit('first', '4', { worker: 'slow' })
   expect((await client.wait('first', '4', { timeout: '30s' }))?.completion.outcome).toBe('completed')
+}, 90_000)
+
+it.each([0, 1, 2])(
+  'starts them again where a handler ends them with %i',
+  async (code) => {
+    await writeWorkers(1)
+    await writeFile(join(folder, 'workers/bad.mjs'), `export default () => process.exit(${code})\n`)
+    const server = await serve()
+    await expect.poll(() => said('"msg":"working"').length).toBe(1)
+    const client = createClient({ url: server.url })
+    await client.submit('first', 'bad', { worker: 'bad', ifExecutorDies: 'fail' })
+    await client.submit('first', '1', { worker: 'slow' })
+    await expect.poll(() => said('"msg":"working"').length).toBe(2)
+    expect((await client.wait('first', '1', { timeout: '60s' }))?.completion.outcome).toBe('completed')
+    expect(server.isAlive).toBe(true)
+  },
+  90_000,
+)
+
+it('goes on where Redis is away as they are started again', async () => {
+  await writeWorkers(1)
+  const redis = await startRedis()
+  closers.push(() => redis.stop())
+  const server = await serve({ REDIS_URL: redis.url })
+  await expect.poll(() => said('"msg":"working"').length).toBe(1)
+  const pid = pidOf(said('"msg":"working"')[0]) ?? 0
+  await redis.kill()
+  process.kill(pid, 'SIGKILL')
+  await expect.poll(() => said('do not reach Redis').length).toBeGreaterThan(0)
+  await redis.restart()
+  await expect.poll(() => said('"msg":"working"').length).toBe(2)
+  expect(server.isAlive).toBe(true)
+}, 120_000)
+
+it('leaves them stopped where the fleet has told them to', async () => {
+  await writeWorkers(1)
+  const server = await serve()
+  await expect.poll(() => said('"msg":"working"').length).toBe(1)
+  const run = await endOf(
+    spawnCli(['fleet', 'stop', '--all', '--yes', '--at-once', '--server', server.url], {}, { cwd: folder }),
+  )
+  expect(run).toMatchObject({ code: 0, stderr: '' })
+  await expect.poll(() => said('the workers were stopped').length).toBe(1)
+  expect(server.isAlive).toBe(true)
+}, 90_000)
+
+it('drains where a handler blocks, and kills what it has started', async () => {
+  await writeFile(
+    join(folder, 'workers/block.mjs'),
+    `import { spawn } from 'node:child_process'
+     import { writeFileSync } from 'node:fs'
+     export default () => {
+       const { pid } = spawn('sleep', ['120'], { detached: true, stdio: 'ignore' })
+       writeFileSync('pids', process.pid + ' ' + pid)
+       for (;;);
+     }`,
+  )
+  const server = await serve({ GONE_SHUTDOWN: '8s' })
+  const client = createClient({ url: server.url })
+  await client.submit('first', '1', { worker: 'block' })
+  const pids = async () =>
+    (await readFile(join(folder, 'pids'), 'utf8').catch(() => '')).split(' ').filter(Boolean).map(Number)
+  await expect.poll(async () => (await pids()).length).toBe(2)
+  expect(await server.stop()).toBe(0)
+  expect(said('"msg":"stopped"').length).toBe(1)
+  await expect.poll(async () => (await pids()).filter(isThere)).toEqual([])
 }, 90_000)
 
 it('lets no worker outlive a server that was killed', async () => {

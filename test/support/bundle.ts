@@ -10,6 +10,7 @@ const PROGRAMS = [
   'src/cli/gone.js',
   'src/cli/main.js',
   'src/cli/served-process.js',
+  'src/cli/served-work.js',
   'src/cli/supervised-work.js',
   'src/cli/demo/fleet-host.js',
   'src/cli/demo/replica.js',
