@@ -39,6 +39,7 @@ interface CreateOptions extends StoreOptions, KeyShares {
 }
 
 const MAX_NAME = 100
+const MAX_EXPIRES_MS = 3_650 * 86_400_000
 const CREATE_ADMIN = 'gone key create --name ops --actions admin'
 const CREATE_TEAM =
   "gone key create --name blue --actions submit,read --systems 'blue-*' --workers mail,webhook"
@@ -70,7 +71,7 @@ export function addKey(program: Command): void {
       .option('--workers <list>', 'which workers it may submit to; * as above', '*')
       .addOption(
         new Option('--expires <duration>', 'when it ends, such as 90d (default: never)').argParser(
-          by(span(1, Number.MAX_SAFE_INTEGER), 'a duration like 90d'),
+          by(span(1, MAX_EXPIRES_MS), 'a duration like 90d, of 3650d at the most'),
         ),
       ),
   )

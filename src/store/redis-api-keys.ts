@@ -11,6 +11,8 @@ const KEYS_KEY = 'gone:keys'
 const IN_USE_KEY = 'gone:keys-in-use'
 /** All of them are in the memory of each facade, and read every few seconds. */
 const MAX_KEYS = 10_000
+/** The last moment that a date can be of: older builds have stored later ends. */
+const LAST_MS = 8_640_000_000_000_000
 
 /** What is stored of a key: its members short, because all are read often. */
 interface StoredKey {
@@ -89,6 +91,7 @@ function keyOf(id: string, json: string): ApiKey | undefined {
   try {
     const { n, a, s, w = ['*'], q = {}, h, c, x } = JSON.parse(json) as StoredKey
     if (!isKeyId(id) || !/^[0-9a-f]{64}$/.test(h) || !Array.isArray(s) || !Array.isArray(w)) return undefined
+    if (![c, x ?? 0].every(Number.isFinite)) return undefined
     const actions = a.filter((action): action is Action => ACTIONS.includes(action as Action))
     return {
       id,
@@ -98,8 +101,8 @@ function keyOf(id: string, json: string): ApiKey | undefined {
       workers: w.map(String),
       shares: sharesOf(q),
       digest: h,
-      createdAtMs: Number(c),
-      ...(x !== undefined && { expiresAtMs: Number(x) }),
+      createdAtMs: Math.min(c, LAST_MS),
+      ...(x !== undefined && { expiresAtMs: Math.min(x, LAST_MS) }),
     }
   } catch {
     return undefined

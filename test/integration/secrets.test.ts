@@ -207,12 +207,25 @@ describe('gone key', () => {
     [['create', '--name', 'a', '--systems', 'a/b'], /systems: expected names/],
     [['create', '--name', 'a', '--workers', 'a b'], /workers: expected names/],
     [['create', '--name', 'a', '--expires', 'soon'], /expected a duration/],
+    [['create', '--name', 'a', '--expires', '99999999d'], /of 3650d at the most/],
     [['revoke', 'x'], /id: expected 12 hexadecimal digits/],
   ])('refuses %j in one line', async (args, message) => {
     const run = await gone(args)
     expect([run.code, run.stdout]).toEqual([2, ''])
     expect(run.stderr).toMatch(message)
     expect(run.stderr).toMatch(/^[^\n]+\n$/)
+  })
+
+  it('lists keys also where one of an older build ends later than any date', async () => {
+    const id = (await gone(['create', '--name', 'for ever', '--expires', '3650d'])).stdout.slice(5, 17)
+    const client = new Redis(url)
+    const stored = JSON.parse((await client.hget('gone:keys', id)) ?? '') as object
+    await client.hset('gone:keys', id, JSON.stringify({ ...stored, x: 9e15 }))
+    client.disconnect()
+    const listed = await gone(['list'])
+    expect([listed.code, listed.stderr]).toEqual([0, ''])
+    expect(listed.stdout).toMatch(new RegExp(`^${id} .*, until \\+275760-09-13`, 'm'))
+    expect((await gone(['revoke', id])).code).toBe(0)
   })
 
   it('makes the first key with no server and no Redis, for a server on all addresses', async () => {
