@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import type { Logger } from 'pino'
 import type { Config } from '../config.ts'
+import { redisIn, socketIn } from '../embedded/data-folder.ts'
 import { GoneError } from '../errors.ts'
 import { RedlockGate } from '../gate/redlock-gate.ts'
 import { attempt } from '../redis/attempt.ts'
@@ -80,12 +81,15 @@ export async function openLines(
 }
 
 /** REDIS_URL, or the embedded Redis of a server that was started in this folder. */
-export function redisOfWorkers({ redisUrl, dataDir }: Config): RedisTarget {
+export async function redisOfWorkers({ redisUrl, dataDir }: Config): Promise<RedisTarget> {
   if (redisUrl !== undefined) return redisUrl
-  const path = resolve(dataDir, 'redis.sock')
+  const running = await redisIn(dataDir)
+  if (running) return running
+  const path = socketIn(dataDir)
+  // It may be on its way back: it is waited for.
   if (existsSync(path)) return { path }
   throw new GoneError(
     'REDIS_NOT_FOUND',
-    `REDIS_URL: workers need the Redis of a server; set it, or start "gone serve" in this folder first (no ${path})`,
+    `REDIS_URL: workers need the Redis of a server; set it, or start "gone serve" in this folder first (none runs on ${resolve(dataDir)})`,
   )
 }

@@ -71,7 +71,7 @@ export async function startSupervisor(config: Config, start: SupervisorStart): P
   const id = randomBytes(6).toString('hex')
   const closing = new Closing()
   try {
-    const lines = await openLines(config, redisOfWorkers(config), start, closing)
+    const lines = await openLines(config, await redisOfWorkers(config), start, closing)
     const fleet = new RedisFleet(lines.commands)
     const gate = lines.openGate(config.gateUrls)
     const handBack = new BullHandBack(lines.open('commands', 'hand-back'), (...of) => gate.releaseOf(...of))

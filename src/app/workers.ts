@@ -76,7 +76,7 @@ export async function startWorkers(
   const { log, gateTtlMs = GATE_TTL_MS, onOrdered = endBySignal, place } = surroundings
   const id = randomBytes(6).toString('hex')
   try {
-    const lines = await openLines(config, redisOfWorkers(config), surroundings, closing)
+    const lines = await openLines(config, await redisOfWorkers(config), surroundings, closing)
     const records = new RedisRecords(lines.commands, config.retentionMs)
     closing.add('queues', () => records.flush())
     const rounds = new BullRoundQueue(lines.open('commands', 'rounds'), config)

@@ -93,13 +93,14 @@ async function openEmbedded(
   say: (line: string) => void,
   log: import('pino').Logger,
 ): Promise<Embedded> {
-  const path = resolve(dataDir, 'redis.sock')
-  if (existsSync(path)) return { target: { path }, stop: async () => {} }
-  const [{ startEmbeddedRedis }, { defaultCacheDir, findRedisServer }, { lockFileIn }] = await Promise.all([
-    import('../embedded/embedded-redis.ts'),
-    import('../embedded/redis-server.ts'),
-    import('../embedded/data-folder.ts'),
-  ])
+  const [{ startEmbeddedRedis }, { defaultCacheDir, findRedisServer }, { lockFileIn, redisIn }] =
+    await Promise.all([
+      import('../embedded/embedded-redis.ts'),
+      import('../embedded/redis-server.ts'),
+      import('../embedded/data-folder.ts'),
+    ])
+  const running = await redisIn(dataDir)
+  if (running) return { target: running, stop: async () => {} }
   const { env } = process
   if (!env.GONE_DATA_DIR?.trim() && !existsSync(lockFileIn(dataDir))) throw noServer(dataDir)
   const binary = await findRedisServer({ cacheDir: defaultCacheDir(env, homedir()), env, say })

@@ -2,7 +2,14 @@ import { chmod, mkdir, readdir, readFile, rename, stat, writeFile } from 'node:f
 import { dirname, join, resolve } from 'node:path'
 import { GoneError } from '../errors.ts'
 import { callAfter, pause } from '../waiting.ts'
-import { ask, type Readiness, type RedisAddress, type RedisChild } from './redis-child.ts'
+import {
+  ask,
+  type Reached,
+  type Readiness,
+  type RedisAddress,
+  type RedisChild,
+  reachedAt,
+} from './redis-child.ts'
 
 /** Who has the folder: a hint for people and for machines without file locks. The lock on this very file decides. */
 interface Holder {
@@ -26,6 +33,7 @@ const LIVE_HOLDER_MS = 1_000
 const SLOW_MS = 2_000
 
 export const lockFileIn = (dataDir: string) => join(dataDir, 'redis.lock')
+export const socketIn = (dataDir: string) => resolve(dataDir, 'redis.sock')
 export const logFileIn = (dataDir: string) => join(dataDir, 'redis.log')
 
 /** @throws GoneError `CONFIG` if the folder cannot be made or written, or others may enter it and it is not ours to close */
@@ -136,6 +144,16 @@ export async function noteHolder(dataDir: string, redisPid: number, address: Red
   } catch {
     // A full disk. It is a hint, and a running server is worth more.
   }
+}
+
+/** Where the Redis of a folder answers; undefined where none does: a socket may be left of one, or be elsewhere. */
+export async function redisIn(dataDir: string): Promise<Reached | undefined> {
+  const holder = await readHolder(dataDir)
+  if (holder === undefined) return undefined
+  // The folder may be mounted here under another name.
+  for (const address of [{ path: socketIn(dataDir) }, holder.address])
+    if (await answers({ ...holder, address })) return reachedAt(address)
+  return undefined
 }
 
 async function readHolder(dataDir: string): Promise<Holder | undefined> {

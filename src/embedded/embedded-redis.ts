@@ -10,6 +10,7 @@ import {
   logFileIn,
   noteHolder,
   prepareDataFolder,
+  socketIn,
 } from './data-folder.ts'
 import { freeLoopbackPort, type RedisAddress, type RedisChild, spawnRedis } from './redis-child.ts'
 import type { RedisServerBinary } from './redis-server.ts'
@@ -91,7 +92,7 @@ async function startSomewhere(
   say: (line: string) => void,
 ): Promise<Running> {
   let reason = 'it has nowhere to listen'
-  for (const findPlace of [() => socketIn(dataDir), temporarySocket, loopbackPort]) {
+  for (const findPlace of [() => ownSocket(dataDir), temporarySocket, loopbackPort]) {
     const place = await findPlace()
     if (place === undefined) continue
     try {
@@ -111,8 +112,8 @@ async function startSomewhere(
   throw new GoneError('REDIS_NOT_FOUND', `Redis does not start (see ${logFileIn(dataDir)}): ${reason}`)
 }
 
-function socketIn(dataDir: string): Place | undefined {
-  const path = join(dataDir, 'redis.sock')
+function ownSocket(dataDir: string): Place | undefined {
+  const path = socketIn(dataDir)
   // Redis removes it at its end and replaces a stale one. Not for us: it may be the next server's by then.
   return canBeSocket(path) ? { address: { path }, leave: async () => {} } : undefined
 }

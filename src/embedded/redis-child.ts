@@ -8,6 +8,13 @@ import type { RedisServerBinary } from './redis-server.ts'
 
 export type RedisAddress = { readonly path: string } | { readonly port: number }
 
+/** The same for a client. */
+export type Reached = { readonly path: string } | { readonly host: string; readonly port: number }
+
+export function reachedAt(address: RedisAddress): Reached {
+  return 'path' in address ? address : { host: '127.0.0.1', port: address.port }
+}
+
 interface RedisStart {
   readonly binary: RedisServerBinary
   readonly address: RedisAddress

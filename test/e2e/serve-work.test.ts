@@ -1,10 +1,10 @@
-import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, expect, it } from 'vitest'
 import { createClient } from '../../src/index.ts'
 import { spawnCli } from '../support/cli.ts'
-import { endOf, type Process, startProcess } from '../support/processes.ts'
+import { endOf, type Process, spawnProcess, startProcess } from '../support/processes.ts'
 import { program } from '../support/program.ts'
 import { startRedis } from '../support/redis.ts'
 
@@ -155,6 +155,27 @@ it('drains where a handler blocks, and kills what it has started', async () => {
   expect(await server.stop()).toBe(0)
   expect(said('"msg":"stopped"').length).toBe(1)
   await expect.poll(async () => (await pids()).filter(isThere)).toEqual([])
+}, 90_000)
+
+it('finds its Redis also where that has its socket elsewhere, and so do gone key and gone doctor', async () => {
+  await writeWorkers(1)
+  const env = { GONE_DATA_DIR: join(folder, 'long'.repeat(40)) }
+  const server = await serve(env)
+  await expect.poll(() => said('"msg":"working"').length).toBe(1)
+  const gone = (...words: string[]) => endOf(spawnCli(words, env, { cwd: folder }))
+  expect(await gone('key', 'create', '--name', 'a')).toMatchObject({ code: 0 })
+  expect((await gone('key', 'list')).stdout).toMatch(/ a /)
+  expect((await gone('doctor', '--server', server.url)).stdout).toContain(env.GONE_DATA_DIR)
+}, 90_000)
+
+it('makes keys in a folder where a socket was left by what ended without a word', async () => {
+  const env = { GONE_DATA_DIR: join(folder, 'data') }
+  const create = () => endOf(spawnCli(['key', 'create', '--name', 'a'], env, { cwd: folder }))
+  expect(await create()).toMatchObject({ code: 0 })
+  const listen = `require('node:net').createServer().listen(${JSON.stringify(join(env.GONE_DATA_DIR, 'redis.sock'))}, () => process.kill(process.pid, 'SIGKILL'))`
+  await endOf(spawnProcess({ args: ['-e', listen] }))
+  expect(await readdir(env.GONE_DATA_DIR)).toContain('redis.sock')
+  expect(await create()).toMatchObject({ code: 0, stdout: expect.stringMatching(/^gone_/) })
 }, 90_000)
 
 it('lets no worker outlive a server that was killed', async () => {

@@ -1,7 +1,7 @@
-import { existsSync } from 'node:fs'
 import { resolve } from 'node:path'
 import { createClient } from '../../client/client.ts'
 import { type Config, isLoopback, readConfig } from '../../config.ts'
+import { redisIn } from '../../embedded/data-folder.ts'
 import { GoneError } from '../../errors.ts'
 import { createLog } from '../../log.ts'
 import { connect, disconnect, type RedisClient, type RedisTarget } from '../../redis/connections.ts'
@@ -32,7 +32,7 @@ export async function readFacts(env: NodeJS.ProcessEnv, serverUrl: string): Prom
     areKeysNeeded: false,
   }
   if (config instanceof GoneError) return { ...base, settingsTrouble: config.message }
-  const target = targetOf(config)
+  const target = await targetOf(config)
   const [redis, gate, server] = await Promise.all([
     target && redisFacts(config, target, config.redisUrl ?? resolve(config.dataDir), true),
     Promise.all(config.gateUrls.map((url) => redisFacts(config, url, url, false))),
@@ -60,10 +60,8 @@ function configOf(env: NodeJS.ProcessEnv): Config | GoneError {
 }
 
 /** Of an embedded Redis only one that runs can be asked. */
-function targetOf({ redisUrl, dataDir }: Config): RedisTarget | undefined {
-  if (redisUrl !== undefined) return redisUrl
-  const path = resolve(dataDir, 'redis.sock')
-  return existsSync(path) ? { path } : undefined
+async function targetOf({ redisUrl, dataDir }: Config): Promise<RedisTarget | undefined> {
+  return redisUrl ?? (await redisIn(dataDir))
 }
 
 async function redisFacts(
