@@ -121,7 +121,7 @@ export async function launchWhenFree(
     if (!(await answers(holder))) {
       const child = launch()
       const callOff = callAfter(SLOW_MS, () => say(`waiting for Redis to load ${dataDir}`))
-      const readiness = await child.ready()
+      const readiness = await child.ready((percent) => say(`Redis has loaded ${percent}% of ${dataDir}`))
       callOff()
       if (readiness.kind !== 'locked') return { child, readiness }
     }
@@ -168,7 +168,7 @@ async function readHolder(dataDir: string): Promise<Holder | undefined> {
 async function answers(holder: Holder | undefined): Promise<boolean> {
   if (holder === undefined) return false
   const state = await ask(holder.address, holder.redisPid)
-  return state === 'ready' || state === 'loading'
+  return state === 'ready' || typeof state === 'object'
 }
 
 function isAlive(pid: number): boolean {

@@ -33,8 +33,13 @@ export interface RedisChild {
   readonly pid: number
   /** resolves when the process has ended, with how: `SIGKILL`, `code 1` */
   readonly exited: Promise<string>
-  /** Waits until it answers, at most 10 s, or 60 s while it loads its data; it is stopped where it does not. */
-  ready(): Promise<Readiness>
+  /**
+   * Waits until it answers, 10 s at the most, and for as long as it says that it loads its data; it is stopped where it
+   * does not, or says nothing for 60 s.
+   *
+   * @param onLoading told every 10 s how much of them it has, such as `42.17`
+   */
+  ready(onLoading: (percent: string) => void): Promise<Readiness>
   kill(signal: NodeJS.Signals): void
   /** Ends it in order, its data written; by force after 5 s. May be called twice. */
   stop(): Promise<void>
@@ -47,6 +52,8 @@ export type Readiness =
 
 const ANSWER_MS = 10_000
 const LOADING_MS = 60_000
+const ASK_LOADING_MS = 250
+const TELL_LOADING_MS = 10_000
 const STOP_MS = 5_000
 /**
  * Starts a server that cannot outlive this process, not even when this one is killed, and that a Ctrl-C in the
@@ -90,15 +97,23 @@ export function spawnRedis(start: RedisStart): RedisChild {
     callOff()
   }
 
-  async function ready(): Promise<Readiness> {
-    const startedMs = performance.now()
-    let boundMs = ANSWER_MS
-    while (ending === undefined && performance.now() - startedMs < boundMs) {
+  async function ready(onLoading: (percent: string) => void): Promise<Readiness> {
+    let [heardMs, toldMs] = [performance.now(), performance.now()]
+    let [boundMs, pauseMs] = [ANSWER_MS, 10]
+    while (ending === undefined && performance.now() - heardMs < boundMs) {
       const state = await ask(start.address, pid)
       if (state === 'ready') return { kind: 'ready' }
-      if (state === 'loading') boundMs = LOADING_MS
+      if (typeof state === 'object') {
+        heardMs = performance.now()
+        boundMs = LOADING_MS
+        pauseMs = ASK_LOADING_MS
+      }
+      if (typeof state === 'object' && heardMs - toldMs >= TELL_LOADING_MS) {
+        toldMs = heardMs
+        onLoading(state.loaded)
+      }
       // Nothing tells when a server starts to listen, so it is asked again.
-      await endsWithin(10, exited)
+      await endsWithin(pauseMs, exited)
     }
     if (ending === undefined) {
       await stop()
@@ -111,15 +126,16 @@ export function spawnRedis(start: RedisStart): RedisChild {
   return { pid, exited, ready, kill, stop }
 }
 
-/** Whether the server with this process id answers at the address, `other` if another one does. */
+/** Whether the server with this process id answers at the address, or how much it has loaded of its data; `other` if another one does. */
 export async function ask(
   address: RedisAddress,
   pid: number,
-): Promise<'ready' | 'loading' | 'silent' | 'other'> {
+): Promise<'ready' | { readonly loaded: string } | 'silent' | 'other'> {
   const reply = await greet(address)
   if (reply.startsWith('-NOAUTH')) return 'ready'
   if (!reply.includes(`process_id:${pid}\r\n`)) return reply === '' ? 'silent' : 'other'
-  return reply.startsWith('-LOADING') ? 'loading' : 'ready'
+  if (!reply.startsWith('-LOADING')) return 'ready'
+  return { loaded: /^loading_loaded_perc:(\S+)/m.exec(reply)?.[1] ?? '0' }
 }
 
 /**
@@ -155,14 +171,14 @@ function launch({ binary, address, dir, lockFile, args }: RedisStart, log: numbe
   }
 }
 
-/** What a server says to PING and to the question which process it is; empty if nothing within a second. */
+/** What a server says to PING, and to the questions which process it is and what it has loaded; empty if nothing within a second. */
 function greet(address: RedisAddress): Promise<string> {
   return new Promise((resolve) => {
     let reply = ''
     const socket = connect({ host: '127.0.0.1', ...address })
     socket.setEncoding('utf8')
     socket.setTimeout(1_000, () => socket.destroy())
-    socket.on('connect', () => socket.write('PING\r\nINFO server\r\nQUIT\r\n'))
+    socket.on('connect', () => socket.write('PING\r\nINFO server\r\nINFO persistence\r\nQUIT\r\n'))
     socket.on('data', (text) => {
       reply += text
     })

@@ -89,7 +89,9 @@ export class Supervision {
   private async restart(): Promise<void> {
     const { launch, address, dataDir, log } = this.parts
     this.child = launch(address)
-    const readiness = await this.child.ready()
+    const readiness = await this.child.ready((percent) =>
+      log.info({ dataDir, percent }, 'embedded Redis loads its data'),
+    )
     if (readiness.kind === 'ready') {
       this.again = undefined
       await noteHolder(dataDir, this.child.pid, address)

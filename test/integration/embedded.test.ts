@@ -196,6 +196,35 @@ describe('an embedded Redis', () => {
     for (const made of [data, join(folder, 'some')]) expect((await stat(made)).mode & 0o777).toBe(0o700)
   })
 
+  it('has as long as it takes to load its data, and says how far it is', async () => {
+    const path = join(folder, 'slow-redis')
+    const script = `#!${process.execPath}
+      const server = require('node:net').createServer((socket) => {
+        const [first, loaded] = performance.now() < 8_000 ? ['-LOADING', 42.17] : ['+PONG', 100]
+        socket.end([first, 'process_id:' + process.pid, 'loading_loaded_perc:' + loaded, ''].join('\\r\\n'))
+      })
+      server.listen(process.argv[process.argv.indexOf('--unixsocket') + 1])`
+    await writeFile(path, script, { mode: 0o755 })
+    // From when it is seen to load on, a second is twenty.
+    const now = performance.now.bind(performance)
+    let fastFromMs = Number.POSITIVE_INFINITY
+    const clock = vi.spyOn(performance, 'now')
+    closing.push(() => clock.mockRestore())
+    clock.mockImplementation(() => now() + 19 * Math.max(0, now() - fastFromMs))
+    const lines: string[] = []
+    const say = (line: string) => {
+      lines.push(line)
+      fastFromMs = Math.min(fastFromMs, now())
+    }
+    const log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {} }
+    const dataDir = join(folder, 'data')
+    const redis = await startEmbeddedRedis({ dataDir, binary: { path, env: {} }, say, log })
+    closing.push(redis.stop)
+    expect(lines[0]).toBe(`waiting for Redis to load ${dataDir}`)
+    expect(lines.at(-1)).toBe(`Redis has loaded 42.17% of ${dataDir}`)
+    expect(lines.length).toBeGreaterThan(5)
+  })
+
   it('says why it does not start', async () => {
     await mkdir(join(folder, 'data/appendonlydir'), { recursive: true })
     await writeFile(join(folder, 'data/appendonlydir/appendonly.aof.manifest'), 'nonsense\n')

@@ -47,7 +47,7 @@ export async function startRedis(options: TestRedisOptions = {}): Promise<TestRe
 
   async function start(port: number): Promise<RedisChild> {
     const started = spawnRedis({ binary, address: { port }, dir, logFile, args })
-    const readiness = await started.ready()
+    const readiness = await started.ready(() => {})
     if (readiness.kind === 'ready') return started
     throw new Error(
       `redis-server on port ${port}: ${'reason' in readiness ? readiness.reason : readiness.kind}`,
