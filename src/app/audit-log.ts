@@ -1,5 +1,4 @@
-import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
+import { type FileHandle, open } from 'node:fs/promises'
 import type { Log } from '../core/rounds/round-ports.ts'
 import { GoneError } from '../errors.ts'
 import type { Change } from '../http/access/audit.ts'
@@ -18,22 +17,87 @@ export interface CommandChange {
 }
 
 export interface AuditLog {
+  /** Writes a line in its turn; one that cannot be written is in the log, and the next is tried again. */
   note(change: Change | CommandChange): void
+  /** Returns when the line is on the disk. @throws GoneError `CONFIG` if it cannot be written */
+  write(change: Change | CommandChange): Promise<void>
   /** Returns when all lines are written. */
   stop(): Promise<void>
 }
 
 /** One line of JSON for each change, at the end of the file. @throws GoneError `CONFIG` if it cannot be written */
 export async function openAuditLog(path: string, log: Log): Promise<AuditLog> {
-  const stream = createWriteStream(path, { flags: 'a', mode: 0o600 })
+  const file = new LinesFile(path)
+  const refused = (cause: unknown) =>
+    new GoneError('CONFIG', `GONE_AUDIT_LOG: cannot write ${path}: ${String(cause)}`, { cause })
   try {
-    await once(stream, 'open')
+    await file.open()
   } catch (cause) {
-    throw new GoneError('CONFIG', `GONE_AUDIT_LOG: cannot write ${path}: ${String(cause)}`, { cause })
+    throw refused(cause)
   }
-  stream.on('error', (error) => log.error({ cause: String(error) }, 'audit log not written'))
+  let turn = Promise.resolve()
+  const inTurn = (write: () => Promise<void>): Promise<void> => {
+    const written = turn.then(write)
+    turn = written.catch(() => undefined)
+    return written
+  }
   return {
-    note: (change) => void stream.write(`${JSON.stringify({ time: new Date().toISOString(), ...change })}\n`),
-    stop: () => new Promise((resolve) => stream.end(() => resolve())),
+    note(change) {
+      const line = lineOf(change)
+      inTurn(() => file.write(line)).catch((error: unknown) =>
+        log.error({ cause: String(error), change }, 'audit log not written'),
+      )
+    },
+    write: (change) =>
+      inTurn(async () => {
+        await file.write(lineOf(change))
+        await file.sync()
+      }).catch((cause: unknown) => {
+        throw refused(cause)
+      }),
+    stop: () => inTurn(() => file.close()),
+  }
+}
+
+function lineOf(change: Change | CommandChange): string {
+  return JSON.stringify({ time: new Date().toISOString(), ...change })
+}
+
+/** A file to whose end lines are written. After an error it is opened anew: what was wrong may be over. */
+class LinesFile {
+  private file: FileHandle | undefined
+  private isTorn = false
+
+  constructor(private readonly path: string) {}
+
+  async open(): Promise<FileHandle> {
+    this.file ??= await open(this.path, 'a', 0o600)
+    return this.file
+  }
+
+  async write(line: string): Promise<void> {
+    const file = await this.open()
+    // What a full disk took of another line stands alone.
+    let rest = Buffer.from(`${this.isTorn ? '\n' : ''}${line}\n`)
+    try {
+      while (rest.length > 0) {
+        const { bytesWritten } = await file.write(rest)
+        rest = rest.subarray(bytesWritten)
+        this.isTorn = rest.length > 0
+      }
+    } catch (error) {
+      await this.close()
+      throw error
+    }
+  }
+
+  async sync(): Promise<void> {
+    await this.file?.datasync()
+  }
+
+  async close(): Promise<void> {
+    const { file } = this
+    this.file = undefined
+    await file?.close().catch(() => undefined)
   }
 }

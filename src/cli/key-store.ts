@@ -17,8 +17,15 @@ export type Run<T> = (store: {
   readonly note: KeysNote | undefined
   /** For a person: `the Redis at redis://redis:6379`. */
   readonly where: string
-  /** Writes down what was changed, where GONE_AUDIT_LOG says so. */
-  readonly audit: (change: Pick<CommandChange, 'command' | 'key' | 'outcome'>) => void
+  /**
+   * Makes a change that is written down first, where GONE_AUDIT_LOG says so.
+   *
+   * @throws GoneError `CONFIG` if it cannot be written down: it is not made then
+   */
+  readonly audited: <Made>(
+    change: Pick<CommandChange, 'command' | 'key' | 'outcome'>,
+    make: () => Promise<Made>,
+  ) => Promise<Made>
 }) => Promise<T>
 
 /**
@@ -67,7 +74,16 @@ export async function withKeys<T>(redis: string | undefined, run: Run<T>): Promi
       uses: new RedisKeyUses(client),
       sessions: new RedisSessions(client),
       note: config.redisUrl === undefined ? new KeysNote(config.dataDir) : undefined,
-      audit: (change) => audit?.note({ ...change, user: userInfo().username, host: hostname() }),
+      async audited(change, make) {
+        const line = { ...change, user: userInfo().username, host: hostname() }
+        await audit?.write(line)
+        try {
+          return await make()
+        } catch (error) {
+          audit?.note({ ...line, outcome: `perhaps not done: ${String(error)}` })
+          throw error
+        }
+      },
       where: `the Redis ${shown === undefined ? `of ${resolve(config.dataDir)}` : `at ${shown}`}`,
     })
   } finally {

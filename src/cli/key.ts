@@ -131,7 +131,7 @@ function storeOptions(command: Command): Command {
 }
 
 async function create(options: CreateOptions): Promise<void> {
-  await finish(options, async ({ keys, where, audit }) => {
+  await finish(options, async ({ keys, where, audited }) => {
     const nowMs = Date.now()
     const text = formatKey({ id: randomBytes(6), secret: randomBytes(32) })
     const key: ApiKey = {
@@ -145,8 +145,8 @@ async function create(options: CreateOptions): Promise<void> {
       createdAtMs: nowMs,
       ...(options.expires !== undefined && { expiresAtMs: nowMs + options.expires }),
     }
-    await keys.add(key)
-    audit({ command: 'gone key create', key: key.id, outcome: `made: ${termsOf(key)}` })
+    const change = { command: 'gone key create', key: key.id, outcome: `made: ${termsOf(key)}` }
+    await audited(change, () => keys.add(key))
     if (options.json) return JSON.stringify({ key: text, ...jsonOf(key), redis: where })
     process.stderr.write(
       `key ${key.id} of ${visible(key.name)}: ${termsOf(key)}. It is in ${where}, whose servers take it within 10 s. It is shown this once:\n`,
@@ -185,10 +185,12 @@ function usedWords(used: ReadonlyMap<string, number>, key: ApiKey): string {
 async function revoke(id: string, options: StoreOptions): Promise<void> {
   // Whoever pastes the whole key means the same.
   const keyId = id.replace(/^gone_([0-9a-f]{12})_.*$/, '$1')
-  await finish(options, async ({ keys, audit }) => {
+  await finish(options, async ({ keys, audited }) => {
     checkId(keyId)
-    const isRevoked = await keys.remove(keyId)
-    if (isRevoked) audit({ command: 'gone key revoke', key: keyId, outcome: 'revoked' })
+    const isThere = (await keys.read()).keys.some(({ id }) => id === keyId)
+    const revoking = { command: 'gone key revoke', key: keyId, outcome: 'revoked' }
+    // What is left of one that is no key of ours goes, too.
+    const isRevoked = await (isThere ? audited(revoking, () => keys.remove(keyId)) : keys.remove(keyId))
     process.exitCode = isRevoked ? EXIT.done : EXIT.notNow
     if (options.json) return JSON.stringify({ id: keyId, revoked: isRevoked })
     return isRevoked ? `revoked ${keyId}; no server takes it 10 s from now` : `no key ${keyId}`
@@ -196,12 +198,16 @@ async function revoke(id: string, options: StoreOptions): Promise<void> {
 }
 
 async function sessions(id: string | undefined, options: SessionsOptions): Promise<void> {
-  await finish(options, async ({ sessions: kept, audit }) => {
+  await finish(options, async ({ sessions: kept, audited }) => {
     if (id !== undefined) checkId(id)
     if (options.end) {
-      const count = await kept.endAll(id)
-      if (count > 0)
-        audit({ command: 'gone key sessions --end', ...(id && { key: id }), outcome: `ended ${count}` })
+      const { length } = (await kept.list()).filter(({ keyId }) => id === undefined || keyId === id)
+      const ending = {
+        command: 'gone key sessions --end',
+        ...(id && { key: id }),
+        outcome: `ended ${length}`,
+      }
+      const count = length === 0 ? 0 : await audited(ending, () => kept.endAll(id))
       if (options.json) return JSON.stringify({ ended: count })
       return `ended ${count} ${count === 1 ? 'session' : 'sessions'}`
     }
@@ -215,13 +221,13 @@ async function sessions(id: string | undefined, options: SessionsOptions): Promi
 }
 
 async function disable(options: StoreOptions & { readonly yes?: boolean }): Promise<void> {
-  await finish(options, async ({ keys, note, audit }) => {
+  await finish(options, async ({ keys, note, audited }) => {
     const left = (await keys.read()).keys.length
     const isDone = left === 0 && options.yes === true
     if (isDone) {
-      await keys.setInUse(false)
+      const disabling = { command: 'gone key disable', outcome: 'no key is needed after a restart' }
+      await audited(disabling, () => keys.setInUse(false))
       note?.remove()
-      audit({ command: 'gone key disable', outcome: 'no key is needed after a restart' })
     }
     process.exitCode = isDone ? EXIT.done : EXIT.notNow
     if (options.json) return JSON.stringify({ disabled: isDone, keys: left })

@@ -2,8 +2,11 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises'
 import { hostname, tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
 import { expect, it } from 'vitest'
+import { mountSmallDisk } from '../../chaos/small-disk.ts'
+import { openAuditLog } from '../../src/app/audit-log.ts'
 import { runCli } from '../support/cli.ts'
 import { makeKey } from '../support/keys.ts'
+import { notedLog } from '../support/noted-log.ts'
 import { startRedis } from '../support/redis.ts'
 import { send } from '../support/requests.ts'
 import { startTestServer } from '../support/server.ts'
@@ -145,4 +148,47 @@ it('has a line for each change of gone key, and refuses to change what it could 
   expect((await gone(['list'])).stdout).toBe('no keys\n')
   await redis.stop()
   await rm(folder, { recursive: true })
+})
+
+it('goes on once a full disk has room again, tells which lines it lacks, and gone key changes nothing meanwhile', async ({
+  skip,
+}) => {
+  const folder = await mkdtemp(join(tmpdir(), 'gone-audit-'))
+  // There are machines on which nobody may mount anything.
+  const disk = await mountSmallDisk(folder, 2)
+  if (!disk) return skip()
+  const redis = await startRedis()
+  try {
+    const path = join(disk.seenAt, 'audit.log')
+    const { log, lines: said } = notedLog()
+    const audit = await openAuditLog(path, log)
+    const change = (outcome: string) => ({ command: 'c', user: 'u', host: 'h', outcome })
+    audit.note(change('one'))
+    // So that the next does not fit: a page is full.
+    await audit.write(change('x'.repeat(4_000)))
+    await disk.fill()
+    audit.note(change('lost'.repeat(1_000)))
+    await expect(audit.write(change('refused'.repeat(1_000)))).rejects.toThrow(
+      /^GONE_AUDIT_LOG: cannot write .*ENOSPC/,
+    )
+    expect(said.filter((line) => line.includes('audit log not written'))).toHaveLength(1)
+    const gone = (...args: string[]) =>
+      runCli(['key', ...args], { REDIS_URL: redis.url, GONE_AUDIT_LOG: path })
+    const systems = Array.from({ length: 40 }, (_, n) => `${'long'.repeat(25)}${n}`).join(',')
+    const refused = await gone('create', '--name', 'x', '--systems', systems)
+    expect([refused.code, refused.stdout]).toEqual([2, ''])
+    expect(refused.stderr).toMatch(/^gone: GONE_AUDIT_LOG: cannot write .*ENOSPC.*\n$/)
+    expect((await gone('list')).stdout).toBe('no keys\n')
+    await disk.makeRoom()
+    audit.note(change('two'))
+    await audit.stop()
+    const whole = (await readFile(path, 'utf8'))
+      .split('\n')
+      .flatMap((line) => /"outcome":"(\w{1,6})"\}$/.exec(line)?.[1] ?? [])
+    expect(whole).toEqual(['one', 'two'])
+  } finally {
+    await redis.stop()
+    await disk.stop()
+    await rm(folder, { recursive: true })
+  }
 })

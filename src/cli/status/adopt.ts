@@ -70,10 +70,11 @@ async function found(names: readonly string[], { redis, dryRun = false }: AdoptO
       if (!old.isCluster) return shown(IS_NO_CLUSTER, [])
       const there = await old.look(names)
       if (dryRun) return dryShown(there)
+      const about = { command: 'gone queues adopt', user: userInfo().username, host: hostname() }
+      if (there.length > 0) await audit?.write({ ...about, outcome: `moves jobs of ${there.length}` })
       const adopted = await old.adopt(there, progress(there))
       const outcome = `moved ${sumOf(adopted, ({ moved }) => moved)}`
-      const about = { command: 'gone queues adopt', user: userInfo().username, host: hostname(), outcome }
-      if (adopted.length > 0) audit?.note(about)
+      if (adopted.length > 0) audit?.note({ ...about, outcome })
       return shown(adopted.length === 0 ? IS_EMPTY : '', adopted)
     })
   } finally {
