@@ -2,8 +2,12 @@
 import { CommanderError } from 'commander'
 import { exitWhenRead } from '../process/exit.ts'
 import { programFor } from './program.ts'
-import { EXIT, exitWith } from './terminal.ts'
+import { EXIT, exitWith, heedUnread } from './terminal.ts'
 
+/** What these do goes on when nobody reads what they print. */
+const LASTING = ['demo', 'serve', 'once', 'work']
+
+heedUnread(LASTING.some((name) => name === process.argv[2]))
 try {
   const program = await programFor(process.argv[2])
   await program.parseAsync()

@@ -46,6 +46,21 @@ export function sayError(error: unknown, isJson = false): void {
   process.stderr.write(`${line}\n`)
 }
 
+/**
+ * Where what a command prints cannot be written, what it has decided is decided all the same: it ends with that code, and
+ * in silence where the reader has gone.
+ */
+export function heedUnread(isLasting: boolean): void {
+  process.stderr.on('error', () => {})
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (isLasting) return
+    if (error.code === 'EPIPE') process.exit()
+    process.stderr.write(`gone: cannot write to standard output: ${oneLine(error.message)}\n`)
+    // A code that says nothing of a decision would say that all is well.
+    process.exit(process.exitCode ?? EXIT.unknown)
+  })
+}
+
 function withHint(error: unknown): unknown {
   if (!(error instanceof GoneError)) return error
   const hint = HINTS[error.code]
