@@ -1,4 +1,5 @@
 import type { Command } from 'commander'
+import { reasonOf } from '../client/transport.ts'
 import { addServerOption } from './server-options.ts'
 import { EXIT } from './terminal.ts'
 
@@ -16,9 +17,11 @@ export function addReady(program: Command): void {
 }
 
 async function ready({ server }: { readonly server: string }): Promise<void> {
-  const { trouble, warning } = await readyOf(server)
+  const { isThere, trouble, warning } = await readyOf(server)
   if (warning !== undefined) process.stderr.write(`warning: ${warning}\n`)
-  process.stdout.write(`${trouble === undefined ? 'ready' : `not ready: ${trouble}`}\n`)
+  process.stdout.write(
+    `${trouble === undefined ? 'ready' : `not ready: ${isThere ? '' : `${withoutLogin(server)}: `}${trouble}`}\n`,
+  )
   process.exitCode = trouble === undefined ? EXIT.done : EXIT.notNow
 }
 
@@ -39,7 +42,12 @@ export async function readyOf(
       isThere: true,
       trouble: trouble ?? `${server} answered ${reply.status}, but not as a gone server`,
     }
-  } catch {
-    return { isThere: false, trouble: `no answer from ${server}` }
+  } catch (error) {
+    return { isThere: false, trouble: withoutLogin(`no answer: ${reasonOf(error)}`) }
   }
+}
+
+/** A URL may hold a password, and what refuses it shows it whole. */
+export function withoutLogin(text: string): string {
+  return text.replace(/\/\/[^/\s@]*@/g, '//***@')
 }

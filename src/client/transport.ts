@@ -206,7 +206,7 @@ function unreachable(baseUrl: string, reason: string, cause?: unknown): GoneErro
 }
 
 /** fetch itself only says "fetch failed"; what failed is in the causes below. */
-function reasonOf(error: unknown): string {
+export function reasonOf(error: unknown): string {
   const cause = innermost(error)
   if (codeOf(error) === 'ECONNREFUSED') return 'connection refused'
   return cause instanceof Error && cause.message ? cause.message : String(cause)

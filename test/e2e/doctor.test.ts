@@ -73,6 +73,27 @@ describe('gone doctor', () => {
     expect(Math.max(...stdout.split('\n').map((line) => line.length))).toBeLessThanOrEqual(80)
   })
 
+  it.each([
+    ['http://127.0.0.1:2', 'http://127.0.0.1:2: no answer: connection refused'],
+    ['https://user:geheim@gone.example', 'https://***@gone.example: no answer: '],
+    ['nonsense', 'nonsense: no answer: '],
+  ])('says why a server that is named does not answer, and so does gone ready: %s', async (url, why) => {
+    const found = await doctor({ REDIS_URL: server.redis.url, GONE_URL: url })
+    expect(found.of('server')).toEqual([
+      { kind: 'wrong', about: 'server', detail: expect.stringContaining(why) },
+    ])
+    expect(found.code).toBe(1)
+    const ready = await runCli(['ready', '--server', url])
+    expect(ready).toMatchObject({ code: 1, stdout: expect.stringContaining(`not ready: ${why}`) })
+    expect(ready.stdout + JSON.stringify(found.of('server'))).not.toContain('geheim')
+  })
+
+  it('finds nothing wrong where none is named and none answers', async () => {
+    const found = await doctor({ REDIS_URL: server.redis.url, GONE_PORT: '9' })
+    expect(found.of('server')).toEqual([{ kind: 'note', about: 'server', detail: expect.any(String) }])
+    expect(found.code).toBe(0)
+  })
+
   it('says what is wrong with the settings', async () => {
     const found = await doctor({ GONE_PORT: 'x' })
     expect(found.code).toBe(1)

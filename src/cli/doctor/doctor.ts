@@ -37,9 +37,10 @@ export function addDoctor(program: Command): void {
     .action(doctor)
 }
 
-async function doctor({ server, json }: DoctorOptions): Promise<void> {
+async function doctor({ server, json }: DoctorOptions, command: Command): Promise<void> {
+  const isNamed = command.getOptionValueSource('server') !== 'default'
   const [{ readFacts }, { findingsOf }] = await Promise.all([import('./facts.ts'), import('./findings.ts')])
-  const findings = findingsOf(await readFacts(process.env, server))
+  const findings = findingsOf(await readFacts(process.env, server, isNamed))
   const isWell = findings.every(({ kind }) => kind !== 'wrong')
   const text = findings.map((finding) => lineOf(finding, colorsOf(process.stdout))).join('\n')
   process.stdout.write(`${json ? JSON.stringify({ isWell, findings }) : text}\n`)

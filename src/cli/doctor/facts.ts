@@ -12,7 +12,7 @@ import { hidePassword } from '../../redis/redis-url.ts'
 import { RedisKeys } from '../../store/redis-api-keys.ts'
 import { VERSION } from '../../version.ts'
 import { given } from '../ask.ts'
-import { readyOf } from '../ready.ts'
+import { readyOf, withoutLogin } from '../ready.ts'
 import { clientOptions } from '../server-options.ts'
 import type { Build, Facts, RedisFacts, ServerFacts } from './findings.ts'
 
@@ -20,8 +20,12 @@ const ASK_WITHIN_MS = 2_000
 /** Believes whoever asks. */
 const EVERYBODY = /\/0+$/
 
-/** Looks at everything that the settings name. What does not answer is a fact, not an error. */
-export async function readFacts(env: NodeJS.ProcessEnv, serverUrl: string): Promise<Facts> {
+/**
+ * Looks at everything that the settings name. What does not answer is a fact, not an error.
+ *
+ * @param isNamed somebody says that there is a server; else none need be
+ */
+export async function readFacts(env: NodeJS.ProcessEnv, serverUrl: string, isNamed: boolean): Promise<Facts> {
   const config = configOf(env)
   const base = {
     node: `Node ${process.versions.node}`,
@@ -36,7 +40,7 @@ export async function readFacts(env: NodeJS.ProcessEnv, serverUrl: string): Prom
   const [redis, gate, server] = await Promise.all([
     target && redisFacts(config, target, config.redisUrl ?? resolve(config.dataDir), true),
     Promise.all(config.gateUrls.map((url) => redisFacts(config, url, url, false))),
-    serverFacts(serverUrl),
+    serverFacts(serverUrl, isNamed),
   ])
   const isBeyondLoopback = !isLoopback(config.host)
   return {
@@ -113,11 +117,16 @@ async function settingsOf(client: RedisClient): Promise<ReadonlyMap<string, stri
   return new Map(found.flatMap(([name, value]) => (name === undefined ? [] : [[name, value ?? '']])))
 }
 
-async function serverFacts(url: string): Promise<ServerFacts | undefined> {
+async function serverFacts(url: string, isNamed: boolean): Promise<ServerFacts | undefined> {
   const { isThere, trouble, warning } = await readyOf(url)
-  if (!isThere) return undefined
+  if (!isThere && !isNamed) return undefined
   const isReady = trouble === undefined
-  return { url, isReady, ...given({ trouble, warning }), ...(isReady && (await toldOf(url))) }
+  return {
+    url: withoutLogin(url),
+    isReady,
+    ...given({ trouble, warning }),
+    ...(isReady && (await toldOf(url))),
+  }
 }
 
 /** What a server tells of all, to whoever may read. */
