@@ -41,6 +41,12 @@ it('says below each alert what is wrong, and what has resolved it', () => {
   ])
 })
 
+it('shows what others wrote without what moves the cursor', () => {
+  const shown = alertTable([{ ...failed, detail: 'a\u001b[2Jb\nc', resolution: '\u202ed' }], plain)
+  expect(shown).toContain('  a\\u{1b}[2Jb\\u{a}c (nightly@')
+  expect(shown).toContain('  resolved: \\u{202e}d')
+})
+
 it('fits a terminal, and is whole in a pipe', () => {
   const long = { ...missed, name: 'n'.repeat(100) }
   expect(alertTable([long], plain, 80).split('\n')[1]).toHaveLength(80)

@@ -1,4 +1,5 @@
 import type { AlertJson } from '../../core/alerts/alert-wire.ts'
+import { visible } from '../../core/printable.ts'
 import type { Colors } from '../terminal.ts'
 import { tableOf, widthsWithin } from '../text/table.ts'
 
@@ -28,6 +29,6 @@ function whyOf(alert: AlertJson | undefined, { dim }: Colors): string[] {
   const { detail, lastRound, resolution } = alert
   const what = lastRound === undefined ? detail : `${detail} (${lastRound})`
   return [what, ...(resolution === undefined ? [] : [`resolved: ${resolution}`])].map((line) =>
-    dim(`  ${line}`),
+    dim(`  ${visible(line)}`),
   )
 }

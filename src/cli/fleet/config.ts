@@ -5,6 +5,7 @@ import {
   type TargetSettingsJson,
   type WorkerSettings,
 } from '../../core/fleet/worker-settings.ts'
+import { visible } from '../../core/printable.ts'
 import { durationText } from '../../core/time/duration.ts'
 import { type AskOptions, addAskOptions, given, helpText } from '../ask.ts'
 import { backoff, duration, json, whole } from '../option-values.ts'
@@ -78,7 +79,7 @@ function addShow(config: Command, asking: Asking): void {
                   [
                     id,
                     settings.refused
-                      ? colors.red(`refused: ${settings.refused}`)
+                      ? colors.red(visible(`refused: ${settings.refused}`))
                       : `has ${settings.revision}`,
                   ] as const,
                 ]
@@ -155,7 +156,9 @@ function settingsIn({ concurrency, attempts, jobTimeout, backoff, config }: SetO
 function rowsOf({ revisions }: TargetSettingsJson): readonly (readonly [string, string])[] {
   return revisions.map(({ revision, at, actor, reason, settings }, index) => [
     `${index === 0 ? 'now' : 'was'} ${revision}`,
-    `${settings === null ? 'nothing' : JSON.stringify(settings)}  ${at} by ${actor}${reason && `: ${reason}`}`,
+    visible(
+      `${settings === null ? 'nothing' : JSON.stringify(settings)}  ${at} by ${actor}${reason && `: ${reason}`}`,
+    ),
   ])
 }
 
@@ -163,7 +166,7 @@ function listText(all: readonly TargetSettingsJson[], colors: Colors): string {
   const rows = all.map(({ of, name, revision, settings }) => [
     `${of}/${name}`,
     String(revision),
-    settings === null ? 'nothing' : JSON.stringify(settings),
+    settings === null ? 'nothing' : visible(JSON.stringify(settings)),
   ])
   return tableOf(['of', 'revision', 'settings'], rows, { colors })
 }

@@ -128,7 +128,7 @@ export function deathText(
   )
   const rows = [
     ['end', `${exit} (${cause}), after ${formatDuration(Math.round(livedMs / 1_000) * 1_000)}`] as const,
-    ['why', detail] as const,
+    ['why', visible(detail)] as const,
     ...(mib.length === 0 ? [] : [['memory', `${mib.join(' ')} MiB, every 5 s`] as const]),
     ...(ran.length === 0 ? [['ran', 'nothing that had to be handed back'] as const] : ran),
   ]
@@ -143,11 +143,11 @@ export function orderText(order: OrderJson, colors: Colors): string {
     `${id}  ${whatText(order)}`,
     [
       ['for', selection],
-      ['by', `${actor}${reason === '' ? '' : `: ${reason}`}`],
+      ['by', visible(`${actor}${reason === '' ? '' : `: ${reason}`}`)],
       ['given', `${givenAt}, until ${until}`],
       ...instances.map(
         ({ id, outcome, detail }) =>
-          [id, `${outcomeText(outcome, colors)}${detail ? `: ${detail}` : ''}`] as const,
+          [id, `${outcomeText(outcome, colors)}${detail ? `: ${visible(detail)}` : ''}`] as const,
       ),
     ],
     colors,

@@ -1,4 +1,5 @@
 import type { PoolJson } from '../../core/fleet/pool-wire.ts'
+import { visible } from '../../core/printable.ts'
 import type { Colors } from '../terminal.ts'
 import { detailsOf, tableOf } from '../text/table.ts'
 
@@ -21,8 +22,8 @@ export function poolText(pool: PoolJson, colors: Colors): string {
     ['instances', `${working} of ${instances} work${missing > 0 ? `, ${missing} have no place` : ''}`],
     ['release', release ?? 'what is in the folders'],
     ...(before.length > 0 ? [['before', before.join(' ')] as const] : []),
-    ...(ran ? [['rollout', rollout.why ? `${ran}, ${rollout.why}` : ran] as const] : []),
-    ['set', `${at} by ${actor}${reason && `: ${reason}`}`],
+    ...(ran ? [['rollout', rollout.why ? visible(`${ran}, ${rollout.why}`) : ran] as const] : []),
+    ['set', visible(`${at} by ${actor}${reason && `: ${reason}`}`)],
   ]
   const table = tableOf(
     ['place', 'host', 'region', 'release', 'state'],
@@ -31,7 +32,7 @@ export function poolText(pool: PoolJson, colors: Colors): string {
       host,
       region,
       release,
-      why === undefined ? state : `${state}: ${why}`,
+      why === undefined ? state : visible(`${state}: ${why}`),
     ]),
     { colors },
   )

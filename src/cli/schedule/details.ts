@@ -19,7 +19,7 @@ export function detailsText(schedule: ScheduleJson, colors: Colors, lastRound?: 
     .filter(([member]) => !SAID.includes(member))
     .map(([member, value]): [string, string] => [
       member,
-      typeof value === 'string' ? value : JSON.stringify(value),
+      visible(typeof value === 'string' ? value : JSON.stringify(value)),
     ])
   const rows: [string, string][] = [
     ['when', whenText(schedule)],

@@ -1,4 +1,5 @@
 import type { ListedExpectationJson } from '../../client/expectations.ts'
+import { visible } from '../../core/printable.ts'
 import { canonicalJson } from '../../core/rounds/job.ts'
 import { escapePart } from '../../core/rounds/round.ts'
 import type { FullScheduleBody } from '../../core/schedules/schedule-wire.ts'
@@ -58,7 +59,7 @@ export function changeText({ member, from, to }: MemberChange): string {
 const MAX_VALUE = 60
 
 function valueText(value: unknown): string {
-  const text = JSON.stringify(value) ?? 'none'
+  const text = visible(JSON.stringify(value) ?? 'none')
   return text.length > MAX_VALUE ? `${text.slice(0, MAX_VALUE).toWellFormed()}…` : text
 }
 
