@@ -26,7 +26,8 @@ export interface RoundsOptions extends CallOptions {
 
 export type TallyOptions = Omit<RoundsOptions, 'state' | 'to' | 'limit'>
 
-const LIMIT = 100
+/** At most so many where nobody says how many. */
+export const LIMIT = 100
 
 /** Rounds, newest first. */
 export async function listRounds(

@@ -76,6 +76,37 @@ describe('gone rounds', () => {
     expect(await rounds('show', 'db', 'none', '--json')).toMatchObject({ code: 1, stdout: 'null\n' })
   })
 
+  it('says where more came between two looks than it shows, or one that has not ended is followed no more', async () => {
+    const client = createClient({ url: server.url })
+    const follower = spawnCli(['rounds', '--system', 'many', '--follow', '--every', '50ms', '--limit', '2'], {
+      GONE_URL: server.url,
+    })
+    onTestFinished(() => void follower.kill('SIGKILL'))
+    let [shown, said] = ['', '']
+    follower.stdout?.on('data', (chunk) => {
+      shown += chunk
+    })
+    follower.stderr?.on('data', (chunk) => {
+      said += chunk
+    })
+    for (const round of ['1', '2']) {
+      await client.elect('many', round)
+      await client.complete('many', round)
+      await expect.poll(() => shown).toMatch(new RegExp(`completed +many/${round}`))
+    }
+    expect(said).toBe('')
+    await client.elect('many', '3')
+    await expect.poll(() => shown).toContain('many/3')
+    expect(said).toBe('')
+    for (const round of ['4', '5']) {
+      await client.elect('many', round)
+      await expect.poll(() => shown).toContain(`many/${round}`)
+    }
+    await expect
+      .poll(() => said)
+      .toContain('gone: more than 2 rounds came or go on: not all are shown (--limit)\n')
+  })
+
   it('follows what comes and changes, until it is told to end', async () => {
     const client = createClient({ url: server.url })
     const follower = spawnCli(['rounds', '--system', 'news', '--follow', '--every', '50ms'], {

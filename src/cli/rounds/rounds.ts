@@ -1,6 +1,6 @@
 import { type Command, Option } from 'commander'
 import { createClient } from '../../client/client.ts'
-import type { RoundsOptions } from '../../client/list-rounds.ts'
+import { LIMIT, type RoundsOptions } from '../../client/list-rounds.ts'
 import type { RoundState } from '../../core/rounds/record.ts'
 import type { RoundJson } from '../../core/rounds/round-wire.ts'
 import { pause } from '../../waiting.ts'
@@ -53,7 +53,7 @@ function addList(rounds: Command): void {
     .option('--worker <worker>', 'only those that were submitted to this worker')
     .option('--text <text>', 'only those whose name has this text, in whatever case')
     .addOption(new Option('--limit <number>', 'at most so many (default: 100)').argParser(whole))
-    .option('--follow', 'then print each as it comes and changes; Ctrl-C ends it')
+    .option('--follow', 'then print each as it comes and changes, of the newest --limit; Ctrl-C ends it')
     .addOption(
       new Option('--every <duration>', 'with --follow, how often to look')
         .default(EVERY_MS, '2s')
@@ -96,19 +96,33 @@ async function follow(options: ListOptions): Promise<void> {
     const { roundLine } = await import('./round-tables.ts')
     const client = createClient({ ...clientOptions(options), candidate: null })
     const colors = colorsOf(process.stdout)
-    let seen: ReadonlyMap<string, string> = new Map()
+    const { limit = LIMIT } = options
+    let seen: Looked = new Map()
     while (!ending.signal.aborted) {
       const rounds = await client.rounds({ ...wantedOf(options), signal: ending.signal })
       const changed = rounds.filter((round) => seen.get(keyOf(round)) !== markOf(round)).reverse()
       for (const round of changed)
         process.stdout.write(`${options.json ? JSON.stringify(round) : roundLine(round, colors)}\n`)
-      seen = new Map(rounds.map((round) => [keyOf(round), markOf(round)]))
+      const looked: Looked = new Map(rounds.map((round) => [keyOf(round), markOf(round)]))
+      if (rounds.length >= limit && isBeyond(seen, looked))
+        process.stderr.write(`gone: more than ${limit} rounds came or go on: not all are shown (--limit)\n`)
+      seen = looked
       await pause(options.every, ending.signal)
     }
   } catch (error) {
     if (!ending.signal.aborted) await exitWith(error, options.json)
   }
   process.exitCode = EXIT.done
+}
+
+/** What is seen of each round that a look has shown. */
+type Looked = ReadonlyMap<string, string>
+
+/** True if others may have come between two looks that are in neither, or one that may yet change is looked at no more. */
+function isBeyond(before: Looked, now: Looked): boolean {
+  const left = [...before].filter(([key]) => !now.has(key))
+  if (left.length === 0) return false
+  return left.length === before.size || left.some(([, mark]) => !/^(?:completed|failed) /.test(mark))
 }
 
 function keyOf({ system, round }: RoundJson): string {
