@@ -7,7 +7,7 @@ export default defineConfig({
     include: ['test/clients/**/*.test.ts'],
     // More than there are cores in CI: they wait most of the time, for leases.
     maxWorkers: 6,
-    testTimeout: 60_000,
+    testTimeout: 120_000,
     hookTimeout: 120_000,
     expect: { poll: { timeout: 60_000 } },
   },
