@@ -108,6 +108,21 @@ describe('the watch of deadlines', () => {
     await watch.stop()
   })
 
+  it('looks by name also where a sweep comes first, which may have left that system out', async () => {
+    const { records, told, watch } = world()
+    const due = records.due.bind(records)
+    records.due = async (limit, expected) =>
+      expected?.includes('soon') ? due(limit, expected) : { due: [], nextInMs: Number.POSITIVE_INFINITY }
+    watch.start()
+    await vi.advanceTimersByTimeAsync(1_000)
+    await records.decide({ system: 'soon', round: 'r' }, anna, { deadlineMs: 3_990 })
+    // Comes just before the next sweep.
+    watch.expect(3_990, 'soon')
+    await vi.advanceTimersByTimeAsync(5_000)
+    expect(told).toEqual(['overdue r'])
+    await watch.stop()
+  })
+
   it('judges the others where one cannot be judged, and that one as soon as it can be', async () => {
     const { records, told, watch, lines } = world()
     for (const name of ['bad', 'good', 'better'])

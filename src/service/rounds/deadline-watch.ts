@@ -60,10 +60,11 @@ export class DeadlineWatch implements Work {
   async sweep(): Promise<boolean> {
     const { records, nowMs, log } = this.parts
     const isSweep = nowMs() >= this.sweepAtMs
-    // Before it is asked: who is given a deadline meanwhile is looked for then.
-    const expected = this.takeExpected()
+    // Before it is asked: who is given a deadline meanwhile is looked for then. Of more systems than a sweep looks at it may leave the
+    // expected ones out, and these are looked at next.
     if (isSweep) this.sweepAtMs = nowMs() + SWEEP_EVERY_MS
-    const { due, nextInMs, trouble } = await records.due(MAX_AT_ONCE, isSweep ? undefined : expected)
+    const expected = isSweep ? undefined : this.takeExpected()
+    const { due, nextInMs, trouble } = await records.due(MAX_AT_ONCE, expected)
     if (trouble) log.debug({ cause: String(trouble) }, 'deadlines of some systems not looked at')
     this.lookAtMs = Math.min(this.lookAtMs, nowMs() + nextInMs)
     const judged = await this.judgeAll(due)
