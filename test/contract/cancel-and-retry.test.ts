@@ -272,6 +272,17 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
       expect(await records.complete(id, anna, done, terms)).toMatchObject({ verdict: 'recorded' })
     })
 
+    it('refuses what the leader of before reports by its token also where the next one leads without one', async () => {
+      await records.decide(id, anna, terms)
+      await records.complete(id, anna, gaveUp, terms)
+      await records.retry(id, order, {})
+      const { record } = await records.decide(id, caller(), terms)
+      for (const report of [done, gaveUp])
+        expect(await records.complete(id, anna, report, terms)).toMatchObject({ verdict: 'refused' })
+      expect((await records.read(id)).record).toMatchObject({ fence: record.fence, leader: record.leader })
+      expect(await records.complete(id, bert, done, terms)).toMatchObject({ verdict: 'recorded' })
+    })
+
     it('remembers so many of its former leaders, and grows no further', async () => {
       const leaders = Array.from({ length: 14 }, (_, n) => ({
         address: '10.0.0.5:5',

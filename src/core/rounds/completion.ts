@@ -18,7 +18,8 @@ export function judgeCancellation(record: RoundRecord | undefined): CancelVerdic
 
 /**
  * Whether a report is the round's completion. A round led with a token is completed with that token or its fence; a
- * round led without one by anybody, once. A round that nobody led is led and completed by its reporter in one step.
+ * round led without one by anybody, once. A round that nobody led is led and completed by its reporter in one step. Where it was
+ * opened again, whoever led it before is none of either.
  */
 export function judgeCompletion(
   record: RoundRecord | undefined,
@@ -34,7 +35,7 @@ export function judgeCompletion(
     return isSameReporter && record.completion.outcome === outcome ? 'alreadyRecorded' : 'refused'
   }
   const isAnybodys = !hasToken(record.identity) && reporter.fence === undefined
-  return proven || isAnybodys ? 'recorded' : 'refused'
+  return proven || (isAnybodys && !isFromBefore(record, reporter)) ? 'recorded' : 'refused'
 }
 
 /** True if the report comes from before the round was opened again. */

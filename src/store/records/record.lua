@@ -219,7 +219,7 @@ local function judgeEnd(outcome)
     return 'refused', now
   end
   local anybodys = string.sub(record.i, 1, 1) == '~' and fence == ''
-  if not proven and not anybodys then return 'refused', now end
+  if not proven and (not anybodys or isFromBefore(record, identity, fence)) then return 'refused', now end
 
   -- First, because it is never refused, and behind a first write nothing is: so an end is recorded also where memory is full.
   redis.call('ZREM', DEADLINES, ROUND)
