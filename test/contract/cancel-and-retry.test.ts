@@ -302,6 +302,30 @@ describe.each(Object.entries(worlds))('records %s', (_, makeWorld) => {
       )
     })
 
+    it('remembers each former leader once, the last first, whoever led twice or without a token', async () => {
+      const leased = { ...terms, leaseMs: 100 }
+      const carl = { address: '10.0.0.4:4', identity: tokenIdentity('carl') }
+      const former = async () => (await records.read(id)).record?.reopened?.former
+      const opened = async () => {
+        expect(await records.cancel(id, OPS, 'x', {})).toMatchObject({ verdict: 'cancelled' })
+        await records.retry(id, order, {})
+      }
+      for (const one of [anna, bert, anna]) {
+        await records.decide(id, one, leased)
+        await world.passTime(100)
+      }
+      await opened()
+      expect(await former()).toEqual([anna, bert].map(({ identity }) => identity))
+      await records.decide(id, caller(), terms)
+      await opened()
+      expect(await former()).toEqual([anna, bert].map(({ identity }) => identity))
+      await records.decide(id, bert, leased)
+      await world.passTime(100)
+      await records.decide(id, carl, terms)
+      await opened()
+      expect(await former()).toEqual([carl, bert, anna].map(({ identity }) => identity))
+    })
+
     it('lets whoever asks next lead also while the clock is behind what it was', async () => {
       await records.decide(id, anna, terms)
       await records.complete(id, anna, gaveUp, terms)

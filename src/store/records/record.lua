@@ -16,9 +16,9 @@
 --   y not to be started before (ms)  M how often the same was submitted again
 --   p data and options (JSON), until its queue has them  k the same, of a job that was cancelled
 -- and of one that was opened again:
---   u fence of that  j identity of whoever led it over HTTP before  z its earlier ends (JSON), newest first; see retry.lua
--- and of one that has had more than one leader over HTTP:
---   J identities of those before the last, newest first
+--   u fence of that  z its earlier ends (JSON), newest first; see retry.lua
+-- and of one that has had leaders over HTTP with a token before:
+--   j identity of the last  J those of the ones before that, newest first; see noteFormer()
 -- and of one that did not go straight to its end:
 --   E events (JSON), as they were noted; see note()
 
@@ -93,11 +93,12 @@ end
 -- Without a token nobody can show that it is the same again.
 local function noteFormer(identity)
   if not string.find(identity, '^[^~#]') then return end
-  local former = { identity }
-  for earlier in string.gmatch(redis.call('HGET', RECORD, 'J') or '', '%S+') do
+  local noted, former = pick('j', 'J'), {}
+  for earlier in string.gmatch((noted.j or '') .. ' ' .. (noted.J or ''), '%S+') do
     if earlier ~= identity and #former < MOST_FORMER then former[#former + 1] = earlier end
   end
-  redis.call('HSET', RECORD, 'J', table.concat(former, ' '))
+  redis.call('HSET', RECORD, 'j', identity)
+  if #former > 0 then redis.call('HSET', RECORD, 'J', table.concat(former, ' ')) end
 end
 
 -- The record, for as long as a call says, which is in how it is run.

@@ -41,10 +41,7 @@ redis.call(
   'HSET', RECORD, 'l', record.l or '', 'i', '', 'f', fence, 'e', now, 'd', terms.deadlineMs or ARGV[5], 't', 0, 'x', 0,
   'u', fence, 'z', cjson.encode(ends)
 )
-if record.i and record.i ~= '' and string.sub(record.i, 1, 1) ~= '#' then
-  if record.j and record.j ~= record.i then noteFormer(record.j) end
-  redis.call('HSET', RECORD, 'j', record.i)
-end
+if record.i then noteFormer(record.i) end
 keepRecord(record.o)
 redis.call('ZREM', OVERDUE, ROUND)
 if record.q then
