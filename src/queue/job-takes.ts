@@ -5,7 +5,8 @@ import { parseRoundKey, type RoundId, roundKey } from '../core/rounds/round.ts'
 import { attempt } from '../redis/attempt.ts'
 import type { RedisClient } from '../redis/connections.ts'
 import type { AttemptEnd } from '../service/rounds/job-record.ts'
-import type { JobTakes, Noted, QueuedJob } from '../service/rounds/taker.ts'
+import type { Noted } from '../service/rounds/look-back.ts'
+import type { JobTakes, QueuedJob } from '../service/rounds/taker.ts'
 import { bullmq } from './bullmq.ts'
 import { failedAs, keptOf, roundOf, waitedMs } from './job-ends.ts'
 import { JobLogs } from './job-log.ts'
@@ -108,7 +109,7 @@ export class BullJobTakes implements JobTakes, LeftJobs {
   async noteFirst(value: string, queue: string, id: RoundId, ms: number): Promise<Noted | undefined> {
     return attempt('note who took a job', async () => {
       const isFirst = await this.parts.client.set(keyOf(value), `${queue} ${roundKey(id)}`, 'PX', ms, 'NX')
-      return isFirst === 'OK' ? undefined : this.noted(value)
+      return isFirst === 'OK' ? undefined : (await this.noted([value]))[0]
     })
   }
 
@@ -118,10 +119,13 @@ export class BullJobTakes implements JobTakes, LeftJobs {
     )
   }
 
-  async noted(value: string): Promise<Noted | undefined> {
+  async noted(values: readonly string[]): Promise<readonly (Noted | undefined)[]> {
     return attempt('look who took a job', async () => {
-      const [queue, key] = (await this.parts.client.get(keyOf(value)))?.split(' ') ?? []
-      return queue === undefined || key === undefined ? undefined : { queue, id: parseRoundKey(key) }
+      const noted = await this.parts.client.mget(values.map(keyOf))
+      return noted.map((text) => {
+        const [queue, key] = text?.split(' ') ?? []
+        return queue === undefined || key === undefined ? undefined : { queue, id: parseRoundKey(key) }
+      })
     })
   }
 

@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { Queue } from 'bullmq'
+import { Redis } from 'ioredis'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { createClient, type GoneClient } from '../../src/client/client.ts'
 import type { SubmitOptions } from '../../src/client/submit.ts'
@@ -286,6 +287,39 @@ describe('a job that is taken over HTTP', () => {
       expect(await job.complete()).toMatchObject({ kind: 'recorded', round: { state: 'completed' } })
     },
   )
+
+  it('is the answer of all calls of its token that wait, at whichever server, where there is no other job', async () => {
+    count += 1
+    const worker = `py-${count}`
+    const calls = [client, elsewhere, client, elsewhere].map((from) =>
+      taken(worker, { token: worker, wait: '50s' }, from),
+    )
+    await client.submit('taken', worker, { worker, ifExecutorDies: 'fail' })
+    const fences = (await Promise.all(calls)).map(({ fence }) => fence)
+    expect(new Set(fences).size).toBe(1)
+  })
+
+  it('is looked for in Redis for all tokens that wait at once', async () => {
+    const { taker, stop } = await takerApart()
+    const watching = await new Redis(server.redis.url).monitor()
+    const asked: string[][] = []
+    watching.on('monitor', (_, args: string[]) => {
+      if (args.some((arg) => arg.includes('{~takes}:of-'))) asked.push(args)
+    })
+    const ends = new AbortController()
+    const calls = Array.from({ length: 100 }, (_, n) => {
+      const who = { address: '10.0.0.1:1', identity: `of-${n}` }
+      return taker.take('py-none', who, { leaseMs: 30_000, waitMs: 60_000 }, ends.signal)
+    })
+    const ofAll = () => asked.filter((args) => args.length > 50)
+    await expect.poll(() => ofAll().length, { timeout: 50_000 }).toBeGreaterThan(2)
+    // One for each as it came, and some for all.
+    expect(asked).toHaveLength(100 + ofAll().length)
+    ends.abort()
+    expect((await Promise.all(calls)).filter((job) => job !== undefined)).toEqual([])
+    watching.disconnect()
+    await stop()
+  })
 
   it('is answered to its token again, or goes back because the first call was gone, and never both', async () => {
     const { taker, stop } = await takerApart()

@@ -10,6 +10,7 @@ import { GoneError } from '../../errors.ts'
 import { pause } from '../../waiting.ts'
 import { holdIn, holdText, type Out, outOf } from './job-hold.ts'
 import { type AttemptEnd, HELD, JobRecord, whyNot } from './job-record.ts'
+import { LookBack, type Noted } from './look-back.ts'
 import { type TakenTrace, takenSpan, toldOfEnd, waitSpan } from './round-spans.ts'
 
 /** A job as its queue has it. */
@@ -54,19 +55,13 @@ export interface JobTakes {
   note(value: string, queue: string, id: RoundId, ms: number): Promise<void>
   /** The same where nothing is noted; else what is. */
   noteFirst(value: string, queue: string, id: RoundId, ms: number): Promise<Noted | undefined>
-  /** What is answered under this value. */
-  noted(value: string): Promise<Noted | undefined>
+  /** What is answered under each of these values. */
+  noted(values: readonly string[]): Promise<readonly (Noted | undefined)[]>
   /**
    * Whether a job that is out under this fence may be answered again, or given back because its taker was not told: whichever is asked
    * first may, for as long as that can matter, and the other not.
    */
   may(what: 'answerAgain' | 'takeBack', id: RoundId, fence: number): Promise<boolean>
-}
-
-/** The job that a token was given. */
-export interface Noted {
-  readonly queue: string
-  readonly id: RoundId
 }
 
 /** A job that was taken: it is led under this fence until its lease ends. */
@@ -110,8 +105,6 @@ export interface TakeTerms {
 }
 
 const TRY_EVERY_MS = 100
-/** How often a call that waits looks whether another of its token was given a job. */
-const LOOK_BACK_EVERY_MS = 2_000
 const MAX_WAITING = 10_000
 
 /**
@@ -124,9 +117,11 @@ export class Taker {
   private waiting = 0
   /** When a queue was last found empty: those who wait for it look together. */
   private readonly emptyAtMs = new Map<string, number>()
+  private readonly lookBack: LookBack
 
   constructor(private readonly parts: TakerParts) {
     this.record = new JobRecord(parts)
+    this.lookBack = new LookBack((values) => parts.takes.noted(values), parts.nowMs)
   }
 
   /**
@@ -146,20 +141,21 @@ export class Taker {
     this.waiting += 1
     const giveUpMs = this.parts.nowMs() + terms.waitMs
     const ends = AbortSignal.any([caller, this.draining.signal])
+    const call = hasToken(who.identity) ? this.lookBack.enter(who.identity) : undefined
     try {
-      let lookBackAtMs = hasToken(who.identity) ? this.parts.nowMs() : Number.POSITIVE_INFINITY
+      let noted = call && (await this.parts.takes.noted([call.value]))[0]
       for (;;) {
-        const looksBack = this.parts.nowMs() >= lookBackAtMs
-        if (looksBack) lookBackAtMs = this.parts.nowMs() + LOOK_BACK_EVERY_MS
-        const again = looksBack ? await this.takenBefore(worker, who, terms) : undefined
+        const again = noted && (await this.answerAgain(noted, worker, who, terms))
         const taken = again ?? (await this.tryTake(worker, who, terms))
         const restMs = giveUpMs - this.parts.nowMs()
         if (taken || restMs <= 0 || ends.aborted) return taken
         await pause(Math.min(restMs, TRY_EVERY_MS), ends)
         if (ends.aborted) return undefined
+        noted = call && (await this.lookBack.found(call))
       }
     } finally {
       this.waiting -= 1
+      if (call) this.lookBack.leave(call)
     }
   }
 
@@ -274,11 +270,6 @@ export class Taker {
     const seen = await this.parts.records.read(id)
     const isOut = seen.record?.fence === fence && outOf(seen) !== undefined
     return isOut ? seen : { nowMs: seen.nowMs }
-  }
-
-  private async takenBefore(worker: string, who: Candidate, terms: TakeTerms): Promise<Taken | undefined> {
-    const noted = await this.parts.takes.noted(who.identity)
-    return noted && this.answerAgain(noted, worker, who, terms)
   }
 
   private async answerAgain(
