@@ -76,7 +76,7 @@ async function takerApart(dies?: 'before' | 'after') {
     log: silentLog,
     nowMs: () => performance.now(),
   })
-  return { taker, stop: () => Promise.all([redis, client].map(disconnect)) }
+  return { taker, takes, stop: () => Promise.all([redis, client].map(disconnect)) }
 }
 
 async function statesOf(worker: string) {
@@ -341,6 +341,26 @@ describe('a job that is taken over HTTP', () => {
       expect(await client.take(worker)).toBeUndefined()
     }
     await stop()
+  })
+
+  it('is not answered again once it was given back, also where the server died before its queue knew', async () => {
+    const worker = await submitted({ ifExecutorDies: 'fail' })
+    const { taker, takes, stop } = await takerApart()
+    const who = { address: '10.0.0.1:1', identity: tokenIdentity(worker) }
+    const terms = { leaseMs: 3_000, waitMs: 20_000 }
+    const first = await taker.take(worker, who, terms, new AbortController().signal)
+    if (first === undefined) throw new Error(`no job of ${worker}`)
+    takes.end = () => Promise.reject(new Error('died'))
+    await expect(taker.giveBack(first.id, first.fence)).rejects.toThrow('died')
+    await stop()
+    const next = await taken(worker, { token: worker, lease: '1s' }, elsewhere)
+    expect(next.fence).toBeGreaterThan(first.fence)
+    // It dies.
+    expect(await client.take(worker, { wait: '10s' })).toBeUndefined()
+    expect(await client.round('taken', worker)).toMatchObject({
+      state: 'failed',
+      completion: { reason: expect.stringContaining('started only once') },
+    })
   })
 
   it('goes back where its taker has gone before it was told', async () => {

@@ -291,8 +291,10 @@ export class Taker {
   ): Promise<Taken | undefined> {
     const { takes, records } = this.parts
     if (ownerOf(queue).worker !== worker) return undefined
-    const { record, submission } = await records.read(id)
-    if (record?.completion || !(await takes.hold(queue, id, who.identity, terms.leaseMs))) return undefined
+    const seen = await records.read(id)
+    const { record, submission } = seen
+    if (record?.completion || (await this.isBack(seen, { queue, id }))) return undefined
+    if (!(await takes.hold(queue, id, who.identity, terms.leaseMs))) return undefined
     const job = await takes.find(queue, id)
     if (job === undefined) return undefined
     const hold = record && holdIn(record)
@@ -301,6 +303,14 @@ export class Taker {
       return this.start({ ...job, queue, worker }, who, terms)
     const led = { ...record, worker, runTerms: submission?.runTerms ?? {}, usual: hold.usual }
     return takenOf(this.traced(job, { worker, fence: record.fence, value: hold.value }), led, terms)
+  }
+
+  /** Whether the start that is recorded was given back, and no other has begun: a job that is still out waits again once its lease has ended. */
+  private async isBack(seen: Sighting, { queue, id }: Noted): Promise<boolean> {
+    if (!has('givenBack', seen)) return false
+    const hold = seen.record && holdIn(seen.record)
+    if (hold === undefined) return false
+    return hold.turn === undefined || hold.turn === (await this.parts.takes.find(queue, id))?.turn
   }
 
   private async tryTake(worker: string, who: Candidate, terms: TakeTerms): Promise<Taken | undefined> {
