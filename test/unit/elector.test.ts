@@ -1,11 +1,12 @@
-import { describe, expect, it } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { callIdentity, tokenIdentity } from '../../src/core/rounds/candidate.ts'
 import { JOB_IDENTITY } from '../../src/core/rounds/job.ts'
 import type { ElectionRuling, Gate } from '../../src/core/rounds/round-ports.ts'
 import { GoneError } from '../../src/errors.ts'
-import { Elector } from '../../src/service/rounds/elector.ts'
+import { type Election, Elector } from '../../src/service/rounds/elector.ts'
 import { RoundMemory } from '../../src/service/rounds/round-memory.ts'
 import { MemoryRecords } from '../../src/store/records/memory-records.ts'
+import { pause } from '../../src/waiting.ts'
 import { silentLog } from '../support/log.ts'
 import { directBoard, notedRounds } from '../support/noted-rounds.ts'
 
@@ -297,6 +298,76 @@ describe('the elector', () => {
     trouble.isDown = true
     expect((await elector.elect(id, nobody(), terms)).verdict).toBe('takenOver')
     expect((await records.outbox(0, 10)).map(({ step }) => step)).toEqual(['led'])
+  })
+})
+
+describe('the time limit of an election', () => {
+  afterEach(() => void vi.useRealTimers())
+
+  /** Vacating a round takes so long, and each decision but the first. */
+  function slowWorld({ vacateMs, decideMs }: { readonly vacateMs: number; readonly decideMs: number }) {
+    vi.useFakeTimers()
+    const { elector, records } = world()
+    const vacate = records.vacate.bind(records)
+    records.vacate = async (...all) => {
+      await pause(vacateMs)
+      return vacate(...all)
+    }
+    const decide = records.decide.bind(records)
+    records.decide = async (...all) => {
+      if (records.decisions > 0) await pause(decideMs)
+      return decide(...all)
+    }
+    /** How the election ends, and after how many ms. */
+    async function outcomeOf(election: Promise<Election>) {
+      const beginMs = Date.now()
+      const verdict = await election.then(
+        ({ verdict }) => verdict,
+        (error: GoneError) => error.code,
+      )
+      return [verdict, Date.now() - beginMs]
+    }
+    return { elector, records, outcomeOf }
+  }
+
+  it('holds for who waits for a decision that is being taken back', async () => {
+    const { elector, outcomeOf } = slowWorld({ vacateMs: 60_000, decideMs: 0 })
+    const outcomes = [
+      outcomeOf(elector.elect(id, nobody(), terms, () => true)),
+      outcomeOf(elector.elect(id, nobody(), terms)),
+    ]
+    await vi.advanceTimersByTimeAsync(60_000)
+    for (const outcome of outcomes) expect(await outcome).toEqual(['STORE_UNAVAILABLE', 1_800])
+  })
+
+  it('holds for who has waited and then asks, and whose lead is taken back for the next', async () => {
+    const { elector, records, outcomeOf } = slowWorld({ vacateMs: 1_000, decideMs: 1_000 })
+    const gone = outcomeOf(elector.elect(id, nobody(), terms, () => true))
+    const waiting = outcomeOf(elector.elect(id, anna, terms))
+    await vi.advanceTimersByTimeAsync(1_750)
+    expect((await records.read(id)).record?.identity).toBe('')
+    // It waits for the decision for the one above, who was told to retry when that comes.
+    const next = outcomeOf(elector.elect(id, nobody(), terms))
+    await vi.advanceTimersByTimeAsync(1_250)
+    expect(await gone).toEqual(['elected', 1_000])
+    expect(await waiting).toEqual(['STORE_UNAVAILABLE', 1_800])
+    await vi.advanceTimersByTimeAsync(60_000)
+    expect(await next).toEqual(['STORE_UNAVAILABLE', 1_800])
+    const last = outcomeOf(elector.elect(id, nobody(), terms))
+    await vi.advanceTimersByTimeAsync(1_000)
+    expect(await last).toEqual(['takenOver', 1_000])
+  })
+
+  it('leaves nobody uninformed who leads, though telling the board takes longer', async () => {
+    vi.useFakeTimers()
+    const { elector, records, board, passTime } = world()
+    board.tell = () => pause(2_000)
+    await elector.elect(id, nobody(), { ...terms, leaseMs: 1_000 })
+    passTime(1_000)
+    const next = elector.elect(id, anna, terms)
+    await vi.advanceTimersByTimeAsync(2_000)
+    expect((await next).verdict).toBe('takenOver')
+    expect((await records.read(id)).record).toMatchObject({ fence: 2, identity: anna.identity })
   })
 })
 

@@ -39,11 +39,18 @@ export interface ElectorParts {
 interface Ask {
   readonly candidate: Candidate
   readonly terms: Terms
+  /** True once its caller can be told nothing: it has gone, or was told to retry. */
   readonly isGone: () => boolean
 }
 
 /** Without a record where the gate is held for one that was lost. */
 type Decision = ElectionRuling | { readonly verdict: 'lost'; readonly record?: never }
+
+interface Answer {
+  readonly decision: Decision
+  /** As of an election. */
+  readonly isUnheard?: true
+}
 
 /** An answer, or an error that says retry, is given within this time. */
 const ANSWER_WITHIN_MS = 1_800
@@ -91,17 +98,16 @@ export class Elector {
     terms: Terms,
     isGone: () => boolean = () => false,
   ): Promise<Election> {
-    const key = roundKey(id)
-    for (let shares = 0; shares < MAX_SHARED; shares += 1) {
-      const flight = this.flights.get(key)
-      if (flight === undefined) break
-      const shared = await flight
-      // What was decided while this call waited is as fresh as its own decision would be.
-      if (shared?.record && shared.record.identity !== candidate.identity) return electionOf(shared, 'lost')
-      if (shared !== undefined) break
-      if (isGone()) return { verdict: 'lost', isUnheard: true }
-    }
-    return this.fly(id, { candidate: this.withIdentityInDoubt(key, candidate), terms, isGone })
+    let isLate = false
+    const ask = { candidate, terms, isGone: () => isLate || isGone() }
+    const { decision, isUnheard } = await within(ANSWER_WITHIN_MS, this.answer(id, ask), () => {
+      isLate = true
+      return tooSlow(roundKey(id))
+    })
+    // Not within the limit: whoever leads by now has to be told so.
+    if (decision.verdict === 'elected' || decision.verdict === 'takenOver')
+      await this.onLed(id, decision, terms)
+    return { ...electionOf(decision), ...(isUnheard && { isUnheard }) }
   }
 
   /** A leader's sign of life. */
@@ -138,7 +144,22 @@ export class Elector {
     memory.forget(id)
   }
 
-  private async fly(id: RoundId, ask: Ask): Promise<Election> {
+  private async answer(id: RoundId, ask: Ask): Promise<Answer> {
+    const key = roundKey(id)
+    for (let shares = 0; shares < MAX_SHARED; shares += 1) {
+      const flight = this.flights.get(key)
+      if (flight === undefined) break
+      const shared = await flight
+      // What was decided while this call waited is as fresh as its own decision would be.
+      if (shared?.record && shared.record.identity !== ask.candidate.identity)
+        return { decision: { ...shared, verdict: 'lost' } }
+      if (ask.isGone()) return { decision: { verdict: 'lost' }, isUnheard: true }
+      if (shared !== undefined) break
+    }
+    return this.fly(id, { ...ask, candidate: this.withIdentityInDoubt(key, ask.candidate) })
+  }
+
+  private async fly(id: RoundId, ask: Ask): Promise<Answer> {
     const key = roundKey(id)
     const decided = within(ANSWER_WITHIN_MS, this.decide(id, ask.candidate, ask.terms), () => tooSlow(key))
     const flight: Promise<Decision | undefined> = this.unlessGone(id, decided, ask.isGone).finally(() => {
@@ -147,10 +168,7 @@ export class Elector {
     this.flights.set(key, flight)
     try {
       const isHeard = (await flight) !== undefined
-      const decision = await decided
-      if (decision.verdict === 'elected' || decision.verdict === 'takenOver')
-        await this.onLed(id, decision, ask.terms)
-      return { ...electionOf(decision), ...(!isHeard && { isUnheard: true as const }) }
+      return { decision: await decided, ...(!isHeard && { isUnheard: true as const }) }
     } catch (error) {
       this.rememberDoubt(key, ask.candidate)
       throw error
@@ -265,8 +283,9 @@ export class Elector {
   }
 }
 
-function electionOf(decision: Decision, verdict = decision.verdict): Election {
-  return decision.record ? { verdict, leadership: decision.record, seen: decision } : { verdict }
+function electionOf(decision: Decision): Election {
+  const { verdict, record } = decision
+  return record ? { verdict, leadership: record, seen: decision } : { verdict }
 }
 
 function tooSlow(key: string): GoneError {
