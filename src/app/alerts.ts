@@ -31,7 +31,7 @@ export function assembleAlerts(ground: Ground, { store, timetables, records }: A
   const census = new RedisCensus(lines.commands)
   const rollCall = new RollCall(alerts, census, log)
   const targets = alertTargets(config)
-  const teller = targets.length === 0 ? undefined : openTeller(ground, targets)
+  const teller = targets.length === 0 ? undefined : openTeller(ground, alerts, targets)
   const tally = new AlertTally()
   const watchman = new Watchman({
     alerts,
@@ -65,7 +65,11 @@ export function assembleAlerts(ground: Ground, { store, timetables, records }: A
 }
 
 /** What tells the receivers of alerts. */
-function openTeller({ config, lines, closing, log }: Ground, targets: readonly AlertTarget[]) {
+function openTeller(
+  { config, lines, closing, log }: Ground,
+  alerts: RedisAlerts,
+  targets: readonly AlertTarget[],
+) {
   const { alertSecret: secret } = config
   const byId = new Map(targets.map((target) => [idOf(target), target]))
   const queue = new BullAlertQueue(
@@ -76,6 +80,7 @@ function openTeller({ config, lines, closing, log }: Ground, targets: readonly A
   const worker = new AlertWorker({
     ...config,
     queue,
+    alerts,
     client: lines.open('waiting', 'alert-worker'),
     async deliver(news, receiver, stopping) {
       // What was to be told before there were several is for the first.

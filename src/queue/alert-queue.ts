@@ -43,7 +43,7 @@ export class BullAlertQueue implements AlertQueue {
     })
   }
 
-  /** Whether the receiver is yet to be told that the alert has begun: false too where that was given up, or is forgotten. */
+  /** Whether the receiver is yet to be told, by a job, that the alert has begun: false too where that was given up, or is forgotten. */
   async isOpeningAhead(id: string, receiver: string | undefined): Promise<boolean> {
     const state = await this.queue.getJobState(jobIdOf({ event: 'opened', alert: { id } }, receiver))
     return !ENDED.includes(state)

@@ -1,4 +1,6 @@
 import type { Job } from 'bullmq'
+import { deliveryId } from '../core/alerts/alert.ts'
+import type { Alerts } from '../core/alerts/alert-ports.ts'
 import type { AlertNewsJson } from '../core/alerts/alert-wire.ts'
 import { ALERTS_QUEUE } from '../core/rounds/job.ts'
 import { isJobFailed, laterMsOf } from '../core/rounds/job-failed.ts'
@@ -20,6 +22,7 @@ export interface AlertWorkerParts {
     stopping: AbortSignal,
   ) => Promise<void>
   readonly queue: Pick<BullAlertQueue, 'isOpeningAhead'>
+  readonly alerts: Pick<Alerts, 'isUnqueued'>
   /** A client that waits for Redis as long as it takes. */
   readonly client: RedisClient
   readonly log: Log
@@ -88,11 +91,18 @@ export class AlertWorker implements Work {
   /** Who is told that an alert has ended before they hear that it has begun could not end it. That is put off, which is no attempt. */
   private async takeUp(job: Job<AlertDelivery>, token: string | undefined): Promise<void> {
     const { receiver, event, alert } = job.data
-    if (event === 'resolved' && (await this.parts.queue.isOpeningAhead(alert.id, receiver))) {
+    if (event === 'resolved' && (await this.isOpeningAhead(alert.id, receiver))) {
       await job.moveToDelayed(Date.now() + retryDelayMs(job.attemptsStarted), token)
       throw new bullmq.DelayedError()
     }
     await this.deliver(job)
+  }
+
+  private async isOpeningAhead(id: string, receiver: string | undefined): Promise<boolean> {
+    const { alerts, queue } = this.parts
+    // In this order: it leaves the outbox only when it is in the queue.
+    if (await alerts.isUnqueued(deliveryId({ event: 'opened', alert: { id } }))) return true
+    return queue.isOpeningAhead(id, receiver)
   }
 
   private async deliver(job: Job<AlertDelivery>): Promise<void> {

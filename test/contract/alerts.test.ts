@@ -294,7 +294,10 @@ describe.each(Object.entries(worlds))('alerts %s', (_, makeWorld) => {
       [expect.stringMatching(/^\d+-opened$/), 'opened'],
       [expect.stringMatching(/^\d+-resolved$/), 'resolved'],
     ])
+    const areUnqueued = () => Promise.all(entries.map(({ entry }) => alerts.isUnqueued(entry)))
+    expect(await areUnqueued()).toEqual([true, true])
     await alerts.acknowledge(entries[0]?.entry ?? '')
+    expect(await areUnqueued()).toEqual([false, true])
     expect((await alerts.outbox(0, 10)).map(({ entry }) => entry)).toEqual([entries[1]?.entry])
   })
 

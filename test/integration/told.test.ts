@@ -1,10 +1,15 @@
 import { createServer, type Server } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { deliveryId } from '../../src/core/alerts/alert.ts'
 import type { AlertNewsJson } from '../../src/core/alerts/alert-wire.ts'
 import type { RoundJson } from '../../src/core/rounds/round-wire.ts'
 import { verifyWebhook } from '../../src/hook/webhook.ts'
+import { BullAlertQueue } from '../../src/queue/alert-queue.ts'
+import { connect, disconnect } from '../../src/redis/connections.ts'
+import { RedisAlerts } from '../../src/store/alerts/redis-alerts.ts'
 import { webhookHandler } from '../../workers/webhook.ts'
+import { silentLog } from '../support/log.ts'
 import { startRedis, type TestRedis } from '../support/redis.ts'
 import { send } from '../support/requests.ts'
 import { startTestServer, type TestServer } from '../support/server.ts'
@@ -154,6 +159,28 @@ describe('several receivers of alerts', () => {
     const [first, , , last] = receiver.told
     expect((last?.atMs ?? 0) - (first?.atMs ?? 0)).toBeGreaterThanOrEqual(6_900)
     await alerting.stop()
+  })
+
+  it('are told last that an alert has ended of whose beginning the queue has not heard yet', async () => {
+    const own = await startRedis()
+    const client = connect(own.url, 'commands', 'test', silentLog)
+    await new Promise((resolve) => client.once('ready', resolve))
+    const [alerts, queue] = [new RedisAlerts(client, 86_400_000), new BullAlertQueue(client)]
+    const fact = { kind: 'no-worker', name: 'mail', sinceMs: Date.now(), detail: '' } as const
+    await alerts.note({ ...fact, isWrong: true }, true)
+    const resolved = await alerts.note({ ...fact, isWrong: false }, true)
+    if (resolved === undefined) throw new Error('it was open')
+    await queue.add(resolved)
+    await alerts.acknowledge(deliveryId(resolved))
+    const receiver = await receive(() => [200])
+    const alerting = await startTestServer({ redis: own, env: { GONE_ALERT_URL: receiver.url } })
+    const events = () => receiver.told.map(({ text }) => (JSON.parse(text) as AlertNewsJson).event)
+    await expect.poll(events, { timeout: 40_000 }).toContain('resolved')
+    expect(events()).toEqual(['opened', 'resolved'])
+    await alerting.stop()
+    await queue.stop()
+    await disconnect(client)
+    await own.stop()
   })
 
   it('do not wait for one that never answers', async () => {

@@ -148,6 +148,8 @@ export interface Alerts {
   openCounts(): Promise<Readonly<Record<AlertKind, number>>>
   /** Entries that have waited for at least `ageMs`, at most `limit`, oldest first. */
   outbox(ageMs: number, limit: number): Promise<readonly AlertsOutboxEntry[]>
+  /** Whether it is still to be put into the queue of alerts: an entry goes once it is there. */
+  isUnqueued(entry: string): Promise<boolean>
   acknowledge(entry: string): Promise<void>
 }
 

@@ -159,6 +159,10 @@ export class MemoryAlerts implements Alerts {
       .map(([entry, { news }]) => ({ entry, news }))
   }
 
+  async isUnqueued(entry: string): Promise<boolean> {
+    return this.pending.has(entry)
+  }
+
   async acknowledge(entry: string): Promise<void> {
     this.pending.delete(entry)
   }

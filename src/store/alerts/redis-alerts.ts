@@ -260,6 +260,13 @@ export class RedisAlerts implements Alerts {
     })
   }
 
+  async isUnqueued(entry: string): Promise<boolean> {
+    return attempt(
+      'look for an alert in the outbox',
+      async () => (await this.redis.zscore(OUTBOX, entry)) !== null,
+    )
+  }
+
   async acknowledge(entry: string): Promise<void> {
     await attempt('acknowledge an alert', () => this.redis.zrem(OUTBOX, entry))
   }
