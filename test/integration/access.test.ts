@@ -613,7 +613,7 @@ describe('the share of a key', () => {
     await redis.stop()
   })
 
-  it('of the data of jobs is taken by what a schedule is asked to submit, and not by slots that were submitted before', async () => {
+  it('of the data of jobs is taken by what a schedule is asked to submit, and not by what was submitted before', async () => {
     const redis = await startRedis()
     const [small, other] = [await makeKey(redis, { shares: { queuedBytes: 2_500 } }), await makeKey(redis)]
     const at = await startTestServer({ redis })
@@ -639,6 +639,9 @@ describe('the share of a key', () => {
       )
     expect((await ask(at.url, other, 'GET', 'rounds/a/s+2')).status).toBe(404)
     expect((await trigger(other, '2')).status).toBe(202)
+    // Its round is there, whoever has asked for it.
+    expect((await trigger(small, '2')).status).toBe(202)
+    expect(await counted()).toBe(2)
     raw.disconnect()
     await at.stop()
     await redis.stop()

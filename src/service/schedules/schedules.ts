@@ -167,8 +167,7 @@ export class Schedules {
   ): Promise<{ readonly round: RoundId; readonly nowMs: number }> {
     const { schedule } = await this.get(id)
     const round = roundId(id.system, `${id.name}+${triggerId}`)
-    await claim?.(round, schedule.spec.job)
-    const { nowMs } = await this.parts.dispatcher.submit(round, schedule.spec.job)
+    const { nowMs } = await this.submitClaimed(round, schedule, claim)
     return { round, nowMs }
   }
 
@@ -225,17 +224,21 @@ export class Schedules {
 
   private async submitted(
     id: ScheduleId,
-    { spec }: Schedule,
+    schedule: Schedule,
     due: readonly Slot[],
     claim: Claim | undefined,
   ): Promise<readonly BackfilledSlot[]> {
     return eachAtOnce(BACKFILL_AT_ONCE, due, async (slot): Promise<BackfilledSlot> => {
       const round = roundOfSlot(id, slot)
-      // What was submitted before is no job more.
-      if (claim && (await this.isFresh(round))) await claim(round, spec.job)
-      const { isFirst } = await this.parts.dispatcher.submit(round, spec.job)
+      const { isFirst } = await this.submitClaimed(round, schedule, claim)
       return { slot, round, isFirst }
     })
+  }
+
+  private async submitClaimed(round: RoundId, { spec: { job } }: Schedule, claim: Claim | undefined) {
+    // What was submitted before is no job more.
+    if (claim && (await this.isFresh(round))) await claim(round, job)
+    return this.parts.dispatcher.submit(round, job)
   }
 
   /** The slots that come next, whether or not the schedule is paused. */
