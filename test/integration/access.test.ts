@@ -579,6 +579,9 @@ describe('the share of a key', () => {
     await raw.hset('{gone}:mail:a~1', 'finishedOn', '1')
     await raw.zadd(`gone:{~shares}:${key.id}:queuedBytes`, 1, '2002 mail/a~1')
     await expect.poll(async () => (await submit('3', 1_000)).status, { timeout: 45_000 }).toBe(202)
+    // It is counted no more, and has no room: but it makes no job, as it has ended.
+    expect((await submit('1', 2_000)).status).toBe(200)
+    expectProblem(await submit('4', 2_000), 'QUOTA_EXCEEDED')
     raw.disconnect()
     await at.stop()
     await redis.stop()
@@ -641,6 +644,15 @@ describe('the share of a key', () => {
     expect((await trigger(other, '2')).status).toBe(202)
     // Its round is there, whoever has asked for it.
     expect((await trigger(small, '2')).status).toBe(202)
+    const call = (key: TestKey, token: string) =>
+      ask(at.url, key, 'POST', `call/a/mail?request=${token}&wait=1ms`, {
+        data: schedule.job.data,
+        queue: true,
+        timeout: '10m',
+      })
+    expectProblem(await call(small, '1'), 'QUOTA_EXCEEDED')
+    expect((await call(other, '1')).status).toBe(202)
+    expect((await call(small, '1')).status).toBe(202)
     expect(await counted()).toBe(2)
     raw.disconnect()
     await at.stop()

@@ -1,4 +1,4 @@
-import type { FastifyInstance, FastifyRequest } from 'fastify'
+import type { FastifyInstance } from 'fastify'
 import type { Submission } from '../../core/rounds/job.ts'
 import type { RoundState } from '../../core/rounds/record.ts'
 import { escapePart, type RoundId } from '../../core/rounds/round.ts'
@@ -32,14 +32,6 @@ export interface JobRoutesParts {
 /** Submitting rounds to workers. */
 export function jobRoutes(app: FastifyInstance, parts: JobRoutesParts): void {
   serve(app, submitEndpoint(parts))
-}
-
-/** Lets the request's key have one more job, where a key is needed. */
-async function countSubmission(request: FastifyRequest, id: RoundId, submission: Submission): Promise<void> {
-  const { access } = request.server
-  access.checkWorker(request, submission.queue)
-  access.countSubmission(request)
-  await claimJob(request, id, submission)
 }
 
 /** The first submission's trace goes with the job, to whoever runs it. */
@@ -79,7 +71,10 @@ function submitEndpoint(parts: JobRoutesParts): Endpoint {
       const submission = withTrace(body, request.headers.traceparent)
       // Asked alone where it is needed: it is one question more.
       if (submission.queueTerms.atMs !== undefined) checkStart(submission, await sharedNowMs())
-      await countSubmission(request, id, submission)
+      const { access } = request.server
+      access.checkWorker(request, submission.queue)
+      access.countSubmission(request)
+      await dispatcher.claim(id, () => claimJob(request, id, submission))
       rollCall.note(id, callerOf(request, callIdentity))
       await dispatcher.admit(submission)
       const [dispatch, isServed] = await Promise.all([

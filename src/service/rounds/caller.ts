@@ -15,7 +15,7 @@ import type { RoundWatch } from './round-watch.ts'
 
 export interface CallerParts {
   readonly records: Pick<Records, 'read'>
-  readonly dispatcher: Pick<Dispatcher, 'admit' | 'submit'>
+  readonly dispatcher: Pick<Dispatcher, 'admit' | 'claim' | 'submit'>
   readonly canceller: Pick<Canceller, 'cancel'>
   /** Waits for the end of a round. */
   readonly watch: Pick<RoundWatch, 'finish' | 'ear'>
@@ -187,7 +187,8 @@ export class Caller {
   ): Promise<Sighting> {
     const { dispatcher } = this.parts
     const submission = submissionOf(order, through, tell)
-    await order.claim?.(id, submission)
+    const { claim } = order
+    if (claim) await dispatcher.claim(id, () => claim(id, submission))
     await dispatcher.admit(submission)
     const dispatch = await dispatcher.submit(id, submission)
     if (!dispatch.isConflict && dispatch.submission) return dispatch

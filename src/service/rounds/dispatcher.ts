@@ -2,6 +2,7 @@ import { type Submission, type SubmissionRecord, submissionDigest } from '../../
 import { type RoundId, roundKey } from '../../core/rounds/round.ts'
 import type { JobQueues, Log, Records, Sighting } from '../../core/rounds/round-ports.ts'
 import type { Tracer } from '../../core/tracing.ts'
+import { GoneError } from '../../errors.ts'
 import { orLater } from '../or-later.ts'
 import type { DeadlineWatch } from './deadline-watch.ts'
 import { submissionSpan } from './round-spans.ts'
@@ -32,6 +33,27 @@ export class Dispatcher {
   /** Lets the worker be submitted to. @throws GoneError `QUOTA_EXCEEDED`, `STORE_UNAVAILABLE` */
   admit({ queue }: Pick<Submission, 'queue'>): Promise<void> {
     return this.parts.jobs.admit(queue)
+  }
+
+  /** Whether a submission of the round would be its first. */
+  async isFresh(id: RoundId): Promise<boolean> {
+    const { record, submission } = await this.parts.records.read(id)
+    return record === undefined && submission === undefined
+  }
+
+  /**
+   * Claims a share for the round's job. One that is used up refuses no round that is there: what was submitted before is no job more.
+   *
+   * @throws GoneError `QUOTA_EXCEEDED`, and what `claim` throws
+   */
+  async claim(id: RoundId, claim: () => Promise<void>): Promise<void> {
+    try {
+      await claim()
+    } catch (error) {
+      const isUsedUp = error instanceof GoneError && error.code === 'QUOTA_EXCEEDED'
+      // Asked only now: most submissions are spared the question.
+      if (!isUsedUp || (await this.isFresh(id))) throw error
+    }
   }
 
   /**

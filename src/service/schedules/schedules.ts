@@ -32,7 +32,7 @@ export interface SchedulesParts {
   readonly store: ScheduleStore
   readonly ticker: Ticker
   readonly dispatcher: Dispatcher
-  readonly records: Pick<Records, 'read' | 'readAll'>
+  readonly records: Pick<Records, 'readAll'>
   readonly timetables: Timetables
   /** Told of each schedule that was stored or removed. */
   readonly watchman: Pick<Watchman, 'heed'>
@@ -213,13 +213,8 @@ export class Schedules {
   private async planned(id: ScheduleId, due: readonly Slot[]): Promise<readonly BackfilledSlot[]> {
     return eachAtOnce(BACKFILL_AT_ONCE, due, async (slot): Promise<BackfilledSlot> => {
       const round = roundOfSlot(id, slot)
-      return { slot, round, isFirst: await this.isFresh(round) }
+      return { slot, round, isFirst: await this.parts.dispatcher.isFresh(round) }
     })
-  }
-
-  private async isFresh(round: RoundId): Promise<boolean> {
-    const { record, submission } = await this.parts.records.read(round)
-    return record === undefined && submission === undefined
   }
 
   private async submitted(
@@ -236,9 +231,10 @@ export class Schedules {
   }
 
   private async submitClaimed(round: RoundId, { spec: { job } }: Schedule, claim: Claim | undefined) {
-    // What was submitted before is no job more.
-    if (claim && (await this.isFresh(round))) await claim(round, job)
-    return this.parts.dispatcher.submit(round, job)
+    const { dispatcher } = this.parts
+    // What was submitted before is no job more, and of a backfill that may be most.
+    if (claim && (await dispatcher.isFresh(round))) await claim(round, job)
+    return dispatcher.submit(round, job)
   }
 
   /** The slots that come next, whether or not the schedule is paused. */
