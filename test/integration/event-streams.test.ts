@@ -89,28 +89,30 @@ async function listen({ url }: TestServer, path: string, headers: Record<string,
 
 describe('a stream ends', () => {
   const PATHS = ['/api/v1/fleet/events', '/api/v1/fleet/log']
+  const PAGES = ['/console/api/fleet/log', '/console/stream']
 
-  it.each(PATHS)('with the key that it was opened with, and others go on: %s', async (path) => {
-    const redis = await startRedis()
-    const [key, other] = [await makeKey(redis, { actions: ['read'] }), await makeKey(redis)]
-    const server = await startTestServer({ redis })
-    const [stream, another] = [
-      await listen(server, path, key.headers),
-      await listen(server, path, other.headers),
-    ]
-    await revokeKey(redis, key)
-    await expect.poll(stream.isOver, { timeout: 30_000 }).toBe(true)
-    expect(another.isOver()).toBe(false)
-    await server.stop()
-    await redis.stop()
-  })
+  it.each([...PATHS, ...PAGES])(
+    'with the key that it was opened with, and others go on: %s',
+    async (path) => {
+      const redis = await startRedis()
+      const [key, other] = [await makeKey(redis, { actions: ['read'] }), await makeKey(redis)]
+      const server = await startTestServer({ redis })
+      const [stream, another] = [
+        await listen(server, path, key.headers),
+        await listen(server, path, other.headers),
+      ]
+      await revokeKey(redis, key)
+      await expect.poll(stream.isOver, { timeout: 30_000 }).toBe(true)
+      expect(another.isOver()).toBe(false)
+      await server.stop()
+      await redis.stop()
+    },
+  )
 
   it('once keys are needed, where it was opened without one', async () => {
     const redis = await startRedis()
     const server = await startTestServer({ redis })
-    const streams = await Promise.all(
-      [...PATHS, '/console/api/fleet/log'].map((path) => listen(server, path)),
-    )
+    const streams = await Promise.all([...PATHS, ...PAGES].map((path) => listen(server, path)))
     await makeKey(redis)
     for (const stream of streams) await expect.poll(stream.isOver, { timeout: 30_000 }).toBe(true)
     await server.stop()

@@ -111,7 +111,10 @@ export class Access {
     return found instanceof GoneError ? found : forbidden(found, action, scope)
   }
 
-  /** Whether who was let in to read of all systems would be still. False also where that cannot be told: who comes again hears why. */
+  /**
+   * Whether who was let in to read of all systems would be still. Where that cannot be told, who has shown a key comes again
+   * and hears why; the visitor of a page stays, as `isStillIn` has it.
+   */
   async mayStillRead(request: FastifyRequest): Promise<boolean> {
     try {
       await this.waking('read')
@@ -237,7 +240,11 @@ export class Access {
 
   /** The key that the request shows, or was logged in with; or why there is none. */
   bearer(request: FastifyRequest): ApiKey | GoneError {
-    if (request.sessionKey !== undefined) return request.sessionKey
+    return request.sessionKey ?? this.shown(request)
+  }
+
+  /** The key that the request's header shows, as far as it is one now; or why there is none. */
+  shown(request: FastifyRequest): ApiKey | GoneError {
     const { authorization } = request.headers
     if (authorization === undefined) {
       return new GoneError('UNAUTHORIZED', 'expected the header "Authorization: Bearer gone_...", got none')

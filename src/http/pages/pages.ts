@@ -123,7 +123,7 @@ export class Pages {
 
   /** The key of whoever looks. A header goes before a cookie, which browsers send unasked. */
   private async visitor(request: FastifyRequest): Promise<ApiKey | GoneError> {
-    if (request.headers.authorization !== undefined) return this.access.bearer(request)
+    if (request.headers.authorization !== undefined) return this.access.shown(request)
     const token = this.token(request)
     const session = token && (await this.sessions.find(sessionDigest(token), Date.now()))
     const key = session ? keyIn(this.access.keyring.keyOf(session.keyId)) : undefined
