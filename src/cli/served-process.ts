@@ -1,7 +1,7 @@
 import { ParentChannel } from '../app/siblings.ts'
 import { GoneError } from '../errors.ts'
 import type { RedisTarget } from '../redis/connections.ts'
-import { EXIT, exitWith } from './terminal.ts'
+import { EXIT, exitWith, heedUnread } from './terminal.ts'
 
 /** What a parent starts a process of its server with. */
 export interface ServedStart {
@@ -26,7 +26,7 @@ const parent = new ParentChannel(() => {
   if (!isTold) process.kill(process.pid, 'SIGTERM')
 })
 // Without its parent nobody reads what it prints.
-for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+heedUnread(true)
 
 try {
   await serve()

@@ -7,7 +7,7 @@ import { exitWhenRead } from '../process/exit.ts'
 import { isFinal } from '../redis/trouble.ts'
 import { pause } from '../waiting.ts'
 import { runWorkers, type WorkersChosen, workSetup } from './run-workers.ts'
-import { exitWith, sayError } from './terminal.ts'
+import { exitWith, heedUnread, sayError } from './terminal.ts'
 
 /** What a supervisor starts an instance with. */
 export interface SupervisedStart extends WorkersChosen {
@@ -28,7 +28,7 @@ let isSending = false
 try {
   // Without its supervisor nobody reads what it prints, nor starts another when it dies: it ends, as at a signal.
   process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
-  for (const stream of [process.stdout, process.stderr]) stream.on('error', () => {})
+  heedUnread(true)
   const chosen = release ? { ...given, folder: await releaseFolder(release, release.name) } : given
   const running = await runWorkers(chosen, process.env, await workSetup(process.env), { place, onOrdered })
   const { instance, locks } = running

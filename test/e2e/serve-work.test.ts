@@ -108,6 +108,27 @@ it.each([0, 1, 2])(
   90_000,
 )
 
+it('works on in the same process where nobody reads any more what it prints', async () => {
+  const chatty =
+    "export default () => { process.stdout.write('a\\n'); process.stderr.write('b\\n'); return process.pid }\n"
+  await writeFile(join(folder, 'workers/chatty.mjs'), chatty)
+  const server = await serve()
+  const client = createClient({ url: server.url })
+  const pids: unknown[] = []
+  const run = async (round: string) => {
+    await client.submit('unread', round, { worker: 'chatty' })
+    const ended = await client.wait('unread', round, { timeout: '30s' })
+    pids.push(ended?.completion.outcome === 'completed' && ended.completion.result)
+  }
+  await run('read')
+  server.child.stdout?.destroy()
+  server.child.stderr?.destroy()
+  for (const round of ['1', '2', '3']) await run(round)
+  expect(pids).toEqual(Array(4).fill(expect.any(Number)))
+  expect(new Set(pids).size).toBe(1)
+  expect(server.isAlive).toBe(true)
+}, 150_000)
+
 it('goes on where Redis is away as they are started again', async () => {
   await writeWorkers(1)
   const redis = await startRedis()
