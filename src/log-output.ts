@@ -1,4 +1,5 @@
 import { write, writeSync } from 'node:fs'
+import { isatty } from 'node:tty'
 
 /** Of what waits for a reader or a disk; lines that come beyond it are lost. */
 const MAX_WAITING = 8_388_608
@@ -10,10 +11,13 @@ const READER_MS = 5_000
 
 /**
  * Where the lines of a log go. A disk that is full, a terminal that was closed, a reader that takes nothing: a log that cannot
- * be written ends no process, and keeps none from ending. What waits is tried again with each line that comes.
+ * be written ends no process, and keeps none from ending. What waits is tried again with each line that comes; where nothing
+ * waits, a line is written before `write` returns, and is there to be read however the process dies.
  */
 export class LogOutput {
   private readonly lines: string[] = []
+  /** A terminal that a person holds (Ctrl-S) would hold the process as well. */
+  private readonly mayBeHeld: boolean
   private waiting = 0
   private lost = 0
   private piece: Buffer = Buffer.alloc(0)
@@ -25,11 +29,14 @@ export class LogOutput {
     private readonly fd: number,
     private readonly onLost: (lines: number) => void,
   ) {
+    this.mayBeHeld = isatty(fd)
     process.once('exit', () => this.flushSync())
   }
 
   write(line: string): void {
-    if (this.waiting + line.length > MAX_WAITING) this.lost += 1
+    const isFirst = !this.isWriting && this.piece.length === 0 && this.lines.length === 0
+    if (isFirst && !this.mayBeHeld) this.writeFirst(line)
+    else if (this.waiting + line.length > MAX_WAITING) this.lost += 1
     else {
       this.lines.push(line)
       this.waiting += line.length
@@ -51,6 +58,14 @@ export class LogOutput {
       }
     }
     if (!this.isWriting) this.piece = rest
+  }
+
+  /** As much of it as is taken at once. What keeps the rest is told to who writes that. */
+  private writeFirst(line: string): void {
+    this.piece = Buffer.from(line)
+    try {
+      this.piece = this.piece.subarray(writeSync(this.fd, this.piece))
+    } catch {}
   }
 
   private writeNext(): void {

@@ -118,6 +118,31 @@ describe('a log', () => {
     expect(await once(child, 'exit')).toEqual([3, null])
   })
 
+  it.each(['file', 'pipe'] as const)(
+    'has its last lines in a %s where the process is killed',
+    async (kind) => {
+      const script = `
+      import { LogOutput } from ${JSON.stringify(pathToFileURL(builtPath('src/log-output.ts')).href)}
+      process.stdout.isTTY
+      const output = new LogOutput(1, () => {})
+      for (let n = 0; n < 50; n += 1) output.write(n + '\\n')
+      process.kill(process.pid, 'SIGKILL')`
+      const file = join(folder, 'killed.log')
+      const log = openSync(file, 'w')
+      const child = spawn(process.execPath, [...LOADER, '--input-type=module', '-e', script], {
+        stdio: ['ignore', kind === 'file' ? log : 'pipe', 'inherit'],
+      })
+      closeSync(log)
+      let piped = ''
+      child.stdout?.setEncoding('utf8').on('data', (text: string) => {
+        piped += text
+      })
+      expect(await once(child, 'close')).toEqual([null, 'SIGKILL'])
+      const text = kind === 'file' ? await readFile(file, 'utf8') : piped
+      expect(text).toBe(Array.from({ length: 50 }, (_, n) => `${n}\n`).join(''))
+    },
+  )
+
   it('is read whole where the reader is slow and the process ends', async () => {
     const script = `
       import { LogOutput } from ${JSON.stringify(pathToFileURL(builtPath('src/log-output.ts')).href)}

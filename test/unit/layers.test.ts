@@ -34,7 +34,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   'src/base-path.ts': [],
   'src/log.ts': ['src/config.ts', 'src/log-output.ts', 'src/log-text.ts', 'src/secrets.ts', 'pino'],
   'src/log-text.ts': ['src/core', 'picocolors'],
-  'src/log-output.ts': ['node:fs'],
+  'src/log-output.ts': ['node:fs', 'node:tty'],
   // What is published.
   'src/index.ts': ['src/client', 'src/core', 'src/errors.ts'],
 
