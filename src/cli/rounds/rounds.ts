@@ -97,14 +97,16 @@ async function follow(options: ListOptions): Promise<void> {
     const client = createClient({ ...clientOptions(options), candidate: null })
     const colors = colorsOf(process.stdout)
     const { limit = LIMIT } = options
-    let seen: Looked = new Map()
+    let seen: Looked | undefined
     while (!ending.signal.aborted) {
-      const rounds = await client.rounds({ ...wantedOf(options), signal: ending.signal })
-      const changed = rounds.filter((round) => seen.get(keyOf(round)) !== markOf(round)).reverse()
+      // The one beyond tells whether there are others.
+      const asked = await client.rounds({ ...wantedOf(options), limit: limit + 1, signal: ending.signal })
+      const rounds = asked.slice(0, limit)
+      const changed = rounds.filter((round) => seen?.get(keyOf(round)) !== markOf(round)).reverse()
       for (const round of changed)
         process.stdout.write(`${options.json ? JSON.stringify(round) : roundLine(round, colors)}\n`)
       const looked: Looked = new Map(rounds.map((round) => [keyOf(round), markOf(round)]))
-      if (rounds.length >= limit && isBeyond(seen, looked))
+      if (seen && asked.length > limit && isBeyond(seen, asked.map(keyOf)))
         process.stderr.write(`gone: more than ${limit} rounds came or go on: not all are shown (--limit)\n`)
       seen = looked
       await pause(options.every, ending.signal)
@@ -118,11 +120,11 @@ async function follow(options: ListOptions): Promise<void> {
 /** What is seen of each round that a look has shown. */
 type Looked = ReadonlyMap<string, string>
 
-/** True if others may have come between two looks that are in neither, or one that may yet change is looked at no more. */
-function isBeyond(before: Looked, now: Looked): boolean {
-  const left = [...before].filter(([key]) => !now.has(key))
-  if (left.length === 0) return false
-  return left.length === before.size || left.some(([, mark]) => !/^(?:completed|failed) /.test(mark))
+/** Of more than are shown: true if all of them have come since, or one that may yet change is looked at no more. */
+function isBeyond(before: Looked, asked: readonly string[]): boolean {
+  if (!asked.some((key) => before.has(key))) return true
+  const shown = new Set(asked.slice(0, -1))
+  return [...before].some(([key, mark]) => !shown.has(key) && !/^(?:completed|failed) /.test(mark))
 }
 
 function keyOf({ system, round }: RoundJson): string {
