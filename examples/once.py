@@ -189,15 +189,17 @@ def cut(reason):
 
 
 def run(gone, system, round_, command):
-    """Runs the command while it leads the round; ends it when the lead is lost. SIGTERM is passed on to it: how it ends is reported, and
-    it does not go on without a lease."""
+    """Runs the command while it leads the round; ends it when the lead is lost. What would end this process is passed on to it: how it
+    ends is reported, and it does not go on without a lease."""
     code, lease = 0, float(os.environ.get("LEASE_SECONDS", "30"))
     told = []
 
     def work(lead):
         nonlocal code
         env = {**os.environ, "GONE_SYSTEM": system, "GONE_ROUND": round_, "GONE_FENCE": str(lead.fence)}
-        signal.signal(signal.SIGTERM, lambda number, _: told.append(number))
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT):
+            if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+                signal.signal(number, lambda given, _: told.append(given))
         with subprocess.Popen(command, env=env) as process:
             while process.poll() is None:
                 while told:

@@ -8,7 +8,7 @@
 
 What the command prints last is the result, if it is JSON; if it fails, so does the attempt, with the last line of its stderr. What is
 set of the worker from one place (gone fleet config) it reads as JSON in GONE_CONFIG, a handler as job.config. Takes
-jobs, renews them while they run, reports, is listed by `gone fleet`, does what it is told there, and drains at SIGTERM: what has
+jobs, renews them while they run, reports, is listed by `gone fleet`, does what it is told there, and drains at SIGTERM, SIGINT, SIGHUP and SIGQUIT: what has
 not ended by GONE_DRAIN seconds (10) is given back. GONE_URL and GONE_KEY say where the server is; GONE_SLOTS how many jobs it
 runs at once, GONE_LEASE for how long it may keep one in silence, GONE_REGION where it is. Exits 0, or 75 where it was told to be started again.
 """
@@ -335,6 +335,8 @@ class Worker:
 
 STARTED = os.times().elapsed
 LEASE = os.environ.get("GONE_LEASE", "30s")  # how long a job may be kept in silence
+# A command has a session of its own, and goes on where its worker ends without a word: also at a terminal that is closed.
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 REGION = os.environ.get("GONE_REGION")  # whose jobs it takes besides those that are for none
 
 
@@ -414,8 +416,9 @@ def main():
         return 2
     slots = int(os.environ.get("GONE_SLOTS", "1"))
     worker = Worker(sys.argv[1], command(sys.argv[2:]), slots, drain=float(os.environ.get("GONE_DRAIN", "10")))
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: worker.stop())
+    for number in ENDING:
+        if signal.getsignal(number) != signal.SIG_IGN:  # as nohup has it
+            signal.signal(number, lambda *_: worker.stop())
     return worker.run()
 
 

@@ -156,7 +156,12 @@ describe('once.py', () => {
     })
   })
 
-  it('passes on to the command what would end it, and reports how that ended', async () => {
+  const signals = [
+    ['SIGTERM', 143],
+    ['SIGHUP', 129],
+    ['SIGINT', 130],
+  ] as const
+  it.each(signals)('passes %s on to the command, and reports how that ended', async (signal, code) => {
     const round = newRound()
     const file = join(folder, round)
     const script = `echo begun >${file}; exec sleep 600`
@@ -166,11 +171,11 @@ describe('once.py', () => {
     onTestFinished(() => void child.kill('SIGKILL'))
     await expect.poll(() => readFile(file, 'utf8').catch(() => '')).toBe('begun\n')
     const ended = once(child, 'exit')
-    child.kill('SIGTERM')
-    expect(await ended).toEqual([143, null])
+    child.kill(signal)
+    expect(await ended).toEqual([code, null])
     expect(await client.round('examples', round)).toMatchObject({
       state: 'failed',
-      completion: { reason: 'exit code 143' },
+      completion: { reason: `exit code ${code}` },
     })
   })
 

@@ -191,6 +191,23 @@ describe('examples/worker.py', () => {
     await seen(worker, ({ state }) => state === 'ended')
   })
 
+  it.each(['SIGHUP', 'SIGQUIT'] as const)(
+    'gives its job back at %s, and leaves no command',
+    async (signal) => {
+      const [worker, folder] = [newWorker(), await newFolder()]
+      const script = `echo $$ >${folder}/pid; exec sleep 60`
+      const python = start(worker, ['sh', '-c', script], { GONE_DRAIN: '0' })
+      await client.submit('python', worker, { worker })
+      const pid = await pidIn(join(folder, 'pid'))
+      expect(await python.kill(signal)).toBe(0)
+      await expect.poll(() => isRunning(pid), { timeout: 30_000 }).toBe(false)
+      await seen(worker, ({ state }) => state === 'ended')
+      const job = await client.take(worker, { wait: '20s' })
+      expect(job?.attempt).toBe(1)
+      await job?.complete()
+    },
+  )
+
   it('is listed as stopping while it drains, however long that takes', async () => {
     const worker = newWorker()
     const python = start(worker, SLEEP, { GONE_DRAIN: '13' })
