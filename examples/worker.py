@@ -42,6 +42,8 @@ class Refused(Exception):
 
 # What is refused with one of these is refused for good, because another has the job. Anything else says nothing of that.
 LOST = ("COMPLETION_REFUSED", "SUPERSEDED", "ROUND_FINISHED", "NOT_LED")
+# The server does not keep this result. Anything else, such as a proxy's own page, says nothing of it.
+UNKEPT = ("INVALID_BODY", "BODY_TOO_LARGE")
 
 
 class NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -95,7 +97,7 @@ class Server:
                 problem = problem_of(error)
             if problem.get("retryable", error.code >= 500 or error.code in (408, 429)):
                 raise Unanswered(problem.get("detail", str(error))) from None
-            raise Refused(problem.get("code"), problem.get("detail", str(error))) from None
+            raise Refused(code_of(problem, error.code), problem.get("detail", str(error))) from None
         except (OSError, http.client.HTTPException, ValueError) as error:  # no connection, no or half an answer
             raise Unanswered(str(error)) from None
 
@@ -122,9 +124,9 @@ class Job:
         try:
             self.report("complete", {"result": result})
         except Refused as refused:
-            if refused.code in LOST or result is None:
+            if result is None or refused.code not in UNKEPT:
                 raise
-            # Too large, say: what the server does not keep must not undo the work.
+            # What the server does not keep must not undo the work.
             print(f"worker: {self.system}/{self.round}: completed without its result: {refused}", file=sys.stderr)
             self.report("complete", {})
 
@@ -356,6 +358,11 @@ def problem_of(error):
         return problem if isinstance(problem, dict) else {}
     except (OSError, http.client.HTTPException, ValueError):
         return {}
+
+
+def code_of(problem, status):
+    """Also where a proxy in between takes no such body."""
+    return problem.get("code", "BODY_TOO_LARGE" if status == 413 else None)
 
 
 def rss():

@@ -74,6 +74,8 @@ public sealed class Gone
 
     /// <summary>What is refused with one of these is refused for good, because another leads or has reported. Anything else says nothing of that.</summary>
     private static readonly HashSet<string> Lost = new HashSet<string> { "COMPLETION_REFUSED", "SUPERSEDED", "ROUND_FINISHED", "NOT_LED" };
+    /// <summary>The server does not keep this result. Anything else, such as a proxy's own page, says nothing of it.</summary>
+    private static readonly HashSet<string> Unkept = new HashSet<string> { "INVALID_BODY", "BODY_TOO_LARGE" };
     private static readonly TimeSpan Usual = TimeSpan.FromSeconds(5);
     private readonly HttpClient http;
     private readonly string url;
@@ -249,9 +251,9 @@ public sealed class Gone
         {
             return await Complete(system, round, fence, result).ConfigureAwait(false);
         }
-        catch (Refused refused) when (result != null)
+        catch (Refused refused) when (result != null && Unkept.Contains(refused.Code))
         {
-            // Too large, say: what the server does not keep must not undo the work.
+            // What the server does not keep must not undo the work.
             Console.Error.WriteLine(system + " " + round + ": completed without its result: " + refused.Message);
         }
         return await Complete(system, round, fence).ConfigureAwait(false);
@@ -362,13 +364,28 @@ public sealed class Gone
             {
                 throw new Unanswered((error.InnerException ?? error).Message);
             }
-            Dictionary<string, object> json = Json.Members(text);
-            if (status < 300) return new Reply { Status = status, Json = json, Sent = sent };
+            if (status < 300) return new Reply { Status = status, Json = Json.Members(text), Sent = sent };
+            Dictionary<string, object> json = Problem(text);
             string detail = json.TryGetValue("detail", out object said) ? said as string : "HTTP " + status;
             bool isLater = status >= 500 || status == 408 || status == 429;
             bool isRetryable = json.TryGetValue("retryable", out object again) ? Equals(again, true) : isLater;
             if (isRetryable) throw new Unanswered(detail);
-            throw new Refused(json.TryGetValue("code", out object code) ? code as string : null, detail);
+            // A proxy in between that takes no such body says the status alone.
+            string unsaid = status == 413 ? "BODY_TOO_LARGE" : null;
+            throw new Refused(json.TryGetValue("code", out object code) ? code as string : unsaid, detail);
+        }
+    }
+
+    /// <summary>Empty where it is a page of a proxy.</summary>
+    private static Dictionary<string, object> Problem(string text)
+    {
+        try
+        {
+            return Json.Members(text);
+        }
+        catch (Unanswered)
+        {
+            return new Dictionary<string, object>();
         }
     }
 

@@ -109,6 +109,8 @@ public final class Gone {
 
     /** What is refused with one of these is refused for good, because another leads or has reported. Anything else says nothing of that. */
     private static final Set<String> LOST = Set.of("COMPLETION_REFUSED", "SUPERSEDED", "ROUND_FINISHED", "NOT_LED");
+    /** The server does not keep this result. Anything else, such as a proxy's own page, says nothing of it. */
+    private static final Set<String> UNKEPT = Set.of("INVALID_BODY", "BODY_TOO_LARGE");
     private static final Duration TIMEOUT = Duration.ofSeconds(5);
     private final HttpClient http = HttpClient.newBuilder().connectTimeout(TIMEOUT).build();
     private final String url;
@@ -262,8 +264,8 @@ public final class Gone {
         try {
             return complete(system, round, fence, result);
         } catch (Refused refused) {
-            if (result == null) throw refused;
-            // Too large, say: what the server does not keep must not undo the work.
+            if (result == null || !UNKEPT.contains(refused.code)) throw refused;
+            // What the server does not keep must not undo the work.
             System.err.println(system + " " + round + ": completed without its result: " + refused.getMessage());
             return complete(system, round, fence, null);
         }
@@ -343,12 +345,23 @@ public final class Gone {
         } finally {
             sent.cancel(true);
         }
-        Map<String, Object> json = Json.object(reply.body());
-        if (reply.statusCode() < 300) return new Reply(reply.statusCode(), json, sentAt);
+        if (reply.statusCode() < 300) return new Reply(reply.statusCode(), Json.object(reply.body()), sentAt);
+        Map<String, Object> json = problem(reply.body());
         String detail = String.valueOf(json.getOrDefault("detail", "HTTP " + reply.statusCode()));
         boolean isLater = reply.statusCode() >= 500 || reply.statusCode() == 408 || reply.statusCode() == 429;
         if (Boolean.TRUE.equals(json.getOrDefault("retryable", isLater))) throw new Unanswered(detail);
-        throw new Refused(String.valueOf(json.get("code")), detail);
+        // A proxy in between that takes no such body says the status alone.
+        String unsaid = reply.statusCode() == 413 ? "BODY_TOO_LARGE" : "";
+        throw new Refused(String.valueOf(json.getOrDefault("code", unsaid)), detail);
+    }
+
+    /** Empty where it is a page of a proxy. */
+    private static Map<String, Object> problem(String text) {
+        try {
+            return Json.object(text);
+        } catch (Unanswered page) {
+            return Map.of();
+        }
     }
 
     private static String path(String verb, String system, String round) {

@@ -47,6 +47,9 @@ func (e *Refused) Is(target error) bool {
 	return false
 }
 
+// isUnkept: the server does not keep this result. Anything else, such as a proxy's own page, says nothing of it.
+func (e *Refused) isUnkept() bool { return e.Code == "INVALID_BODY" || e.Code == "BODY_TOO_LARGE" }
+
 // Gone is a client of a server.
 type Gone struct {
 	URL string
@@ -221,8 +224,8 @@ func (g *Gone) run(ctx context.Context, job Job, askedAt time.Time, lease time.D
 	}
 	err := g.Complete(context.Background(), job.System, job.Round, job.Fence, result)
 	var refused *Refused
-	if result != nil && errors.As(err, &refused) && !errors.Is(err, ErrLeadLost) {
-		// Too large, say: what the server does not keep must not undo the work.
+	if result != nil && errors.As(err, &refused) && refused.isUnkept() {
+		// What the server does not keep must not undo the work.
 		fmt.Fprintf(os.Stderr, "%s %s: completed without its result: %s\n", job.System, job.Round, err)
 		err = g.Complete(context.Background(), job.System, job.Round, job.Fence, nil)
 	}
@@ -335,6 +338,9 @@ func (g *Gone) try(ctx context.Context, asked call, answer any) (int, error) {
 	}
 	if isLater {
 		return 0, &Unanswered{problem.Detail}
+	}
+	if problem.Code == "" && reply.StatusCode == http.StatusRequestEntityTooLarge {
+		problem.Code = "BODY_TOO_LARGE" // a proxy in between takes no such body
 	}
 	return 0, &Refused{problem.Code, problem.Detail}
 }

@@ -23,12 +23,16 @@ class Refused extends RuntimeException
 {
     /** With one of these it is refused for good, because another leads or has reported. Anything else says nothing of that. */
     private const LOST = ['COMPLETION_REFUSED', 'SUPERSEDED', 'ROUND_FINISHED', 'NOT_LED'];
+    /** The server does not keep this result. Anything else, such as a proxy's own page, says nothing of it. */
+    private const UNKEPT = ['INVALID_BODY', 'BODY_TOO_LARGE'];
     public readonly bool $isLost;
+    public readonly bool $isUnkept;
 
     public function __construct(public readonly ?string $problem, string $detail)
     {
         parent::__construct($detail);
         $this->isLost = in_array($problem, self::LOST, true);
+        $this->isUnkept = in_array($problem, self::UNKEPT, true);
     }
 }
 
@@ -229,10 +233,10 @@ class Gone
         try {
             return $this->complete($lead->system, $lead->round, $lead->fence, $result);
         } catch (Refused $refused) {
-            if ($result === null) {
+            if ($result === null || !$refused->isUnkept) {
                 throw $refused;
             }
-            // Too large, say: what the server does not keep must not undo the work.
+            // What the server does not keep must not undo the work.
             fwrite(STDERR, "$lead->system $lead->round: completed without its result: {$refused->getMessage()}\n");
             return $this->complete($lead->system, $lead->round, $lead->fence);
         }
@@ -302,7 +306,8 @@ class Gone
         if ($status < 300 || ($json['retryable'] ?? $isLater)) {
             throw new Unanswered($detail);
         }
-        throw new Refused($json['code'] ?? null, $detail);
+        // A proxy in between that takes no such body says the status alone.
+        throw new Refused($json['code'] ?? ($status === 413 ? 'BODY_TOO_LARGE' : null), $detail);
     }
 
     /** The status and the text of an answer that is here by then: PHP's own timeout is of each byte. */

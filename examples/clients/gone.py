@@ -40,6 +40,8 @@ class LeadLost(Exception):
 
 # What is refused with one of these is refused for good, because another leads or has reported. Anything else says nothing of that.
 LOST = ("COMPLETION_REFUSED", "SUPERSEDED", "ROUND_FINISHED", "NOT_LED")
+# The server does not keep this result. Anything else, such as a proxy's own page, says nothing of it.
+UNKEPT = ("INVALID_BODY", "BODY_TOO_LARGE")
 
 
 class Lead:
@@ -146,9 +148,9 @@ class Gone:
         try:
             return self.complete(lead.system, lead.round, lead.fence, result)
         except Refused as refused:
-            if result is None:
+            if result is None or refused.code not in UNKEPT:
                 raise
-            # Too large, say: what the server does not keep must not undo the work.
+            # What the server does not keep must not undo the work.
             print(f"{lead.system} {lead.round}: completed without its result: {refused}", file=sys.stderr)
             return self.complete(lead.system, lead.round, lead.fence)
 
@@ -223,7 +225,7 @@ class Gone:
                 problem = problem_of(error)
             if problem.get("retryable", error.code >= 500 or error.code in (408, 429)):
                 raise Unanswered(problem.get("detail", str(error))) from None
-            raise Refused(problem.get("code"), problem.get("detail", str(error))) from None
+            raise Refused(code_of(problem, error.code), problem.get("detail", str(error))) from None
         except (OSError, http.client.HTTPException, ValueError) as error:  # no connection, no or half an answer
             raise Unanswered(str(error)) from None
 
@@ -254,6 +256,11 @@ def problem_of(error):
         return problem if isinstance(problem, dict) else {}
     except (OSError, http.client.HTTPException, ValueError):
         return {}
+
+
+def code_of(problem, status):
+    """Also where a proxy in between takes no such body."""
+    return problem.get("code", "BODY_TOO_LARGE" if status == 413 else None)
 
 
 def new_token():

@@ -31,6 +31,9 @@ class Gone
 
     # Refused for good, because another leads or has reported. Anything else says nothing of that.
     def lost? = %w[COMPLETION_REFUSED SUPERSEDED ROUND_FINISHED NOT_LED].include?(code)
+
+    # The server does not keep this result. Anything else, such as a proxy's own page, says nothing of it.
+    def unkept? = %w[INVALID_BODY BODY_TOO_LARGE].include?(code)
   end
 
   # Another leads the round, or may do so: what was done is not reported.
@@ -191,9 +194,9 @@ class Gone
   def completed?(system, round, fence, result)
     complete(system, round, fence, result)
   rescue Refused => e
-    raise if result.nil?
+    raise if result.nil? || !e.unkept?
 
-    # Too large, say: what the server does not keep must not undo the work.
+    # What the server does not keep must not undo the work.
     warn "#{system} #{round}: completed without its result: #{e.message}"
     complete(system, round, fence)
   end
@@ -284,12 +287,14 @@ class Gone
     problem = begin
       JSON.parse(reply.body.to_s)
     rescue JSON::ParserError
-      {}
+      nil
     end
+    problem = {} unless problem.is_a?(Hash) # a page of a proxy
     is_later = status >= 500 || [408, 429].include?(status)
     raise Unanswered, problem['detail'] || reply.message if problem.fetch('retryable', is_later)
 
-    raise Refused.new(problem['code'], problem['detail'] || reply.message)
+    # A proxy in between that takes no such body says the status alone.
+    raise Refused.new(problem['code'] || ('BODY_TOO_LARGE' if status == 413), problem['detail'] || reply.message)
   end
 end
 

@@ -189,6 +189,25 @@ export function tryClient({ name, prepare }: Language): void {
       expect((times.at(-1) ?? 0) - (times[0] ?? 0)).toBeGreaterThan(1_000)
     })
 
+    it('leaves out a result only where that is what is refused', async () => {
+      const statuses = [403]
+      const proxy = await startTrouble(server.url, ({ verb }) => {
+        const status = verb === 'complete' ? statuses.pop() : undefined
+        return status ? { status, body: '<html>no</html>' } : 'pass'
+      })
+      const worker = `unkept-${name}`
+      start(['work', worker, '3', '0'], { GONE_URL: proxy.url })
+      // The page of a proxy says nothing of the result: it is shown, and the job run again after its lease.
+      await client.submit(name, 'unkept-1', { worker, data: 2 })
+      const kept = await client.wait(name, 'unkept-1', { timeout: '50s' })
+      expect(kept?.completion?.result).toMatchObject({ doubled: 4 })
+      statuses.push(413)
+      await client.submit(name, 'unkept-2', { worker, data: 2 })
+      const unkept = await client.wait(name, 'unkept-2', { timeout: '50s' })
+      expect(unkept?.state).toBe('completed')
+      expect(unkept?.completion).not.toHaveProperty('result')
+    })
+
     it('outlasts an outage, as a worker and as one that waits', async () => {
       const beganAt = performance.now()
       const overAt = beganAt + 24_000

@@ -141,6 +141,18 @@ describe('examples/worker.py', () => {
     })
   })
 
+  it('keeps a result where it is not that which is refused', async () => {
+    const worker = newWorker()
+    const proxy = await startTrouble(server.url, ({ verb, count }) =>
+      verb === 'complete' && count === 1 ? { status: 403, body: '<html>no</html>' } : 'pass',
+    )
+    start(worker, ECHO, { GONE_URL: proxy.url })
+    await client.submit('python', worker, { worker, data: 1 })
+    expect(await client.wait('python', worker, { timeout: '40s' })).toMatchObject({
+      completion: { result: 1 },
+    })
+  })
+
   it('goes on after answers that are not HTTP', async () => {
     const worker = newWorker()
     const proxy = await startTrouble(server.url, ({ verb, count }) =>
