@@ -12,7 +12,8 @@ export interface Bug {
   readonly size?: number
 }
 
-const SETTLE_REFUSAL = "if not proven and not anybodys then return 'refused', now end"
+const SETTLE_REFUSAL =
+  "if not proven and (not anybodys or isFromBefore(record, identity, fence)) then return 'refused', now end"
 const LOST =
   "if record.i ~= '' and (not record.t or now < record.e + record.x) then return answer('lost', now) end"
 
@@ -625,8 +626,8 @@ export const BUGS: readonly Bug[] = [
     patches: [
       {
         file: 'src/store/records/give-back.lua',
-        find: 'record.V ~= record.f and not record.c',
-        replace: 'not record.c',
+        find: "event.k == 'b' and event.f == ARGV[3]",
+        replace: "event.k == ''",
       },
     ],
   },

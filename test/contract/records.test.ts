@@ -166,6 +166,26 @@ describe.each(Object.entries(worlds))('records %s that a gate is kept with', (_,
   })
 })
 
+describe('records in Redis', () => {
+  it('count a start once that was given back to a build before, and then to this one', async () => {
+    const records = new RedisRecords(client, 86_400_000)
+    const job = { address: 'worker', identity: JOB_IDENTITY }
+    const id = { system: randomUUID(), round: 'r' }
+    await records.submit(id, {
+      queue: 'mailer',
+      data: 1,
+      queueTerms: {},
+      runTerms: { ifExecutorDies: 'fail' },
+    })
+    await records.start(id, job, terms, 9)
+    const key = `gone:{${id.system}}:round:r`
+    await client.hset(key, { v: 1, E: JSON.stringify([{ k: 'b', t: Date.now(), f: '1' }]) })
+    await records.giveBack(id, 1)
+    expect(await records.start(id, job, terms, 9)).toMatchObject({ verdict: 'started', fence: 2, nth: 1 })
+    expect((await records.start(id, job, terms, 9)).verdict).toBe('spent')
+  })
+})
+
 describe.each(Object.entries(worlds))('the name of a leader %s', (_, makeWorld) => {
   const named = { ...anna, name: 'pod-7 of eu-a' }
   const id = { system: randomUUID(), round: '' }

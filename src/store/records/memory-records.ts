@@ -66,7 +66,7 @@ export class MemoryRecords implements Records, RoundNews {
   private readonly submissions = new Map<string, SubmissionRecord>()
   private readonly places = new Map<string, HistoryMark>()
   private readonly fences = new Map<string, number>()
-  private readonly givenBack = new Map<string, { readonly starts: number; readonly lastFence: number }>()
+  private readonly givenBack = new Map<string, number>()
   protected readonly pending = new Map<string, number>()
   private readonly overdue = new Set<string>()
   private readonly cancelled = new Map<string, JobContent>()
@@ -150,7 +150,7 @@ export class MemoryRecords implements Records, RoundNews {
     if (before?.completion) return this.ruling('finished', key)
     const giveUpInMs = submission?.runTerms.call && giveUpAtMs(submission) - nowMs
     const starts = before?.starts ?? 0
-    const counted = starts - (this.givenBack.get(key)?.starts ?? 0)
+    const counted = starts - (this.givenBack.get(key) ?? 0)
     const terms = { runTerms: submission?.runTerms ?? {}, ...(giveUpInMs !== undefined && { giveUpInMs }) }
     if (holder && nowMs < holder.untilMs) {
       if (holder.value !== lock.value || before?.identity !== candidate.identity) return { verdict: 'held' }
@@ -179,9 +179,9 @@ export class MemoryRecords implements Records, RoundNews {
   async giveBack(id: RoundId, fence: number): Promise<void> {
     const key = roundKey(id)
     const record = this.records.get(key)
-    const before = this.givenBack.get(key)
-    if (record?.fence !== fence || before?.lastFence === fence || record.completion) return
-    this.givenBack.set(key, { starts: (before?.starts ?? 0) + 1, lastFence: fence })
+    const isBack = this.events.get(key)?.some((event) => event.kind === 'givenBack' && event.fence === fence)
+    if (record?.fence !== fence || isBack || record.completion) return
+    this.givenBack.set(key, (this.givenBack.get(key) ?? 0) + 1)
     this.note(key, { kind: 'givenBack', atMs: this.nowMs(), fence })
   }
 

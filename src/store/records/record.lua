@@ -12,7 +12,7 @@
 --   g gate value, of a job that was taken over HTTP its hold, of one behind a gate elsewhere = and that  m 1 once the leader has asked again  c outcome (c completed, f failed)  b completed by (absent: the leader's address; `:port` where the host is
 --   the same)  w completer's identity (absent: the leader)  a completed (ms after e)  r detail
 -- and of a submitted round, which has these before it has a leader:
---   q queue  s submitted at (ms)  h digest of the data  o how it is run (JSON)  n starts  v of them given back  V fence of the last of those
+--   q queue  s submitted at (ms)  h digest of the data  o how it is run (JSON)  n starts  v of them given back
 --   y not to be started before (ms)  M how often the same was submitted again
 --   p data and options (JSON), until its queue has them  k the same, of a job that was cancelled
 -- and of one that was opened again:
@@ -142,7 +142,7 @@ end
 -- `terms` are those of the round's submission, where that may be a call.
 local function lead(now, who, replaces, terms)
   local fence = redis.call('INCR', FENCE)
-  if replaces then redis.call('HDEL', RECORD, 't', 'x', 'g', 'm', 'n', 'v', 'V', 'L') end
+  if replaces then redis.call('HDEL', RECORD, 't', 'x', 'g', 'm', 'n', 'v', 'L') end
   redis.call('HSET', RECORD, 'l', who.address, 'i', who.identity, 'f', fence, 'e', now, 'd', who.deadlineMs)
   if who.leaseMs > 0 then redis.call('HSET', RECORD, 't', who.leaseMs, 'x', who.leaseMs) end
   if who.gate ~= '' then redis.call('HSET', RECORD, 'g', who.gate) end

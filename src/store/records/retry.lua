@@ -36,7 +36,7 @@ local fence = redis.call('INCR', FENCE)
 if record.q and not record.u then note({ k = 'q', t = record.s, w = record.q }) end
 noteLead(record)
 -- By what the gate is held stays, until who leads next has given that up.
-redis.call('HDEL', RECORD, 'm', 'c', 'b', 'w', 'a', 'r', 'v', 'V', 'y', 'k', 'L')
+redis.call('HDEL', RECORD, 'm', 'c', 'b', 'w', 'a', 'r', 'v', 'y', 'k', 'L')
 redis.call(
   'HSET', RECORD, 'l', record.l or '', 'i', '', 'f', fence, 'e', now, 'd', terms.deadlineMs or ARGV[5], 't', 0, 'x', 0,
   'u', fence, 'z', cjson.encode(ends)
