@@ -77,7 +77,7 @@ class Gone:
         renewing.start()
         try:
             work(lead)
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             if not lead.lost.is_set():
                 try:
                     self._report("fail", system, round_, token, {"reason": cut(str(error) or repr(error))})

@@ -129,7 +129,7 @@ class Gone:
         try:
             result = work(lead)
             written(result)  # what has no JSON is a failure of the work
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             done.set()
             if not lead.lost.is_set():
                 try:
@@ -287,6 +287,8 @@ def main(verb, *words):
             print(f"under {lead.fence}", flush=True)
             if words[3] == "panic":
                 raise AssertionError("told to panic")
+            if words[3] == "exit":
+                sys.exit("told to exit")
             if words[3].startswith("fail:"):
                 raise RuntimeError(words[3][5:])
             return lead.lost.wait(float(words[3]))

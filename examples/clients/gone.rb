@@ -182,7 +182,7 @@ class Gone
     result = yield lead
     JSON.generate(result) # what has no JSON is a failure of the work
     result
-  rescue *FAILURES => e
+  rescue SystemExit, *FAILURES => e
     begin
       self.fail(system, round, lead.fence, e.message.empty? ? e.class.name : e.message) unless lead.lost?
     rescue Unanswered, Refused
@@ -314,6 +314,7 @@ if $PROGRAM_NAME == __FILE__
       puts "under #{lead.fence}"
       $stdout.flush
       raise NotImplementedError, 'told to panic' if words[3] == 'panic'
+      abort 'told to exit' if words[3] == 'exit'
       raise words[3].delete_prefix('fail:') if words[3].start_with?('fail:')
 
       left = words[3].to_f

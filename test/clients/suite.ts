@@ -20,10 +20,12 @@ export interface Language {
   readonly name: string
   /** Compiles into the folder, where it has to be; the words that start it. */
   readonly prepare: (folder: string) => Promise<readonly string[]>
+  /** An exit is thrown, so that the client sees it. */
+  readonly throwsAtExit?: boolean
 }
 
 /** What a client in whatever language has to do, against a real server. */
-export function tryClient({ name, prepare }: Language): void {
+export function tryClient({ name, prepare, throwsAtExit }: Language): void {
   let server: TestServer
   let client: GoneClient
   let folder: string
@@ -97,12 +99,13 @@ export function tryClient({ name, prepare }: Language): void {
 
     it('reports whatever ended the work, in words that the server takes', async () => {
       const smileys = '😀'.repeat(1_001)
-      const ends = [
+      const ends: [string, unknown][] = [
         ['fail:told to fail', expect.stringContaining('told to fail')],
         ['fail:', expect.stringMatching(/^.+$/)],
         [`fail:${smileys}`, smileys.slice(0, 500)],
         ['panic', expect.stringContaining('told to panic')],
-      ] as const
+      ]
+      if (throwsAtExit) ends.push(['exit', expect.stringContaining('told to exit')])
       for (const [index, [told, reason]] of ends.entries()) {
         const round = `bad-${index}`
         expect((await says(['once', name, round, '5', told])).code).not.toBe(0)

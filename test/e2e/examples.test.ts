@@ -179,6 +179,17 @@ describe('once.py', () => {
     })
   })
 
+  it('reports an exit of the work, too, as a failure', async () => {
+    const round = newRound()
+    const program = `import sys; from once import Gone; Gone().once('examples', '${round}', lambda _: sys.exit('told to exit'))`
+    const env = { PYTHONPATH: EXAMPLES, PYTHONDONTWRITEBYTECODE: '1' }
+    expect(await run(['python3', '-c', program], env)).toMatchObject({ code: 1, stderr: 'told to exit\n' })
+    expect(await client.round('examples', round)).toMatchObject({
+      state: 'failed',
+      completion: { reason: 'told to exit' },
+    })
+  })
+
   it('submits', async () => {
     const round = newRound()
     const words = ['python3', join(EXAMPLES, 'once.py'), 'submit', 'examples', round, 'mailer', '{"to":"a"}']
