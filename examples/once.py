@@ -150,10 +150,10 @@ class Gone:
             try:
                 request = urllib.request.Request(url, data=sent, headers=headers, method="POST")
                 with OPENER.open(request, timeout=timeout) as reply:
-                    text = reply.read()
+                    text = whole(reply, sent_at + timeout)
                     return reply.status, json.loads(text) if text else None, sent_at
             except urllib.error.HTTPError as error:
-                problem = self._problem(error)
+                problem = problem_of(error, sent_at + timeout)
                 if not problem.get("retryable", error.code >= 500 or error.code in (408, 429)):
                     raise Refused(problem.get("code"), problem.get("detail", str(error))) from None
                 why = problem.get("detail", str(error))
@@ -164,14 +164,6 @@ class Gone:
             time.sleep(pause)
             pause = min(pause * 2, 2.0)
 
-    @staticmethod
-    def _problem(error):
-        try:
-            problem = json.loads(error.read())
-            return problem if isinstance(problem, dict) else {}
-        except (OSError, http.client.HTTPException, ValueError):
-            return {}
-
 
 class NoRedirects(urllib.request.HTTPRedirectHandler):
     """What is followed becomes a GET, and shows the key to wherever it leads."""
@@ -181,6 +173,29 @@ class NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 OPENER = urllib.request.build_opener(NoRedirects)
+
+
+def whole(answer, give_up_at):
+    """Its text, if all of it is here by then: the timeout of urllib is of each piece."""
+    text, length = b"", answer.headers.get("Content-Length")
+    while length is None or len(text) < int(length):
+        part = answer.read1(65536)
+        if time.monotonic() >= give_up_at:
+            raise TimeoutError("no whole answer in time")
+        if not part and length is not None:
+            raise http.client.IncompleteRead(text)
+        if not part:
+            break
+        text += part
+    return text
+
+
+def problem_of(error, give_up_at):
+    try:
+        problem = json.loads(whole(error, give_up_at))
+        return problem if isinstance(problem, dict) else {}
+    except (OSError, http.client.HTTPException, ValueError):
+        return {}
 
 
 def cut(reason):

@@ -88,13 +88,14 @@ class Server:
         headers["Accept"] = "application/json"
         named = {name.replace("_", "-"): value for name, value in headers.items()}
         request = urllib.request.Request(self.url + path, data=data or b"", headers=named, method="POST")
+        give_up_at = time.monotonic() + timeout
         try:
             with OPENER.open(request, timeout=timeout) as answer:
-                text = answer.read()
+                text = whole(answer, give_up_at)
                 return json.loads(text) if text else None
         except urllib.error.HTTPError as error:
             with error:
-                problem = problem_of(error)
+                problem = problem_of(error, give_up_at)
             if problem.get("retryable", error.code >= 500 or error.code in (408, 429)):
                 raise Unanswered(problem.get("detail", str(error))) from None
             raise Refused(code_of(problem, error.code), problem.get("detail", str(error))) from None
@@ -352,9 +353,24 @@ def cut(reason):
     return reason.encode("utf-16-le", "surrogatepass")[:2000].decode("utf-16-le", "ignore")
 
 
-def problem_of(error):
+def whole(answer, give_up_at):
+    """Its text, if all of it is here by then: the timeout of urllib is of each piece."""
+    text, length = b"", answer.headers.get("Content-Length")
+    while length is None or len(text) < int(length):
+        part = answer.read1(65536)
+        if time.monotonic() >= give_up_at:
+            raise TimeoutError("no whole answer in time")
+        if not part and length is not None:
+            raise http.client.IncompleteRead(text)
+        if not part:
+            break
+        text += part
+    return text
+
+
+def problem_of(error, give_up_at):
     try:
-        problem = json.loads(error.read())
+        problem = json.loads(whole(error, give_up_at))
         return problem if isinstance(problem, dict) else {}
     except (OSError, http.client.HTTPException, ValueError):
         return {}

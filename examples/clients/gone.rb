@@ -275,17 +275,31 @@ class Gone
     request.body = body if body
     # max_retries: Ruby would send a request again by itself.
     limits = { open_timeout: [5, read].min, write_timeout: [5, read].min, read_timeout: read, max_retries: 0 }
-    answer(Net::HTTP.start(uri.host, uri.port, use_ssl: uri.scheme == 'https', **limits) { |http| http.request(request) })
+    give_up_at = now + read
+    answer(*Net::HTTP.start(uri.host, uri.port, use_ssl: uri.scheme == 'https', **limits) { |http| whole(http, request, give_up_at) })
   rescue *NO_ANSWER => e
     raise Unanswered, e.message
   end
 
-  def answer(reply)
+  # The answer and its text, if all of it is here by then: read_timeout is of each piece.
+  def whole(http, request, give_up_at)
+    text = String.new
+    reply = http.request(request) do |begun|
+      begun.read_body do |part|
+        raise Unanswered, 'no whole answer in time' if now >= give_up_at
+
+        text << part
+      end
+    end
+    [reply, text]
+  end
+
+  def answer(reply, text)
     status = reply.code.to_i
-    return [status, reply.body.to_s.empty? ? nil : JSON.parse(reply.body)] if status < 300
+    return [status, text.empty? ? nil : JSON.parse(text)] if status < 300
 
     problem = begin
-      JSON.parse(reply.body.to_s)
+      JSON.parse(text)
     rescue JSON::ParserError
       nil
     end

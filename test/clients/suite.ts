@@ -159,6 +159,18 @@ export function tryClient({ name, prepare, throwsAtExit }: Language): void {
       expect(await client.round(name, 'trickled')).not.toHaveProperty('completion')
     })
 
+    it('asks again where an answer comes in drips without an end', async () => {
+      const proxy = await startTrouble(server.url, ({ verb, count }) =>
+        verb === 'take' && count === 1 ? 'trickle' : 'pass',
+      )
+      const worker = `dripped-${name}`
+      start(['work', worker], { GONE_URL: proxy.url })
+      await client.submit(name, 'dripped', { worker, data: 2 })
+      expect((await client.wait(name, 'dripped', { timeout: '50s' }))?.completion?.result).toMatchObject({
+        doubled: 4,
+      })
+    })
+
     it('goes on with other jobs after it has lost one', async () => {
       const superseded = { code: 'SUPERSEDED', detail: 'another has it', retryable: false }
       const proxy = await startTrouble(server.url, ({ verb, count }) =>

@@ -132,6 +132,13 @@ describe('once.py', () => {
     expect(await client.round('examples', round)).not.toHaveProperty('completion')
   })
 
+  it('asks again where an answer comes in drips without an end', async () => {
+    const round = newRound()
+    const proxy = await startTrouble(server.url, ({ count }) => (count === 1 ? 'trickle' : 'pass'))
+    const words = [...PYTHON, 'examples', round, 'echo', 'ran']
+    expect(await run(words, { GONE_URL: proxy.url })).toMatchObject({ code: 0, stdout: 'ran\n' })
+  })
+
   it('counts the lease from the request that was answered', async () => {
     const round = newRound()
     const proxy = await startTrouble(server.url, ({ verb, count }) =>

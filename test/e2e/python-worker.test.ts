@@ -153,10 +153,10 @@ describe('examples/worker.py', () => {
     })
   })
 
-  it('goes on after answers that are not HTTP', async () => {
+  it.each(['garble', 'trickle'] as const)('goes on after answers that %s', async (fate) => {
     const worker = newWorker()
     const proxy = await startTrouble(server.url, ({ verb, count }) =>
-      verb === 'take' && count <= 2 ? 'garble' : 'pass',
+      verb === 'take' && count <= 2 ? fate : 'pass',
     )
     start(worker, ECHO, { GONE_URL: proxy.url })
     await client.submit('python', worker, { worker, data: 1 })
