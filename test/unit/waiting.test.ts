@@ -154,6 +154,7 @@ const FIXED_TIMERS = [
   'src/console/lib/often.ts',
   'src/console/lib/save.ts',
   'src/embedded/supervision.ts',
+  'src/log-output.ts',
   'src/redis/heartbeat.ts',
   'src/app/process-usage.ts',
   'src/cli/demo/children.ts',
@@ -166,7 +167,7 @@ const FIXED_TIMERS = [
   'src/embedded/redis-server.ts',
   'src/http/server.ts',
   'src/service/keyring.ts',
-  'src/store/records/redis-records.ts',
+  'src/store/records/outbox.ts',
   'src/waiting.ts',
   'workers/hello.ts',
 ]

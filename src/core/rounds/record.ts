@@ -8,7 +8,8 @@ export const PASS_MARK = '='
  * job out; the lease may be another.
  */
 export function startMark(by: string): string {
-  return by.replace(/^(\S+) \d+ (\{"turn":\d+).*$/, '$1 $2')
+  const [, who, turn] = /^(\S+) \d+ (\{"turn":\d+)/.exec(by) ?? []
+  return who === undefined ? by : `${who} ${turn}`
 }
 
 /** How a round ended: its work is done, or its leader gave up with a reason. */
