@@ -387,7 +387,7 @@ describe('what could not be told', () => {
     ['a bad name', ['once', '-s', 'a/b', '-r', 'b', ...run], /system: must not contain/],
     [
       'a server that is down',
-      ['once', '-s', 'a', '-r', 'b', '--server', 'http://127.0.0.1:9', '--timeout', '200ms', ...run],
+      ['once', '-s', 'a', '-r', 'b', '--server', 'http://127.0.0.1:9', '--timeout', '3s', ...run],
       /cannot reach the gone server/,
     ],
   ])('exits 2 with one line, and runs nothing: %s', async (_, args, line) => {
