@@ -2,7 +2,7 @@
 const MAX_TIMER_MS = 2 ** 31 - 1
 
 /**
- * Calls `act` after so long, which may be months.
+ * Calls `act` after so long, which may be months; at once where that has passed, of which a newer Node would warn.
  *
  * @returns what calls it off
  */
@@ -10,7 +10,9 @@ export function callAfter(ms: number, act: () => void): () => void {
   let timer: ReturnType<typeof setTimeout>
   const wait = (restMs: number) => {
     timer =
-      restMs > MAX_TIMER_MS ? setTimeout(wait, MAX_TIMER_MS, restMs - MAX_TIMER_MS) : setTimeout(act, restMs)
+      restMs > MAX_TIMER_MS
+        ? setTimeout(wait, MAX_TIMER_MS, restMs - MAX_TIMER_MS)
+        : setTimeout(act, Math.max(0, restMs))
   }
   wait(ms)
   return () => clearTimeout(timer)

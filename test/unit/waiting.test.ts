@@ -7,6 +7,13 @@ import { callAfter, eachAtOnce, endsWithin, pause, unlessAborted, within } from 
 const DAY_MS = 86_400_000
 const never = new Promise<never>(() => {})
 
+it('a time that has passed is none: no timer is told of less', async () => {
+  const timer = vi.spyOn(globalThis, 'setTimeout')
+  await pause(-1.2)
+  expect(timer.mock.calls.map(([, ms]) => ms)).toEqual([0])
+  timer.mockRestore()
+})
+
 describe('a time beyond the 24.8 days of a timer of the platform', () => {
   beforeEach(() => {
     vi.useFakeTimers()
