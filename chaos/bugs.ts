@@ -767,7 +767,7 @@ export const BUGS: readonly Bug[] = [
     about: 'a time limit of months is given to a timer that cannot hold it, and fires at once',
     caughtBy: 'times-long',
     patches: [
-      { file: 'src/waiting.ts', find: 'restMs > MAX_TIMER_MS ?', replace: 'restMs < -MAX_TIMER_MS ?' },
+      { file: 'src/waiting.ts', find: 'restMs > MAX_TIMER_MS', replace: 'restMs < -MAX_TIMER_MS' },
     ],
   },
   {

@@ -85,7 +85,7 @@ describe('the watch of deadlines', () => {
     for (let n = 0; n < 300; n += 1)
       await records.decide(round(String(n)), anna, { deadlineMs: 1_000 + n * 200 })
     watch.start()
-    await vi.advanceTimersByTimeAsync(61_000)
+    await vi.advanceTimersByTimeAsync(62_000)
     expect(told).toHaveLength(300)
     expect(records.sweeps).toBeGreaterThanOrEqual(11)
     expect(records.sweeps).toBeLessThanOrEqual(13)
