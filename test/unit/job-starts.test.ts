@@ -1,4 +1,4 @@
-import { describe, expect, it, vi } from 'vitest'
+import { afterEach, describe, expect, it, vi } from 'vitest'
 import { JOB_IDENTITY, MAX_DEATHS, type RunTerms, SUSPECT_DEATHS } from '../../src/core/rounds/job.ts'
 import type { GateLock } from '../../src/core/rounds/round-ports.ts'
 import { GoneError } from '../../src/errors.ts'
@@ -6,6 +6,7 @@ import { MemoryGate } from '../../src/gate/memory-gate.ts'
 import type { Attempt, Ending } from '../../src/service/rounds/job-record.ts'
 import { JobRunner, type Run, WorkerStop } from '../../src/service/rounds/job-runner.ts'
 import { MemoryRecords } from '../../src/store/records/memory-records.ts'
+import { pause } from '../../src/waiting.ts'
 import { silentLog } from '../support/log.ts'
 import { notedRounds } from '../support/noted-rounds.ts'
 
@@ -99,6 +100,53 @@ describe('a worker that stands still', () => {
     const end = await here.runner.run(here.attempt(), handler, going)
     expect(end).toEqual({ kind: 'putOff', ms: 1_000, why: 'the gate ended before its handler began' })
     expect(handler).not.toHaveBeenCalled()
+  })
+})
+
+describe('a start that is sent again until it is answered', () => {
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  it('takes no gate meanwhile, by which it would be taken for the start of a worker that died', async () => {
+    vi.useFakeTimers()
+    const nowMs = () => Date.now()
+    const records = new MemoryRecords(nowMs)
+    const gate = new MemoryGate(nowMs, records.locks)
+    const parts = { records, rounds: notedRounds().rounds, gate, log: silentLog, nowMs }
+    const runner = new JobRunner({ ...parts, gateTtlMs: GATE_TTL_MS })
+    await records.submit(id, { queue: 'mailer', data: null, queueTerms: {}, runTerms: {} })
+    const start = records.start.bind(records)
+    let died: number | undefined
+    records.start = async (...asked) => {
+      const ruling = await start(...asked)
+      if (ruling.verdict === 'started') died = ruling.fence
+      throw new Error('it died')
+    }
+    const attempt = { id, address: 'w@h:1', number: 1, isLast: true, isFirst: true }
+    await expect(runner.run(attempt, ends, going)).rejects.toThrow('it died')
+    await vi.advanceTimersByTimeAsync(GATE_TTL_MS)
+
+    const backAtMs = Date.now() + GATE_TTL_MS / 2
+    records.start = async (...asked) => {
+      if (Date.now() < backAtMs) throw new GoneError('STORE_UNAVAILABLE', 'no memory left')
+      return start(...asked)
+    }
+    const extend = vi.spyOn(gate, 'extend')
+    let begun: { readonly fence: number; readonly extended: number } | undefined
+    const running = runner.run(
+      attempt,
+      async ({ fence }) => {
+        begun = { fence, extended: extend.mock.calls.length }
+        await pause(2 * GATE_TTL_MS)
+      },
+      going,
+    )
+    await vi.advanceTimersByTimeAsync(3 * GATE_TTL_MS)
+    expect(await running).toMatchObject({ kind: 'completed' })
+    expect(begun).toEqual({ fence: (died ?? Number.NaN) + 1, extended: 0 })
+    // Begun, it keeps the gate for as long as it takes.
+    expect(extend.mock.calls.length).toBeGreaterThan(3)
   })
 })
 

@@ -36,7 +36,16 @@ export class GateHold {
     readonly lock?: GateLock,
   ) {
     this.validUntilMs = askedAtMs + parts.gateTtlMs
-    this.callOff = this.extendLater()
+    this.callOff = lock ? () => {} : this.extendLater()
+  }
+
+  /**
+   * Extends from now on what the step that starts the round has taken. Not before: to extend takes a gate that nobody has, and a start that
+   * is sent again would find the gate its own, and take itself for recorded.
+   */
+  taken(): void {
+    if (this.lock && !this.isResting)
+      this.callOff = this.extendLater((this.validUntilMs - this.parts.nowMs()) / 2)
   }
 
   /** True if it is held for certain now: where this process stood still, another may have passed it since. */
@@ -65,8 +74,8 @@ export class GateHold {
     await this.parts.gate.release(this.id, this.value)
   }
 
-  private extendLater(): () => void {
-    return callAfter(this.parts.gateTtlMs / 3, () => {
+  private extendLater(withinMs = Number.POSITIVE_INFINITY): () => void {
+    return callAfter(Math.min(this.parts.gateTtlMs / 3, withinMs), () => {
       this.extending = this.extend()
     })
   }

@@ -135,6 +135,7 @@ export class JobRunner {
       if (lock) hold.letGo()
       return started
     }
+    hold.taken()
     const { fence, nth } = started
     const runTerms = withinItsTime(started)
     const isSuspect = nth - attempt.number >= SUSPECT_DEATHS
