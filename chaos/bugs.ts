@@ -766,9 +766,7 @@ export const BUGS: readonly Bug[] = [
     name: 'timer-overflows',
     about: 'a time limit of months is given to a timer that cannot hold it, and fires at once',
     caughtBy: 'times-long',
-    patches: [
-      { file: 'src/waiting.ts', find: 'restMs > MAX_TIMER_MS', replace: 'restMs < -MAX_TIMER_MS' },
-    ],
+    patches: [{ file: 'src/waiting.ts', find: 'restMs > MAX_TIMER_MS', replace: 'restMs < -MAX_TIMER_MS' }],
   },
   {
     name: 'job-of-another',
